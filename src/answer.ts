@@ -1,0 +1,122 @@
+// What an insert's answer means: acknowledged, failed or unknown, why, and under which code it is counted. Pure.
+// Decided on ClickHouse's exception code where there is one: busy servers and full tables answer plain 500.
+
+/** Why rows were not taken. */
+export const REASONS = ["busy", "refused", "read_only", "unreachable"] as const;
+export type Reason = (typeof REASONS)[number];
+
+/**
+ * acknowledged: the server said the rows are stored; failed: they are not, for a reason; unknown: nobody can say
+ * without looking into the table.
+ */
+export type Outcome =
+  | { readonly kind: "acknowledged" }
+  | { readonly kind: "failed"; readonly reason: Reason; readonly code: Code; readonly sentence: string }
+  | { readonly kind: "unknown"; readonly code: Code; readonly sentence: string };
+
+/** ClickHouse's exception number, or one of TRANSPORT_CODES. */
+export type Code = number | TransportCode;
+
+/** Failures that carry no exception number, as they are counted and reported: a closed set, fit for a metric label. */
+export const TRANSPORT_CODES = [
+  "connection_refused",
+  "connection_reset",
+  "connect_timeout",
+  "host_not_found",
+  "host_unreachable",
+  "tls",
+  "timeout",
+  "malformed_answer",
+  "http_3xx",
+  "http_4xx",
+  "http_429",
+  "http_5xx",
+  "http_502",
+  "http_503",
+  "http_504",
+  "other",
+] as const;
+export type TransportCode = (typeof TRANSPORT_CODES)[number];
+
+export const ACKNOWLEDGED: Outcome = { kind: "acknowledged" };
+
+const BUSY: ReadonlySet<number> = new Set([201, 202, 203, 252, 439]);
+const READ_ONLY: ReadonlySet<number> = new Set([164, 242]);
+const AMBIGUOUS: ReadonlySet<number> = new Set([3, 159, 209, 210, 216, 241, 285, 319, 425, 999]);
+
+/** The number in "Code: 252. DB::Exception: …"; undefined when the text does not start so. */
+function exceptionNumber(text: string): number | undefined {
+  const match = /^Code: (\d{1,6})[.,]/.exec(text);
+  return match?.[1] === undefined ? undefined : Number(match[1]);
+}
+
+/** The first line of what a server said, at most 500 characters. */
+function sentenceOf(text: string): string {
+  return (text.trim().split("\n")[0] ?? "").slice(0, 500);
+}
+
+/**
+ * @param status of the HTTP answer
+ * @param exception the header X-ClickHouse-Exception-Code, where it came
+ * @param body the answer's beginning
+ */
+export function classifyAnswer(status: number, exception: string | undefined, body: string): Outcome {
+  // Not only the status: an exception after the first bytes of an answer comes with a 200.
+  const number = exception === undefined ? exceptionNumber(body) : Number(exception);
+  if (number !== undefined && Number.isInteger(number) && number > 0) {
+    return classifyException(number, status, sentenceOf(body) || `Code: ${number}`);
+  }
+  if (status >= 200 && status < 300) return ACKNOWLEDGED;
+  const sentence = `HTTP ${status}${body === "" ? "" : `: ${sentenceOf(body)}`}`;
+  switch (status) {
+    case 429:
+      return { kind: "failed", reason: "busy", code: "http_429", sentence };
+    case 503:
+      return { kind: "failed", reason: "busy", code: "http_503", sentence };
+    case 502:
+      return { kind: "unknown", code: "http_502", sentence };
+    case 504:
+      return { kind: "unknown", code: "http_504", sentence };
+    default:
+      if (status >= 500) return { kind: "unknown", code: "http_5xx", sentence };
+      return { kind: "failed", reason: "refused", code: status >= 400 ? "http_4xx" : "http_3xx", sentence };
+  }
+}
+
+function classifyException(number: number, status: number, sentence: string): Outcome {
+  if (BUSY.has(number)) return { kind: "failed", reason: "busy", code: number, sentence };
+  if (READ_ONLY.has(number)) return { kind: "failed", reason: "read_only", code: number, sentence };
+  // A number in no list, with a status that blames the server, may come from half-way through an insert.
+  if (AMBIGUOUS.has(number) || status < 400 || status >= 500) return { kind: "unknown", code: number, sentence };
+  return { kind: "failed", reason: "refused", code: number, sentence };
+}
+
+const CODES_BY_ERRNO: Readonly<Record<string, TransportCode>> = {
+  ECONNREFUSED: "connection_refused",
+  ECONNRESET: "connection_reset",
+  EPIPE: "connection_reset",
+  UND_ERR_SOCKET: "connection_reset",
+  UND_ERR_CONNECT_TIMEOUT: "connect_timeout",
+  ETIMEDOUT: "connect_timeout",
+  ENOTFOUND: "host_not_found",
+  EAI_AGAIN: "host_not_found",
+  EHOSTUNREACH: "host_unreachable",
+  ENETUNREACH: "host_unreachable",
+};
+
+/** The counted code of an error of the connection. */
+export function transportCode(error: Error): TransportCode {
+  const errno = "code" in error && typeof error.code === "string" ? error.code : "";
+  const known = CODES_BY_ERRNO[errno];
+  if (known !== undefined) return known;
+  if (/^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/.test(errno)) return "tls";
+  if (errno.startsWith("HPE_")) return "malformed_answer";
+  return "other";
+}
+
+/** An insert that got no answer. `sent`: its request had begun to leave, so its rows may have landed. */
+export function classifyError(error: Error, sent: boolean, timedOut: boolean): Outcome {
+  const code = timedOut ? "timeout" : transportCode(error);
+  const sentence = error.message || code;
+  return sent ? { kind: "unknown", code, sentence } : { kind: "failed", reason: "unreachable", code, sentence };
+}

@@ -1,0 +1,56 @@
+// Closes the books of a run whose workers are done: what was scheduled, what became of it, and what the ledger is to
+// check. Main thread.
+
+import type { Float64Histogram } from "hdr-histogram-js";
+import type { Clock } from "./clock.js";
+import type { Totals } from "./counters.js";
+import type { Claim } from "./ledger.js";
+import type { Plan } from "./plan.js";
+import { rowsPerBatch, Schedule } from "./schedule.js";
+
+export interface Books {
+  readonly scheduled: number;
+  readonly rowsPerBatch: number;
+  /** Every generated row is acknowledged, failed or unknown. */
+  readonly totals: Totals;
+  /** Seconds from the start to the schedule's end or the last answer, whichever is later. */
+  readonly elapsedS: number;
+  /** Undefined in a closed loop. */
+  readonly latency: Float64Histogram | undefined;
+  readonly service: Float64Histogram;
+  readonly claim: Omit<Claim, "runId">;
+}
+
+export function closeBooks({ schedule, counters }: Plan, clock: Clock): Books {
+  const raw = counters.totals(clock.now());
+  // A worker that died leaves inserts behind that nobody will hear of.
+  const orphanedRows = raw.generated - raw.acknowledged - raw.failed - raw.unknown;
+  const totals: Totals = {
+    ...raw,
+    unknown: raw.unknown + orphanedRows,
+    inserts: { ...raw.inserts, unknown: raw.inserts.unknown + raw.inFlight },
+    inFlight: 0,
+  };
+  const batchRows = rowsPerBatch(schedule);
+  const scheduled =
+    schedule.kind === "max" ? counters.claimed * batchRows : new Schedule(schedule).totalRows(counters.endNs);
+  const troubles = counters.workers.map((worker) => worker.troubled());
+  return {
+    scheduled,
+    rowsPerBatch: batchRows,
+    totals,
+    elapsedS: Math.max(Number(counters.endNs), totals.lastAnswerNs) / 1e9,
+    latency: schedule.kind === "max" ? undefined : counters.latency(),
+    service: counters.service(),
+    claim: {
+      scheduledRows: scheduled,
+      rowsPerBatch: batchRows,
+      acknowledgedRows: totals.acknowledged,
+      unknownRows: totals.unknown,
+      troubled: {
+        batches: troubles.flatMap(({ batches }) => batches),
+        complete: troubles.every(({ complete }) => complete),
+      },
+    },
+  };
+}

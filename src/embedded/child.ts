@@ -1,0 +1,53 @@
+// Entry of the child process that becomes the ClickHouse server: loads libchdb and runs it until standard input ends.
+// Started by server.ts, which holds the other end of standard input: its death, even by kill -9, ends this process too.
+// Never returns to Node's event loop while the server lives, so no timer and no signal handler would run here.
+
+import { rmSync, writeSync } from "node:fs";
+import { createRequire } from "node:module";
+import { CONFIG_FILE, PORT_FILE } from "./home.js";
+
+// The working directory is the home: relative names need no quoting in SQL, and the library sees no file of the user's
+// there to take for a table.
+const [libchdb, ffi] = process.argv.slice(2);
+const home = process.cwd();
+
+try {
+  if (libchdb === undefined || ffi === undefined) throw new Error("usage: child.js LIBCHDB FFI-RS");
+  serve(libchdb, ffi);
+} catch (error) {
+  writeSync(2, `${error instanceof Error ? error.message : String(error)}\n`);
+} finally {
+  rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+  // The library's exit handlers hang. Nothing on disk depends on them.
+  process.kill(process.pid, "SIGKILL");
+}
+
+function serve(libchdb: string, ffi: string): void {
+  const { DataType, load, open } = createRequire(import.meta.url)(ffi) as typeof import("ffi-rs");
+  open({ library: "chdb", path: libchdb });
+  // The library's crash handler would hang the process at the end.
+  load({
+    library: "chdb",
+    funcName: "chdb_set_signal_handlers_enabled",
+    retType: DataType.Void,
+    paramsType: [DataType.I32],
+    paramsValue: [0],
+  });
+  const argv = [
+    "clickhouse-local",
+    `--config-file=${CONFIG_FILE}`,
+    `--query=SYSTEM START LISTEN HTTP; SELECT getServerPort('http_port') INTO OUTFILE '${PORT_FILE}'`,
+    // After these queries, read more from standard input, where none ever comes: this is what keeps the server up
+    // without a query that runs for ever and without the right to read files.
+    "--interactive",
+    "--disable_suggestion",
+    "--history_file=/dev/null",
+  ];
+  load({
+    library: "chdb",
+    funcName: "chdb_query_cmdline",
+    retType: DataType.External,
+    paramsType: [DataType.I32, DataType.StringArray],
+    paramsValue: [argv.length, argv],
+  });
+}

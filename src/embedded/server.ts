@@ -1,0 +1,220 @@
+// The embedded ClickHouse server, from outside: starts it as a child process, waits until it answers, stops it.
+// Called by the commands with --embedded, `serve`, the benchmarks and the tests. Never loads the library in this process.
+
+import { spawn } from "node:child_process";
+import { access, constants, mkdir, readFile, stat } from "node:fs/promises";
+import { get } from "node:http";
+import { createServer } from "node:net";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { checkLogin } from "./config.js";
+import { EmbeddedError } from "./error.js";
+import { type ExtraConfig, type Home, makeHome, readPort, removeHome } from "./home.js";
+import { type Library, locateLibrary } from "./library.js";
+
+export { EmbeddedError, type ExtraConfig };
+
+export interface EmbeddedOptions {
+  /** Default 0: the system chooses. */
+  readonly port?: number;
+  /** Where the data live; made if missing, never removed. Default: a temporary directory, removed at the end. */
+  readonly path?: string;
+  /** Default: `default`, without a password, for everybody on this machine. With another, `default` is closed. */
+  readonly user?: string;
+  readonly password?: string;
+  readonly extraConfig?: ExtraConfig;
+}
+
+export interface EmbeddedServer {
+  /** `http://127.0.0.1:PORT` */
+  readonly url: string;
+  readonly port: number;
+  /** The data directory. */
+  readonly path: string;
+  readonly pid: number;
+  /** Resolves when the server process is gone, with a sentence if it was not asked to stop. Never rejects. */
+  readonly exited: Promise<string | undefined>;
+  /** Waits for queries that still run (the server gives them about 5 s), then for the end. May be called again. */
+  stop(): Promise<void>;
+}
+
+const HOST = "127.0.0.1";
+const READY_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 20_000;
+const POLL_MS = 10;
+const TAIL_LINES = 20;
+const TAIL_CHARACTERS = 16_384;
+
+/** Throws EmbeddedError, and then leaves no process and no temporary directory behind. */
+export async function startEmbedded(options: EmbeddedOptions = {}): Promise<EmbeddedServer> {
+  const { port: wantedPort = 0, user = "default", password = "", extraConfig = {} } = options;
+  checkLogin({ user, password });
+  const library = locateLibrary();
+  await checkPort(wantedPort);
+  const dataPath = options.path === undefined ? undefined : await makeDataDirectory(options.path);
+
+  const home = await makeHome({ port: wantedPort, login: { user, password }, dataPath, extraConfig });
+  const child = startChild(library, home);
+  // The server process removes its home when it ends by itself; when it is killed, only we are left to do it.
+  const gone = child.gone.finally(() => removeHome(home));
+  try {
+    const port = await untilReady(child, home, wantedPort);
+    let asked = false;
+    return {
+      url: `http://${HOST}:${port}`,
+      port,
+      path: home.dataPath,
+      pid: child.pid(),
+      exited: gone.then((ending) =>
+        asked ? undefined : `The embedded ClickHouse was not asked to stop but ${ending}.${said(child)}`,
+      ),
+      async stop() {
+        asked = true;
+        await endChild(child);
+        await gone;
+      },
+    };
+  } catch (error) {
+    child.kill();
+    await gone;
+    throw error;
+  }
+}
+
+interface Child {
+  /** Only once it is known to run. */
+  pid(): number;
+  /** Resolves with how it ended, as the end of a sentence. */
+  readonly gone: Promise<string>;
+  /** The last lines it wrote to standard error. */
+  tail(): string;
+  /** Ends its standard input, which asks it to shut down. */
+  hangUp(): void;
+  kill(): void;
+}
+
+function startChild({ libchdb, ffi }: Library, home: Home): Child {
+  const child = spawn(process.execPath, [fileURLToPath(new URL("./child.js", import.meta.url)), libchdb, ffi], {
+    cwd: home.directory,
+    // A group of its own: a Ctrl-C in the terminal must not reach it, nor must its SYSTEM SHUTDOWN, which signals the
+    // whole group, reach us.
+    detached: true,
+    stdio: ["pipe", "ignore", "pipe"],
+    env: serverEnvironment(),
+  });
+  let tail = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    tail = (tail + text).slice(-TAIL_CHARACTERS);
+  });
+  // Writing nothing, we still get EPIPE or ECONNRESET here when it is killed.
+  child.stdin.on("error", () => undefined);
+  return {
+    pid: () => child.pid as number,
+    gone: new Promise((settle) => {
+      child.on("error", (error) => settle(`could not be started: ${error.message}`));
+      child.on("close", (code, signal) =>
+        settle(signal === null ? `ended with code ${code}` : `was ended by ${signal}`),
+      );
+    }),
+    tail: () => tail.trim().split("\n").slice(-TAIL_LINES).join("\n"),
+    hangUp: () => child.stdin.destroy(),
+    kill: () => child.kill("SIGKILL"),
+  };
+}
+
+/** Ours without what would change Node in the child (NODE_OPTIONS=--inspect) or show it a password it has no use for. */
+function serverEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(NODE_|CLICKHOUSE_|CLICKSTORM_)/.test(name)),
+  );
+}
+
+async function endChild(child: Child): Promise<void> {
+  child.hangUp();
+  const timer = setTimeout(child.kill, STOP_TIMEOUT_MS);
+  await child.gone;
+  clearTimeout(timer);
+}
+
+async function untilReady(child: Child, home: Home, wantedPort: number): Promise<number> {
+  let ending: string | undefined;
+  void child.gone.then((how) => {
+    ending = how;
+  });
+  const deadlineMs = performance.now() + READY_TIMEOUT_MS;
+  let port: number | undefined;
+  while (performance.now() < deadlineMs) {
+    port ??= await readPort(home);
+    if (port !== undefined && (await answers(port))) return port;
+    if (ending !== undefined) throw await startError(child, ending, home, wantedPort);
+    await sleep(POLL_MS);
+  }
+  throw new EmbeddedError(`The embedded ClickHouse did not answer within ${READY_TIMEOUT_MS / 1000} s.${said(child)}`);
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((settle) => {
+    // No agent: a connection kept alive would still be open when the server is asked to stop.
+    const request = get({ host: HOST, port, path: "/ping", agent: false, timeout: 1000 }, (response) => {
+      response.resume();
+      response.on("close", () => settle(response.statusCode === 200));
+    });
+    request.on("timeout", () => request.destroy());
+    request.on("error", () => settle(false));
+  });
+}
+
+async function startError(child: Child, ending: string, home: Home, port: number): Promise<EmbeddedError> {
+  // Both were looked at before the start; somebody may have been faster.
+  if (child.tail().includes("Address already in use")) return portTaken(port);
+  if (child.tail().includes("Another server instance")) {
+    const status = await readFile(join(home.dataPath, "status"), "utf8").catch(() => "");
+    const owner = /^PID: (\d+)/m.exec(status)?.[1];
+    return new EmbeddedError(
+      `${home.dataPath} is in use by another ClickHouse${owner === undefined ? "" : ` (process ${owner})`}. ` +
+        "Stop that one, or give another path.",
+    );
+  }
+  return new EmbeddedError(`The embedded ClickHouse did not start: it ${ending}.${said(child)}`);
+}
+
+function said(child: Child): string {
+  return child.tail() === "" ? " It printed nothing." : ` Its last words:\n${child.tail()}`;
+}
+
+async function checkPort(port: number): Promise<void> {
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new EmbeddedError(`--port must be an integer from 0 (any free one) to 65535, got ${port}.`);
+  if (port === 0) return;
+  const code = await new Promise<string | undefined>((settle) => {
+    const server = createServer();
+    server.on("error", (error: NodeJS.ErrnoException) => settle(error.code));
+    server.listen({ port, host: HOST, exclusive: true }, () => server.close(() => settle(undefined)));
+  });
+  if (code === "EADDRINUSE") throw portTaken(port);
+  if (code !== undefined)
+    throw new EmbeddedError(`Port ${port} on ${HOST} cannot be opened (${code}). Pass another --port, from 1024 up.`);
+}
+
+function portTaken(port: number): EmbeddedError {
+  return new EmbeddedError(
+    `Port ${port} on ${HOST} is taken: another program listens there. Pass another --port, or 0 for any free one.`,
+  );
+}
+
+/** The absolute path of a directory we may write to. */
+async function makeDataDirectory(wanted: string): Promise<string> {
+  const path = resolve(wanted);
+  try {
+    await mkdir(path, { recursive: true });
+    if (!(await stat(path)).isDirectory()) throw new Error("it is not a directory");
+    await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new EmbeddedError(`${path} cannot hold the data of the embedded ClickHouse: ${why}. Give another path.`, {
+      cause,
+    });
+  }
+  return path;
+}

@@ -1,0 +1,172 @@
+// One HTTP insert: sends a slot's bytes to ClickHouse and says what became of them. Runs in a worker; writes, and times,
+// but never counts or retries.
+//
+// The body is the slot itself, not a copy. So an insert is over only when it is answered *and* its body has left: a
+// connection whose answer came first is destroyed before the slot may be filled again.
+
+import type { Socket } from "node:net";
+import { buildConnector, Client, type Dispatcher, Pool } from "undici";
+import { classifyAnswer, classifyError, type Outcome } from "./answer.js";
+import { type Endpoint, withParameters } from "./endpoint.js";
+
+/** Of an error's body so much is read. */
+const LONGEST_BODY = 4096;
+/** Closing idle connections so much before the server would keeps an insert from meeting a closed one. */
+const KEEP_ALIVE_MARGIN_MS = 1000;
+
+export interface InsertPlan {
+  readonly endpoints: readonly Endpoint[];
+  /** Parameters every insert has: query, settings. */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** Inserts in flight at once. */
+  readonly permits: number;
+  readonly timeoutMs: number;
+}
+
+export interface InsertRequest {
+  readonly endpoint: number;
+  readonly body: Uint8Array;
+  readonly queryId: string;
+  /** Names the rows: the same token is stored once, by tables that deduplicate. Undefined: the server has no such setting. */
+  readonly token: string | undefined;
+  readonly traceparent: string | undefined;
+  /** The request begins to leave. */
+  readonly onSent: () => void;
+}
+
+type Connector = ReturnType<typeof buildConnector>;
+
+/** A connection of the pool that knows its socket. */
+class Connection extends Client {
+  socket: Socket | undefined;
+
+  constructor(origin: URL, options: Pool.Options) {
+    const connect = options.connect as Connector;
+    super(origin, {
+      ...(options as Client.Options),
+      connect: (target, callback) =>
+        connect(target, (...result) => {
+          if (this !== undefined) this.socket = result[1] ?? undefined;
+          callback(...result);
+        }),
+    });
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    if (handler instanceof InsertHandler) handler.connection = this;
+    return super.dispatch(options, handler);
+  }
+}
+
+/** Follows one request to its end. */
+class InsertHandler implements Dispatcher.DispatchHandler {
+  /** The one that carries the request; known as soon as it is dispatched. */
+  connection: Connection | undefined;
+  #controller: Dispatcher.DispatchController | undefined;
+  #sent = false;
+  #timedOut = false;
+  #status = 0;
+  #exception: string | undefined;
+  #body = "";
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(
+    readonly onSent: () => void,
+    readonly timeoutMs: number,
+    readonly done: (outcome: Outcome) => void,
+  ) {
+    this.#timer = setTimeout(() => this.#expire(), timeoutMs);
+  }
+
+  /** A request that still waits for its connection ends with that, whose own time limit is the same. */
+  #expire(): void {
+    this.#timedOut = true;
+    this.#controller?.abort(new Error(`no answer within ${this.timeoutMs} ms`));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#timedOut) {
+      controller.abort(new Error(`no connection within ${this.timeoutMs} ms`));
+      return;
+    }
+    this.#sent = true;
+    this.onSent();
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    this.#status = status;
+    const exception = headers["x-clickhouse-exception-code"];
+    this.#exception = Array.isArray(exception) ? exception[0] : exception;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#body.length < LONGEST_BODY) this.#body += chunk.toString("utf8", 0, LONGEST_BODY);
+  }
+
+  onResponseEnd(): void {
+    this.#finish(classifyAnswer(this.#status, this.#exception, this.#body));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#finish(classifyError(error, this.#sent, this.#timedOut));
+  }
+
+  #finish(outcome: Outcome): void {
+    clearTimeout(this.#timer);
+    // Bytes the system has not taken yet would be read from the slot later, when they are another batch's.
+    const socket = this.connection?.socket;
+    if (socket !== undefined && socket.writableLength > 0) socket.destroy();
+    this.done(outcome);
+  }
+}
+
+/** The keep-alive pools of one worker, one an endpoint. */
+export class Inserter {
+  readonly #plan: InsertPlan;
+  readonly #targets: readonly { readonly pool: Pool; readonly path: string; readonly headers: readonly string[] }[];
+
+  constructor(plan: InsertPlan) {
+    this.#plan = plan;
+    this.#targets = plan.endpoints.map((endpoint) => ({
+      pool: new Pool(endpoint.origin, {
+        connections: plan.permits,
+        connect: buildConnector({ timeout: plan.timeoutMs, keepAlive: true }),
+        factory: (origin, options) => new Connection(origin, options as Pool.Options),
+        // Each insert has a time limit of its own.
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        keepAliveTimeoutThreshold: KEEP_ALIVE_MARGIN_MS,
+      }),
+      path: withParameters(endpoint.path, plan.parameters),
+      headers: Object.entries(endpoint.headers).flat(),
+    }));
+  }
+
+  /** Resolves when the insert is over and the body is no longer read; never rejects. */
+  insert(request: InsertRequest): Promise<Outcome> {
+    const target = this.#targets[request.endpoint];
+    if (target === undefined) throw new RangeError(`there is no endpoint ${request.endpoint}`);
+    const { queryId, token, traceparent } = request;
+    const path = `${target.path}${target.path.includes("?") ? "&" : "?"}query_id=${queryId}`;
+    return new Promise((resolve) => {
+      target.pool.dispatch(
+        {
+          method: "POST",
+          path: token === undefined ? path : `${path}&insert_deduplication_token=${token}`,
+          headers: traceparent === undefined ? [...target.headers] : [...target.headers, "traceparent", traceparent],
+          body: request.body,
+        },
+        new InsertHandler(request.onSent, this.#plan.timeoutMs, resolve),
+      );
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#targets.map(({ pool }) => pool.destroy()));
+  }
+}

@@ -1,0 +1,123 @@
+// Latency histograms: HDR, in shared memory, mergeable. A worker records, the main thread adds up and reads.
+
+import { Float64Histogram, JsHistogram } from "hdr-histogram-js";
+
+/** Values are whole microseconds up to an hour, kept to three significant digits. Longer ones count as an hour. */
+const LONGEST_US = 3_600_000_000;
+const DIGITS = 3;
+
+/** Bytes of shared memory one histogram takes. */
+export const HISTOGRAM_BYTES = new Float64Histogram(1, LONGEST_US, DIGITS).countsArrayLength * 8;
+
+/**
+ * A histogram whose counts lie in shared memory. One thread records; another may read the counts at any time, which
+ * are plain 8-byte cells, after `establishInternalTackingValues` (the library's spelling) has found total and maximum.
+ */
+export class SharedHistogram extends JsHistogram {
+  readonly #counts: Float64Array;
+
+  constructor(buffer: SharedArrayBuffer, byteOffset: number) {
+    super(1, LONGEST_US, DIGITS);
+    this.#counts = new Float64Array(buffer, byteOffset, this.countsArrayLength);
+    this._totalCount = 0;
+  }
+
+  /** Records a time in nanoseconds. */
+  recordNs(ns: number): void {
+    this.recordValue(Math.min(Math.max(Math.round(ns / 1000), 0), LONGEST_US));
+  }
+
+  override getCountAtIndex(index: number): number {
+    return this.#counts[index] ?? 0;
+  }
+  override incrementCountAtIndex(index: number): void {
+    this.#counts[index] = this.getCountAtIndex(index) + 1;
+  }
+  override addToCountAtIndex(index: number, count: number): void {
+    this.#counts[index] = this.getCountAtIndex(index) + count;
+  }
+  override setCountAtIndex(index: number, count: number): void {
+    this.#counts[index] = count;
+  }
+  override clearCounts(): void {
+    this.#counts.fill(0);
+  }
+  protected override _getEstimatedFootprintInBytes(): number {
+    return this.#counts.byteLength;
+  }
+  override resize(): never {
+    throw new RangeError("a shared histogram has a fixed range");
+  }
+  override copyCorrectedForCoordinatedOmission(): never {
+    throw new TypeError("clickstorm measures from the due time: there is nothing to correct");
+  }
+}
+
+/** An empty histogram of the same range in plain memory. */
+export function emptyHistogram(): Float64Histogram {
+  return new Float64Histogram(1, LONGEST_US, DIGITS);
+}
+
+/** The sum of shared histograms as they stand now. */
+export function merge(histograms: Iterable<SharedHistogram>): Float64Histogram {
+  const sum = emptyHistogram();
+  for (const histogram of histograms) {
+    histogram.establishInternalTackingValues();
+    sum.add(histogram);
+  }
+  return sum;
+}
+
+/** What was recorded in `now` and not yet in `before`, an earlier state of the same histogram. */
+export function difference(now: Float64Histogram, before: Float64Histogram): Float64Histogram {
+  const rest = emptyHistogram();
+  rest.add(now);
+  rest.subtract(before);
+  rest.establishInternalTackingValues();
+  return rest;
+}
+
+/** Of a histogram, in milliseconds; all 0 when it is empty. */
+export interface Latency {
+  readonly count: number;
+  readonly min: number;
+  readonly mean: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+}
+
+/** @param sumNs the exact sum of the recorded times, which the histogram has only to three digits */
+export function summarize(histogram: Float64Histogram, sumNs: number): Latency {
+  const count = histogram.totalCount;
+  const ms = (us: number): number => (count === 0 ? 0 : us / 1000);
+  const percentile = (p: number): number => ms(histogram.getValueAtPercentile(p));
+  return {
+    count,
+    min: percentile(0),
+    mean: count === 0 ? 0 : sumNs / count / 1e6,
+    p50: percentile(50),
+    p90: percentile(90),
+    p99: percentile(99),
+    p999: percentile(99.9),
+    max: ms(histogram.maxValue),
+  };
+}
+
+/** Recorded times that were at most `boundSeconds`, for each of the ascending bounds. */
+export function countsAtMost(histogram: Float64Histogram, boundsSeconds: readonly number[]): number[] {
+  const counts: number[] = [];
+  let index = 0;
+  let count = 0;
+  for (const bound of boundsSeconds) {
+    const boundUs = bound * 1e6;
+    while (index < histogram.countsArrayLength && histogram.valueFromIndex(index) <= boundUs) {
+      count += histogram.getCountAtIndex(index);
+      index++;
+    }
+    counts.push(count);
+  }
+  return counts;
+}

@@ -1,0 +1,235 @@
+// Prometheus: one registry, filled at each scrape from the shared counters, and GET /metrics. Main thread.
+
+import { createServer, type Server } from "node:http";
+import { isIPv6 } from "node:net";
+import type { Float64Histogram } from "hdr-histogram-js";
+import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from "prom-client";
+import { REASONS } from "./answer.js";
+import type { Counters, Totals } from "./counters.js";
+import { countsAtMost, emptyHistogram } from "./latency.js";
+
+/** The load as a scrape sees it. */
+export interface MetricsSource {
+  readonly counters: Counters;
+  /** Nanoseconds since the start. */
+  now(): number;
+  /** Rows scheduled and not handed to insert; 0 until the run is over. */
+  unsent(): number;
+  /** Rows per second the schedule asks for; Infinity in a closed loop. */
+  readonly targetRowsPerSecond: number;
+  /** Busy share of each worker since the last call. */
+  utilization(): readonly number[];
+}
+
+const OUTCOMES = ["acknowledged", "failed", "unknown"] as const;
+/** Upper bounds in seconds. */
+const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] as const;
+
+/** An HDR histogram as Prometheus' cumulative buckets, counted anew at each scrape. */
+class HistogramMetric {
+  readonly type = "histogram";
+  readonly aggregator = "sum";
+
+  constructor(
+    readonly name: string,
+    readonly help: string,
+    readonly read: () => { readonly histogram: Float64Histogram; readonly sumSeconds: number },
+  ) {}
+
+  async get() {
+    const { histogram, sumSeconds } = this.read();
+    const counts = countsAtMost(histogram, BUCKETS);
+    const metricName = `${this.name}_bucket`;
+    return {
+      name: this.name,
+      help: this.help,
+      type: this.type,
+      aggregator: this.aggregator,
+      values: [
+        ...BUCKETS.map((le, index) => ({ labels: { le }, value: counts[index] ?? 0, metricName })),
+        { labels: { le: "+Inf" }, value: histogram.totalCount, metricName },
+        { labels: {}, value: sumSeconds, metricName: `${this.name}_sum` },
+        { labels: {}, value: histogram.totalCount, metricName: `${this.name}_count` },
+      ],
+    };
+  }
+
+  reset(): void {}
+}
+
+/** `info` becomes the labels of ingestion_run_info. `source` is undefined before the load starts. */
+export function createRegistry(
+  info: Readonly<Record<string, string>>,
+  source: () => MetricsSource | undefined,
+): Registry {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+
+  const totals = (): Totals | undefined => {
+    const current = source();
+    return current?.counters.totals(current.now());
+  };
+  const counter = (name: string, help: string, read: (totals: Totals) => number): void => {
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        const now = totals();
+        if (now !== undefined) this.inc(read(now));
+      },
+    });
+  };
+  counter("ingestion_generated_events_total", "Rows handed to insert", (now) => now.generated);
+  counter("ingestion_acknowledged_events_total", "Rows the server acknowledged", (now) => now.acknowledged);
+  counter("ingestion_unknown_events_total", "Rows that may or may not be stored", (now) => now.unknown);
+  counter("ingestion_dropped_events_total", "Scheduled rows dropped for being late", () => 0);
+  counter("ingestion_unsent_events_total", "Scheduled rows never handed to insert", () => source()?.unsent() ?? 0);
+  counter("ingestion_insert_retries_total", "Inserts sent again", () => 0);
+  counter("ingestion_rendered_bytes_total", "Bytes of rows handed to insert", (now) => now.bytes.rendered);
+  counter("ingestion_sent_bytes_total", "Bytes of request bodies sent", (now) => now.bytes.sent);
+  new Counter({
+    name: "ingestion_failed_events_total",
+    help: "Rows that were not stored, by reason",
+    labelNames: ["reason"],
+    registers,
+    collect() {
+      this.reset();
+      const now = totals();
+      for (const reason of REASONS) this.inc({ reason }, now?.failedBy[reason] ?? 0);
+    },
+  });
+  new Counter({
+    name: "ingestion_inserts_total",
+    help: "Inserts that are over, by outcome",
+    labelNames: ["outcome"],
+    registers,
+    collect() {
+      this.reset();
+      const now = totals();
+      for (const outcome of OUTCOMES) this.inc({ outcome }, now?.inserts[outcome] ?? 0);
+    },
+  });
+  new Counter({
+    name: "ingestion_insert_errors_total",
+    help: "Inserts not acknowledged, by ClickHouse exception number or transport code",
+    labelNames: ["code"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { code, inserts } of totals()?.errors ?? []) this.inc({ code: String(code) }, inserts);
+    },
+  });
+
+  const histogram = (name: string, help: string, kind: "latency" | "service"): void => {
+    const metric = new HistogramMetric(name, help, () => {
+      const current = source();
+      if (current === undefined) return { histogram: emptyHistogram(), sumSeconds: 0 };
+      const now = current.counters.totals(current.now());
+      const sumNs = kind === "latency" ? now.latencySumNs : now.serviceSumNs;
+      return { histogram: current.counters[kind](), sumSeconds: sumNs / 1e9 };
+    });
+    // The registry asks for name, type and get alone; the library has no class for values counted elsewhere.
+    registry.registerMetric(metric as unknown as Metric);
+  };
+  histogram("ingestion_insert_latency_seconds", "Batch due to insert answered; empty in a closed loop", "latency");
+  histogram("ingestion_insert_service_seconds", "Insert sent to insert answered", "service");
+
+  const gauge = (name: string, help: string, read: (source: MetricsSource) => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        const current = source();
+        this.set(current === undefined ? 0 : read(current));
+      },
+    });
+  };
+  gauge(
+    "ingestion_inserts_in_flight",
+    "Inserts sent and not answered",
+    (now) => now.counters.totals(now.now()).inFlight,
+  );
+  gauge("ingestion_target_events_per_second", "Rows per second asked for", (now) => now.targetRowsPerSecond);
+  gauge(
+    "ingestion_schedule_lag_seconds",
+    "How long the oldest due batch has waited to be sent",
+    (now) => now.counters.totals(now.now()).lagNs / 1e9,
+  );
+  new Gauge({
+    name: "ingestion_worker_utilization_ratio",
+    help: "Busy share of a worker's event loop since the last scrape",
+    labelNames: ["worker"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [worker, ratio] of (source()?.utilization() ?? []).entries())
+        this.set({ worker: String(worker) }, ratio);
+    },
+  });
+  new Gauge({
+    name: "ingestion_run_info",
+    help: "The run, in its labels; always 1",
+    labelNames: Object.keys(info),
+    registers,
+  }).set(info, 1);
+  return registry;
+}
+
+/** The port is taken or the address is not ours. */
+export class MetricsPortError extends Error {}
+
+export interface MetricsServer {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Serves GET /metrics. Rejects with a MetricsPortError. */
+export async function serveMetrics(registry: Registry, port: number, host: string | undefined): Promise<MetricsServer> {
+  const server = createServer((request, response) => {
+    if (request.url?.split("?")[0] !== "/metrics") {
+      response.writeHead(404, { "content-type": "text/plain" }).end("see /metrics\n");
+      return;
+    }
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      response.writeHead(405, { allow: "GET, HEAD" }).end();
+      return;
+    }
+    registry.metrics().then(
+      (text) => response.writeHead(200, { "content-type": registry.contentType }).end(text),
+      (error: unknown) => response.writeHead(500, { "content-type": "text/plain" }).end(`${error}\n`),
+    );
+  });
+  server.headersTimeout = 10_000;
+  server.requestTimeout = 10_000;
+  server.maxConnections = 64;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => reject(new MetricsPortError(describe(error, port, host))));
+    server.listen({ port, ...(host !== undefined && { host }) }, resolve);
+  });
+  const shownHost = host === undefined ? "localhost" : isIPv6(host) ? `[${host}]` : host;
+  return { url: `http://${shownHost}:${portOf(server)}/metrics`, close: () => close(server) };
+}
+
+function describe(error: Error, port: number, host: string | undefined): string {
+  const code = "code" in error ? error.code : undefined;
+  if (code === "EADDRINUSE") return `port ${port} is taken`;
+  if (code === "EACCES") return `port ${port} may not be opened by this user`;
+  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") return `${host} is not an address of this machine`;
+  return error.message;
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,120 @@
+// The worker threads: one long task a thread. The only file that knows piscina.
+
+import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { Piscina } from "piscina";
+import type { FromWorker, LoaderTask, ToWorker } from "../workers/loader.js";
+import { Clock } from "./clock.js";
+import type { Counters } from "./counters.js";
+import type { Plan } from "./plan.js";
+
+/** Between everybody ready and the start: time for the word to get round. */
+const LEAD_NS = 20_000_000n;
+/** An interrupt ends the schedule so much later, when every worker can have seen it. */
+const NOTICE_NS = 10_000_000;
+
+export type Notice = Exclude<FromWorker, { readonly kind: "ready" }>;
+
+/** A load under way. */
+export class Load {
+  /** Nanoseconds since the start, the same as in the workers. */
+  readonly clock: Clock;
+  /** The time of day at the start. */
+  readonly startedAt: Date;
+  /** Resolves when all workers are done; with the first error, when one failed. */
+  readonly finished: Promise<Error | undefined>;
+  readonly #pool: Piscina;
+  readonly #ports: readonly MessagePort[];
+  readonly #counters: Counters;
+  readonly #idle: { active: number; idle: number }[];
+
+  constructor(
+    pool: Piscina,
+    ports: readonly MessagePort[],
+    counters: Counters,
+    startNs: bigint,
+    startedAt: Date,
+    tasks: readonly Promise<void>[],
+  ) {
+    this.#pool = pool;
+    this.#ports = ports;
+    this.#counters = counters;
+    this.clock = new Clock(startNs);
+    this.startedAt = startedAt;
+    this.#idle = pool.threads.map(() => ({ active: 0, idle: 0 }));
+    this.finished = this.#finish(tasks);
+  }
+
+  async #finish(tasks: readonly Promise<void>[]): Promise<Error | undefined> {
+    let failure: Error | undefined;
+    const watched = tasks.map((task) =>
+      task.catch((error: unknown) => {
+        failure ??= error instanceof Error ? error : new Error(String(error));
+        // What the others have in flight is still counted.
+        this.end(0n);
+      }),
+    );
+    await Promise.all(watched);
+    for (const port of this.#ports) port.close();
+    await this.#pool.destroy();
+    return failure;
+  }
+
+  /**
+   * Ends the schedule now, as if the duration were over. Rows not yet due are never scheduled; due ones go on being sent
+   * for at most `drainNs` more.
+   */
+  end(drainNs: bigint): void {
+    const nowNs = BigInt(Math.max(0, this.clock.now()) + NOTICE_NS);
+    if (nowNs < this.#counters.endNs) this.#counters.endNs = nowNs;
+    if (nowNs + drainNs < this.#counters.drainedNs) this.#counters.drainedNs = nowNs + drainNs;
+    for (const port of this.#ports) port.postMessage({ kind: "wake" } satisfies ToWorker);
+  }
+
+  /** For each thread, the share of time since the last call in which its event loop was busy, 0 to 1. */
+  utilization(): readonly number[] {
+    return this.#pool.threads.map((thread, index) => {
+      const now = thread.performance.eventLoopUtilization();
+      const last = this.#idle[index] ?? { active: 0, idle: 0 };
+      this.#idle[index] = { active: now.active, idle: now.idle };
+      const active = now.active - last.active;
+      const elapsed = active + now.idle - last.idle;
+      return elapsed > 0 ? active / elapsed : 0;
+    });
+  }
+}
+
+/** Starts a thread a plan and, once all are ready, the load. Rejects when a worker cannot get ready. */
+export async function startLoad(plan: Plan, onNotice: (notice: Notice) => void): Promise<Load> {
+  const threads = plan.workers.length;
+  const pool = new Piscina({
+    filename: new URL("../workers/loader.js", import.meta.url).href,
+    minThreads: threads,
+    maxThreads: threads,
+  });
+  const tasks: Promise<void>[] = [];
+  const ready: Promise<void>[] = [];
+  const ports: MessagePort[] = [];
+  for (const workerPlan of plan.workers) {
+    const { port1, port2 } = new MessageChannel();
+    ports.push(port1);
+    const task = pool.run({ plan: workerPlan, port: port2 } satisfies LoaderTask, { transferList: [port2] });
+    tasks.push(task);
+    ready.push(
+      new Promise((resolve, reject) => {
+        task.catch(reject);
+        port1.on("message", (message: FromWorker) => (message.kind === "ready" ? resolve() : onNotice(message)));
+      }),
+    );
+  }
+  try {
+    await Promise.all(ready);
+  } catch (error) {
+    await pool.destroy();
+    throw error;
+  }
+  // Both clocks are read at once: rows are stamped by the one, sent by the other.
+  const startEpochNs = BigInt(Date.now()) * 1_000_000n + LEAD_NS;
+  const startNs = process.hrtime.bigint() + LEAD_NS;
+  for (const port of ports) port.postMessage({ kind: "start", startNs, startEpochNs } satisfies ToWorker);
+  return new Load(pool, ports, plan.counters, startNs, new Date(Number(startEpochNs / 1_000_000n)), tasks);
+}

@@ -1,0 +1,215 @@
+// The result of a run: as text for a person, as JSON for a program. Pure; run.ts gathers what it needs.
+
+import { availableParallelism } from "node:os";
+import { encodeIntoCompressedBase64, type Float64Histogram } from "hdr-histogram-js";
+import type { Totals } from "./counters.js";
+import type { Endpoint } from "./endpoint.js";
+import { shown } from "./endpoint.js";
+import { type Latency, summarize } from "./latency.js";
+import type { Ledger } from "./ledger.js";
+import type { Options } from "./options.js";
+import type { Snapshot } from "./snapshot.js";
+import type { Target } from "./target.js";
+import { count, milliseconds, short, whole } from "./text.js";
+
+/** All that is known when a run is over. */
+export interface Result {
+  readonly options: Options;
+  readonly endpoints: readonly Endpoint[];
+  readonly target: Target;
+  readonly version: string;
+  readonly startedAt: Date;
+  /** From the start to the schedule's end or the last answer, whichever is later. */
+  readonly elapsedS: number;
+  readonly rowsPerBatch: number;
+  readonly workers: number;
+  readonly scheduled: number;
+  readonly totals: Totals;
+  /** Undefined in a closed loop: its batches have no due time. */
+  readonly latency: Float64Histogram | undefined;
+  readonly service: Float64Histogram;
+  /** Undefined when it was not asked for. */
+  readonly ledger: Ledger | undefined;
+  readonly generatorCpuS: number;
+  readonly series: readonly SeriesPoint[];
+  /** Why the run did not go its way to the end, if so. */
+  readonly problems: readonly string[];
+}
+
+/** One second of the run. */
+export interface SeriesPoint {
+  readonly t_s: number;
+  /** Acknowledged in this second. */
+  readonly rows: number;
+  /** Due to answered; sent to answered in a closed loop. */
+  readonly latency_ms: { readonly p50: number; readonly p99: number };
+  readonly in_flight: number;
+  readonly lag_ms: number;
+}
+
+export function seriesPoint({ atNs, rows, latency, totals }: Snapshot): SeriesPoint {
+  return {
+    t_s: Math.round(atNs / 1e8) / 10,
+    rows,
+    latency_ms: { p50: latency.p50, p99: latency.p99 },
+    in_flight: totals.inFlight,
+    lag_ms: totals.lagNs / 1e6,
+  };
+}
+
+export function unsentRows({ scheduled, totals }: { readonly scheduled: number; readonly totals: Totals }): number {
+  return scheduled - totals.generated;
+}
+
+/** Rows failed, unknown or unsent, a ledger that does not balance, or a run that broke off. */
+export function isIncomplete(result: Result): boolean {
+  const { totals, ledger } = result;
+  const odd = ledger !== undefined && (ledger.lost > 0 || ledger.duplicated > 0);
+  return totals.failed + totals.unknown + unsentRows(result) > 0 || odd || result.problems.length > 0;
+}
+
+const achieved = ({ totals, elapsedS }: Result): number => (elapsedS > 0 ? totals.acknowledged / elapsedS : 0);
+
+/** Null where the target is a closed loop. */
+function targetRate({ rate }: Options): number | null {
+  return rate === "max" ? null : Number(rate.numerator) / Number(rate.denominator);
+}
+
+/** The report file: schema clickstorm/report/1. */
+export function toJson(result: Result): string {
+  const { options, target, totals, ledger, latency, service } = result;
+  const latencies = (histogram: Float64Histogram, sumNs: number) => ({
+    ...summarize(histogram, sumNs),
+    hdr: encodeIntoCompressedBase64(histogram),
+  });
+  const report = {
+    schema: "clickstorm/report/1",
+    run_id: options.runId,
+    options: reportedOptions(result),
+    versions: { clickstorm: result.version, node: process.versions.node, clickhouse: target.version ?? null },
+    machine: { cores: availableParallelism(), platform: `${process.platform} ${process.arch}` },
+    started_at: result.startedAt.toISOString(),
+    elapsed_s: result.elapsedS,
+    target_rows_per_s: targetRate(options),
+    achieved_rows_per_s: achieved(result),
+    rows: {
+      scheduled: result.scheduled,
+      generated: totals.generated,
+      dropped: 0,
+      unsent: unsentRows(result),
+      acknowledged: totals.acknowledged,
+      failed: totals.failed,
+      unknown: totals.unknown,
+      landed: ledger?.landed ?? null,
+      lost: ledger?.lost ?? null,
+      duplicated: ledger?.duplicated ?? null,
+    },
+    ledger_caveat: ledger?.caveat ?? null,
+    bytes: totals.bytes,
+    inserts: totals.inserts,
+    latency_ms: latency === undefined ? null : latencies(latency, totals.latencySumNs),
+    service_ms: latencies(service, totals.serviceSumNs),
+    errors: totals.errors.map((error) => ({ ...error, code: String(error.code) })),
+    problems: result.problems,
+    max_lag_ms: totals.maxLagNs / 1e6,
+    generator_cpu_s: result.generatorCpuS,
+    series: result.series,
+  };
+  return `${JSON.stringify(report, null, 2)}\n`;
+}
+
+/** Named as the flags are; no password, no user information. */
+function reportedOptions({ options, endpoints, target, rowsPerBatch, workers }: Result) {
+  return {
+    "clickhouse-url": endpoints.map(shown),
+    table: `${target.database}.${target.table}`,
+    embedded: options.embedded,
+    rate: options.rateText,
+    duration_s: Number(options.durationNs) / 1e9,
+    drain_s: Number(options.drainNs) / 1e9,
+    workers,
+    "in-flight": options.inFlight,
+    "batch-rows": options.batchRows,
+    "flush-interval_s": Number(options.flushNs) / 1e9,
+    rows_per_batch: rowsPerBatch,
+    format: "JSONEachRow",
+    "async-insert": options.asyncInsert,
+    settings: options.settings,
+    timeout_s: options.timeoutMs / 1000,
+    seed: options.seed,
+    "data-start": options.dataStartNs === undefined ? null : new Date(Number(options.dataStartNs / 1_000_000n)),
+    verify: options.verify,
+    blind: options.blind,
+  };
+}
+
+/** The summary on standard output. */
+export function toText(result: Result): string {
+  const { options, target, totals, ledger } = result;
+  const perMillion = totals.acknowledged > 0 ? result.generatorCpuS / (totals.acknowledged / 1e6) : undefined;
+  const line = (name: string, ...parts: (string | undefined)[]): string =>
+    `  ${name.padEnd(10)} ${parts.filter((part) => part !== undefined && part !== "").join("   ")}`;
+  const server = target.version === undefined ? "unasked endpoint" : `ClickHouse ${target.version}`;
+  const rate = targetRate(options);
+  const lines = [
+    `run ${options.runId}   seed ${options.seed}   ${server}   ${target.database}.${target.table}   ${result.endpoints.map(shown).join(" ")}`,
+    "",
+    line(
+      "rows",
+      `scheduled ${whole(result.scheduled)}`,
+      `acknowledged ${whole(totals.acknowledged)}`,
+      `failed ${whole(totals.failed)}`,
+      `unknown ${whole(totals.unknown)}`,
+      `unsent ${whole(unsentRows(result))}`,
+    ),
+    line(
+      "rate",
+      `target ${rate === null ? "max" : `${whole(rate * 1000) === whole(Math.round(rate) * 1000) ? whole(rate) : String(rate)} rows/s`}`,
+      `achieved ${achieved(result) >= 100 ? whole(achieved(result)) : achieved(result).toFixed(2)} rows/s`,
+      `in ${result.elapsedS.toFixed(1)} s`,
+    ),
+    line(
+      "inserts",
+      `${whole(totals.inserts.acknowledged + totals.inserts.failed + totals.inserts.unknown)} of up to ${count(result.rowsPerBatch, "row")}`,
+      `${short(totals.bytes.sent)}B sent`,
+    ),
+    result.latency === undefined
+      ? line("latency", "none: at --rate max a batch is due whenever there is room for it")
+      : line("latency", quantiles(summarize(result.latency, totals.latencySumNs)), "(due to answered)"),
+    line("service", quantiles(summarize(result.service, totals.serviceSumNs)), "(sent to answered)"),
+    line(
+      "generator",
+      `${result.generatorCpuS.toFixed(2)} CPU-s`,
+      perMillion === undefined ? "" : `${perMillion.toPrecision(2)} CPU-s per million rows`,
+      count(result.workers, "worker"),
+      options.rate === "max" ? "" : `largest lag ${milliseconds(totals.maxLagNs / 1e6)}`,
+    ),
+    ...totals.errors.map(({ code, inserts, rows }) =>
+      line("error", String(code), count(inserts, "insert"), count(rows, "row")),
+    ),
+    ...result.problems.map((problem) => line("problem", problem)),
+    ledger === undefined
+      ? line(
+          "ledger",
+          options.blind ? "not asked for: --blind" : options.verify ? "not read" : "not asked for: --no-verify",
+        )
+      : line(
+          "ledger",
+          `scheduled ${whole(result.scheduled)}, acknowledged ${whole(totals.acknowledged)}, landed ${whole(ledger.landed)}, ` +
+            `lost ${whole(ledger.lost)}, duplicated ${whole(ledger.duplicated)}`,
+          ledger.caveat === undefined ? "" : `(${ledger.caveat})`,
+        ),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function quantiles({ count: n, p50, p90, p99, p999, max }: Latency): string {
+  if (n === 0) return "no answers";
+  return [
+    `p50 ${milliseconds(p50)}`,
+    `p90 ${milliseconds(p90)}`,
+    `p99 ${milliseconds(p99)}`,
+    `p99.9 ${milliseconds(p999)}`,
+    `max ${milliseconds(max)}`,
+  ].join("   ");
+}

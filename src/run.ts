@@ -1,0 +1,221 @@
+// `clickstorm run` on one screen: metrics → server → target → plan → load → ledger → report. Main thread.
+
+import { accessSync, constants, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { WriteStream } from "node:tty";
+import { closeBooks } from "./books.js";
+import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
+import { endpointOf } from "./endpoint.js";
+import { countRows, readLedger } from "./ledger.js";
+import { createRegistry, MetricsPortError, type MetricsServer, type MetricsSource, serveMetrics } from "./metrics.js";
+import { type Options, OptionsError } from "./options.js";
+import { makePlan, type Plan } from "./plan.js";
+import { type Load, type Notice, startLoad } from "./pool.js";
+import { Progress } from "./progress.js";
+import { isIncomplete, type Result, type SeriesPoint, seriesPoint, toJson, toText } from "./report.js";
+import { Snapshots } from "./snapshot.js";
+import { blindTarget, prepareTarget } from "./target.js";
+import { VERSION } from "./version.js";
+
+export const EXIT = { done: 0, incomplete: 1, badOptions: 2, noTarget: 3 } as const;
+const SNAPSHOT_MS = 1000;
+
+/** Where a run writes, and what stops it. */
+export interface Surroundings {
+  /** The summary. */
+  readonly out: NodeJS.WritableStream;
+  /** Progress and warnings. */
+  readonly err: WriteStream;
+  /** Aborted by the first SIGINT or SIGTERM, with the exit code as its reason: drain and report. */
+  readonly interrupt: AbortSignal;
+}
+
+/** Returns the exit code. Throws an OptionsError, a TargetError or an EmbeddedError before the first row. */
+export async function run(options: Options, { out, err, interrupt }: Surroundings): Promise<number> {
+  const progress = new Progress(err, options.durationNs);
+  const warn = (text: string): void => progress.say(`warning: ${text}`);
+  const problems: string[] = [];
+  let load: Load | undefined;
+  let source: MetricsSource | undefined;
+  let metrics: MetricsServer | undefined;
+  let embedded: EmbeddedServer | undefined;
+  checkReport(options);
+  try {
+    metrics = await openMetrics(options, () => source, warn);
+    if (metrics !== undefined) progress.say(`metrics at ${metrics.url}`);
+    if (options.embedded) {
+      embedded = await startEmbedded(options.credentials);
+      progress.say(`embedded ClickHouse at ${embedded.url}`);
+    }
+    const endpoints =
+      embedded === undefined ? options.endpoints : [endpointOf(new URL(embedded.url), options.credentials)];
+    const target = options.blind ? blindTarget(options) : await prepareTarget(endpoints, options);
+    const plan = makePlan(options, target, endpoints, VERSION);
+    const [asked] = endpoints;
+    const rowsBefore =
+      asked !== undefined && options.verify && !target.ledgerColumns ? await countRows(asked, target) : 0;
+    if (interrupt.aborted) return Number(interrupt.reason);
+
+    const cpuBefore = process.cpuUsage();
+    const onNotice = (notice: Notice): void => {
+      if (notice.kind === "refused") {
+        problems.push(`stopped, as inserts will not work: ${notice.sentence}`);
+        load?.end(0n);
+      } else {
+        warn(sentenceOf(notice, options));
+      }
+    };
+    load = await startLoad(plan, once(onNotice));
+    source = metricsSource(plan, load);
+    const series = await watch(load, plan, options, progress, interrupt);
+    const failure = await load.finished;
+    if (failure !== undefined) problems.push(`a worker failed: ${failure.message}`);
+    const cpu = process.cpuUsage(cpuBefore);
+    const interrupted = interrupt.aborted;
+
+    const books = closeBooks(plan, load.clock);
+    source = { ...source, unsent: () => books.scheduled - books.totals.generated };
+    const ledger =
+      asked !== undefined && options.verify
+        ? await readLedger(asked, target, { runId: options.runId, ...books.claim }, rowsBefore).catch(
+            (error: Error) => {
+              problems.push(`the ledger cannot be read: ${error.message}`);
+              return undefined;
+            },
+          )
+        : undefined;
+    const result: Result = {
+      options,
+      endpoints,
+      target,
+      version: VERSION,
+      startedAt: load.startedAt,
+      workers: plan.workers.length,
+      ...books,
+      ledger,
+      generatorCpuS: (cpu.user + cpu.system) / 1e6,
+      series,
+      problems,
+    };
+    writeReport(options, result, problems);
+    out.write(toText(result));
+    await hold(options, metrics, progress, interrupt);
+    if (isIncomplete(result)) return EXIT.incomplete;
+    return interrupted ? Number(interrupt.reason) : EXIT.done;
+  } finally {
+    progress.stop();
+    await metrics?.close();
+    await embedded?.stop();
+  }
+}
+
+/** A report that could not be written at the end is a run wasted: looked at before the start. */
+function checkReport({ reportFile }: Options): void {
+  if (reportFile === undefined) return;
+  try {
+    accessSync(dirname(reportFile), constants.W_OK);
+  } catch {
+    throw new OptionsError([`--report: ${dirname(reportFile)} is not a directory that can be written to`]);
+  }
+}
+
+function writeReport({ reportFile }: Options, result: Result, problems: string[]): void {
+  if (reportFile === undefined) return;
+  try {
+    writeFileSync(reportFile, toJson(result));
+  } catch (error) {
+    problems.push(`the report cannot be written: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+async function openMetrics(
+  { metrics, runId, rateText }: Options,
+  source: () => MetricsSource | undefined,
+  warn: (text: string) => void,
+): Promise<MetricsServer | undefined> {
+  if (metrics === undefined) return undefined;
+  try {
+    const registry = createRegistry({ run_id: runId, rate: rateText, version: VERSION }, source);
+    return await serveMetrics(registry, metrics.port, metrics.host);
+  } catch (error) {
+    if (!(error instanceof MetricsPortError)) throw error;
+    const advice = "give another --metrics-port (0: any free one) or --no-metrics";
+    if (metrics.asked) throw new OptionsError([`--metrics-port: ${error.message}; ${advice}`]);
+    warn(`no /metrics: ${error.message}; ${advice}`);
+    return undefined;
+  }
+}
+
+function metricsSource({ schedule, counters }: Plan, load: Load): MetricsSource {
+  return {
+    counters,
+    now: () => load.clock.now(),
+    unsent: () => 0,
+    targetRowsPerSecond:
+      schedule.kind === "max"
+        ? Number.POSITIVE_INFINITY
+        : Number(schedule.rowsPerSecond.numerator) / Number(schedule.rowsPerSecond.denominator),
+    utilization: () => load.utilization(),
+  };
+}
+
+/** Each kind of notice comes from every worker; one of them is enough. */
+function once(onNotice: (notice: Notice) => void): (notice: Notice) => void {
+  const seen = new Set<Notice["kind"]>();
+  return (notice) => {
+    if (seen.has(notice.kind)) return;
+    seen.add(notice.kind);
+    onNotice(notice);
+  };
+}
+
+function sentenceOf(notice: Exclude<Notice, { readonly kind: "refused" }>, options: Options): string {
+  if (notice.kind === "saturated") {
+    return `all ${options.inFlight} inserts are in flight and due batches wait: the server is at its limit, or --in-flight is too small`;
+  }
+  const where = options.traces?.otlpEndpoint ?? process.env.OTEL_EXPORTER_OTLP_ENDPOINT ?? "http://localhost:4318";
+  return `traces do not reach ${where} (${notice.sentence}): the run goes on; --no-traces sends none`;
+}
+
+/** Shows a snapshot a second until the workers are done; an interrupt begins the drain. */
+async function watch(
+  load: Load,
+  { schedule, counters }: Plan,
+  options: Options,
+  progress: Progress,
+  interrupt: AbortSignal,
+): Promise<SeriesPoint[]> {
+  const snapshots = new Snapshots(counters, schedule.kind === "max");
+  const series: SeriesPoint[] = [];
+  const take = (): void => {
+    const snapshot = snapshots.take(load.clock.now());
+    if (options.reportFile !== undefined) series.push(seriesPoint(snapshot));
+    progress.update(snapshot, counters.endNs);
+  };
+  const drain = (): void => {
+    progress.say("draining: what is due is still sent; interrupt again to quit at once");
+    load.end(options.drainNs);
+  };
+  if (interrupt.aborted) drain();
+  interrupt.addEventListener("abort", drain, { once: true });
+  const timer = setInterval(take, SNAPSHOT_MS);
+  await load.finished;
+  clearInterval(timer);
+  interrupt.removeEventListener("abort", drain);
+  take();
+  progress.stop();
+  return series;
+}
+
+/** Leaves /metrics up for a last scrape; an interrupt ends that. */
+async function hold(
+  { holdMs }: Options,
+  metrics: MetricsServer | undefined,
+  progress: Progress,
+  interrupt: AbortSignal,
+): Promise<void> {
+  if (holdMs === 0 || metrics === undefined) return;
+  progress.say(`holding ${metrics.url} for ${holdMs / 1000} s`);
+  await sleep(holdMs, undefined, interrupt.aborted ? {} : { signal: interrupt }).catch(() => undefined);
+}

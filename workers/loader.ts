@@ -1,0 +1,222 @@
+// The worker's task, and the hot loop: pace → render → insert → count. One runs in each thread of the pool for the whole
+// run. It knows batches, slots and permits; it parses no flags, asks the server nothing and prints nothing.
+
+import type { MessagePort } from "node:worker_threads";
+import { Clock, LONGEST_TIMER_MS } from "../src/clock.js";
+import { Counters, type CountersShape, type WorkerCounters } from "../src/counters.js";
+import { Inserter, type InsertPlan } from "../src/insert.js";
+import type { RowProgram } from "../src/rows/program.js";
+import { Renderer, type Slot } from "../src/rows/renderer.js";
+import { type Batch, claimedBatch, rowsPerBatch, Schedule, type ScheduleSpec } from "../src/schedule.js";
+import { Stock } from "../src/stock.js";
+import { startTracing, type Trace, type TracePlan, type Tracing } from "../src/tracing.js";
+
+/** All that one worker needs to know. Sent once, as the task. */
+export interface WorkerPlan {
+  /** This worker's number, from 0. */
+  readonly worker: number;
+  /** Batch n is the work of worker n mod workers. */
+  readonly workers: number;
+  readonly runId: string;
+  readonly schedule: ScheduleSpec;
+  readonly kernel: WebAssembly.Module;
+  readonly program: RowProgram;
+  readonly slots: number;
+  readonly slotBytes: number;
+  readonly insert: InsertPlan;
+  /** Whether each insert carries its batch's deduplication token. */
+  readonly tokens: boolean;
+  /** Row times count from here, in nanoseconds since the epoch; undefined: from the start of the run. */
+  readonly dataStartNs: bigint | undefined;
+  /** Undefined: no traces. */
+  readonly traces: TracePlan | undefined;
+  readonly counters: SharedArrayBuffer;
+  readonly shape: CountersShape;
+}
+
+/** The task: the plan, and this worker's end of a channel to the main thread. */
+export interface LoaderTask {
+  readonly plan: WorkerPlan;
+  readonly port: MessagePort;
+}
+
+/** What the main thread tells a worker. */
+export type ToWorker =
+  /** A reading of process.hrtime.bigint(), and the time since the epoch at that reading. */
+  | { readonly kind: "start"; readonly startNs: bigint; readonly startEpochNs: bigint }
+  /** The end or the drain's end has moved (counters.ts): look again. */
+  | { readonly kind: "wake" };
+
+/** What a worker tells the main thread. */
+export type FromWorker =
+  | { readonly kind: "ready" }
+  /** Every permit is out and a due batch waits. Said once. */
+  | { readonly kind: "saturated" }
+  /** Traces do not arrive. Said once. */
+  | { readonly kind: "traces-failed"; readonly sentence: string }
+  /** Inserts will never work. Said once. */
+  | { readonly kind: "refused"; readonly sentence: string };
+
+/** So much behind with every permit out is worth a word. */
+const SATURATED_NS = 250_000_000;
+/** Compiling the kernel's hot path before the start: so many rows are rendered and thrown away. */
+const WARM_UP_ROWS = 20_000;
+
+export default async function load({ plan, port }: LoaderTask): Promise<void> {
+  const loader = new Loader(plan, (message) => port.postMessage(message));
+  const started = new Promise<{ startNs: bigint; startEpochNs: bigint }>((resolve) => {
+    port.on("message", (message: ToWorker) => (message.kind === "start" ? resolve(message) : loader.wake()));
+  });
+  try {
+    await loader.warmUp();
+    port.postMessage({ kind: "ready" } satisfies FromWorker);
+    const { startNs, startEpochNs } = await started;
+    await loader.run(startNs, plan.dataStartNs ?? startEpochNs);
+  } finally {
+    port.close();
+  }
+}
+
+class Loader {
+  readonly #plan: WorkerPlan;
+  readonly #tell: (message: FromWorker) => void;
+  readonly #counters: Counters;
+  readonly #own: WorkerCounters;
+  /** Undefined in a closed loop. */
+  readonly #schedule: Schedule | undefined;
+  readonly #renderer: Renderer;
+  readonly #inserter: Inserter;
+  readonly #tracing: Tracing | undefined;
+  readonly #slots: Stock<Slot>;
+  readonly #permits: Stock<true>;
+  readonly #said = new Set<FromWorker["kind"]>();
+  #clock: Clock | undefined;
+  #drainTimer: NodeJS.Timeout | undefined;
+
+  constructor(plan: WorkerPlan, tell: (message: FromWorker) => void) {
+    this.#plan = plan;
+    this.#tell = tell;
+    this.#counters = new Counters(plan.counters, plan.shape);
+    this.#own = this.#counters.worker(plan.worker);
+    this.#schedule = plan.schedule.kind === "constant" ? new Schedule(plan.schedule) : undefined;
+    this.#renderer = new Renderer(plan.kernel, plan.program, plan.slots, plan.slotBytes);
+    this.#inserter = new Inserter(plan.insert);
+    this.#tracing =
+      plan.traces && startTracing(plan.traces, (sentence) => this.#say({ kind: "traces-failed", sentence }));
+    this.#slots = new Stock(this.#renderer.slots);
+    this.#permits = new Stock(Array.from({ length: plan.insert.permits }, () => true as const));
+  }
+
+  #say(message: FromWorker): void {
+    if (this.#said.has(message.kind)) return;
+    this.#said.add(message.kind);
+    this.#tell(message);
+  }
+
+  async warmUp(): Promise<void> {
+    const [slot] = this.#renderer.slots;
+    if (slot === undefined) throw new RangeError("a worker needs a slot");
+    const rows = rowsPerBatch(this.#plan.schedule);
+    for (let done = 0; done < WARM_UP_ROWS; done += rows) {
+      await this.#renderer.fill(slot, claimedBatch(0, rows, 0), 0n);
+    }
+  }
+
+  async run(startNs: bigint, dataStartNs: bigint): Promise<void> {
+    const clock = new Clock(startNs);
+    this.#clock = clock;
+    this.wake();
+    await clock.until(0);
+    for (let turn = 0; ; turn++) {
+      const slot = await this.#slots.take();
+      if (slot === undefined) break;
+      const batch = this.#next(clock, turn);
+      if (batch === undefined) break;
+      this.#own.nextDue(batch.dueNs);
+      // Before it is due: latency is never our own rendering, unless we are behind.
+      const trace = this.#tracing?.begin(batch);
+      await this.#renderer.fill(slot, batch, dataStartNs);
+      trace?.rendered(slot.bytes);
+      const due = await this.#untilDue(clock, batch, slot, dataStartNs);
+      if (due === undefined) break;
+      if (this.#permits.empty && clock.now() - due.dueNs > SATURATED_NS) this.#say({ kind: "saturated" });
+      if ((await this.#permits.take()) === undefined) break;
+      void this.#insert(clock, due, slot, trace);
+    }
+    this.#own.nextDue(Number.POSITIVE_INFINITY);
+    await this.#permits.whole();
+    clearTimeout(this.#drainTimer);
+    await this.#inserter.close();
+    await this.#tracing?.flush();
+  }
+
+  /** The batch of this worker's turn: from its stripe of the schedule, or the first that nobody has claimed. */
+  #next(clock: Clock, turn: number): Batch | undefined {
+    const { schedule, worker, workers } = this.#plan;
+    const { endNs } = this.#counters;
+    if (this.#schedule !== undefined) return this.#schedule.batch(turn * workers + worker, endNs);
+    const claimedNs = clock.now();
+    return claimedNs < endNs ? claimedBatch(this.#counters.claim(), schedule.batchRows, claimedNs) : undefined;
+  }
+
+  /**
+   * Waits until the batch is due. An end that was moved forward in the meantime (an interrupt) cuts it, by rendering its
+   * first rows again, or leaves nothing of it: undefined. A claimed batch is due at once and never cut.
+   */
+  async #untilDue(clock: Clock, batch: Batch, slot: Slot, dataStartNs: bigint): Promise<Batch | undefined> {
+    if (this.#schedule === undefined) return batch;
+    let due = batch;
+    do {
+      await clock.until(due.dueNs);
+      // First the clock, then the end: a batch is sent whole only if it was due before the end was moved.
+      const cut = this.#schedule.batch(batch.number, this.#counters.endNs);
+      if (cut === undefined) return undefined;
+      if (cut.rows !== due.rows) await this.#renderer.fill(slot, cut, dataStartNs);
+      due = cut;
+    } while (clock.now() < due.dueNs);
+    return due;
+  }
+
+  async #insert(clock: Clock, batch: Batch, slot: Slot, trace: Trace | undefined): Promise<void> {
+    const { runId, insert, tokens } = this.#plan;
+    const closedLoop = this.#schedule === undefined;
+    const endpoint = batch.number % insert.endpoints.length;
+    let sentNs: number | undefined;
+    this.#own.generated(endpoint, slot.index, batch.number, batch.rows, slot.bytes);
+    const outcome = await this.#inserter.insert({
+      endpoint,
+      body: this.#renderer.body(slot),
+      queryId: `${runId}-${batch.number}-1`,
+      token: tokens ? `${runId}-${batch.number}` : undefined,
+      traceparent: trace?.inserting(insert.endpoints[endpoint]),
+      onSent: () => {
+        sentNs = clock.now();
+        this.#own.sent(endpoint, slot.bytes, closedLoop ? 0 : sentNs - batch.dueNs);
+      },
+    });
+    const answeredNs = clock.now();
+    this.#own.answered(endpoint, slot.index, batch.number, batch.rows, outcome);
+    if (sentNs !== undefined) this.#own.timed(closedLoop ? undefined : batch.dueNs, sentNs, answeredNs);
+    trace?.answered(outcome);
+    if (outcome.kind === "failed" && (outcome.reason === "refused" || outcome.reason === "read_only")) {
+      this.#say({ kind: "refused", sentence: outcome.sentence });
+    }
+    this.#permits.give(true);
+    this.#slots.give(slot);
+  }
+
+  /** Looks again at when the run ends and when its drain ends. */
+  wake(): void {
+    const clock = this.#clock;
+    if (clock === undefined) return;
+    clock.wake();
+    clearTimeout(this.#drainTimer);
+    const leftNs = Number(this.#counters.drainedNs) - clock.now();
+    if (leftNs > 0) {
+      this.#drainTimer = setTimeout(() => this.wake(), Math.min(leftNs / 1e6 + 1, LONGEST_TIMER_MS));
+    } else {
+      this.#slots.close();
+      this.#permits.close();
+    }
+  }
+}
