@@ -34,6 +34,10 @@ export interface InsertRequest {
   readonly onSent: () => void;
 }
 
+interface InsertOptions extends Dispatcher.DispatchOptions {
+  readonly follower: InsertHandler;
+}
+
 type Connector = ReturnType<typeof buildConnector>;
 
 /** A connection of the pool that knows its socket. */
@@ -52,8 +56,9 @@ class Connection extends Client {
     });
   }
 
-  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    if (handler instanceof InsertHandler) handler.connection = this;
+  /** The pool hands on its options as they are, and its handler wrapped: so the options lead to ours. */
+  override dispatch(options: InsertOptions, handler: Dispatcher.DispatchHandler): boolean {
+    options.follower.connection = this;
     return super.dispatch(options, handler);
   }
 }
@@ -154,15 +159,15 @@ export class Inserter {
     const { queryId, token, traceparent } = request;
     const path = `${target.path}${target.path.includes("?") ? "&" : "?"}query_id=${queryId}`;
     return new Promise((resolve) => {
-      target.pool.dispatch(
-        {
-          method: "POST",
-          path: token === undefined ? path : `${path}&insert_deduplication_token=${token}`,
-          headers: traceparent === undefined ? [...target.headers] : [...target.headers, "traceparent", traceparent],
-          body: request.body,
-        },
-        new InsertHandler(request.onSent, this.#plan.timeoutMs, resolve),
-      );
+      const follower = new InsertHandler(request.onSent, this.#plan.timeoutMs, resolve);
+      const options: InsertOptions = {
+        method: "POST",
+        path: token === undefined ? path : `${path}&insert_deduplication_token=${token}`,
+        headers: traceparent === undefined ? [...target.headers] : [...target.headers, "traceparent", traceparent],
+        body: request.body,
+        follower,
+      };
+      target.pool.dispatch(options, follower);
     });
   }
 
