@@ -5,6 +5,7 @@ import type { MessagePort } from "node:worker_threads";
 import { Clock, LONGEST_TIMER_MS } from "../src/clock.js";
 import { Counters, type CountersShape, type WorkerCounters } from "../src/counters.js";
 import { Inserter, type InsertPlan } from "../src/insert.js";
+import { rehearse } from "../src/rehearsal.js";
 import type { RowProgram } from "../src/rows/program.js";
 import { Renderer, type Slot } from "../src/rows/renderer.js";
 import { type Batch, claimedBatch, rowsPerBatch, Schedule, type ScheduleSpec } from "../src/schedule.js";
@@ -61,6 +62,8 @@ export type FromWorker =
 const SATURATED_NS = 250_000_000;
 /** Compiling the kernel's hot path before the start: so many rows are rendered and thrown away. */
 const WARM_UP_ROWS = 20_000;
+/** A body that arrives in one piece. */
+const REHEARSAL_BYTES = 1000;
 
 export default async function load({ plan, port }: LoaderTask): Promise<void> {
   const loader = new Loader(plan, (message) => port.postMessage(message));
@@ -120,6 +123,7 @@ class Loader {
     for (let done = 0; done < WARM_UP_ROWS; done += rows) {
       await this.#renderer.fill(slot, claimedBatch(0, rows, 0), 0n);
     }
+    await rehearse(this.#plan.insert, this.#renderer.body(slot).subarray(0, REHEARSAL_BYTES));
   }
 
   async run(startNs: bigint, dataStartNs: bigint): Promise<void> {

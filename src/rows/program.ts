@@ -13,7 +13,9 @@ export interface RowProgram {
 }
 
 const OP = { end: 0, time: 1, uuid: 2, choice: 3, rowNumber: 4, integer: 5 } as const;
-const INSTRUCTION_BYTES = 32;
+const INSTRUCTION_BYTES = 64;
+/** So much of a literal stands in the instruction itself. */
+const INLINE_BYTES = 32;
 /** The kernel copies 16 bytes at a time: what stands behind a text must be there, up to this many bytes. */
 const PADDING = 31;
 const CACHE_BYTES = 48;
@@ -100,7 +102,8 @@ function assemble(instructions: readonly Instruction[]): Uint8Array {
     const literal = Buffer.from(prefix);
     head.writeUInt32LE(op, at);
     head.writeUInt32LE(literal.length, at + 4);
-    head.writeUInt32LE(appendText(literal), at + 8);
+    if (literal.length > INLINE_BYTES) head.writeUInt32LE(appendText(literal.subarray(INLINE_BYTES)), at + 8);
+    literal.copy(head, at + INSTRUCTION_BYTES - INLINE_BYTES, 0, INLINE_BYTES);
     head.writeUInt32LE(count, at + 12);
     head.writeBigUInt64LE(stream, at + 16);
     if (data === "cache") {

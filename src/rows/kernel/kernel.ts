@@ -3,25 +3,25 @@
 // It allocates nothing, reads no clock, and writes nothing but the slot and the caches inside the program.
 //
 // A program is a relocatable block of bytes (../program.ts makes it); offsets count from its first byte.
-// Instructions are 32 bytes each, one after the other, the last one END:
+// Instructions are 64 bytes each, a cache line, one after the other, the last one END:
 //
 //    0  op       u32   what to write (below)
 //    4  prefix   u32   length of the literal that stands before the value
-//    8  literal  u32   offset of that literal
+//    8  literal  u32   offset of that literal's 33rd byte, where it has one
 //   12  count    u32   CHOICE: number of texts; INTEGER: size of the range; TIME: nanoseconds a tick
-//   16  stream   u64   the leaf's random stream: a hash of (seed, column path); INTEGER: see data
+//   16  stream   u64   CHOICE, INTEGER, UUID: the leaf's random stream, a hash of (seed, column path)
 //   24  data     u32   CHOICE: offset of a table of (offset u32, length u32); TIME, ROW_NUMBER: offset of a cache;
-//                      INTEGER: the first value of the range, below 2^32
-//   28  unused   u32
+//                      INTEGER: the first value of the range
+//   28  longest  u32   CHOICE: length of the longest text
+//   32  text     32 B  the literal's first bytes
 //
 // Literals and texts are copied by unconditional 16-byte stores that may run 15 bytes past their end; the next value
-// overwrites what is too much. So each literal and text is followed by 15 bytes of padding, and a slot ends with as
-// many spare bytes.
+// overwrites what is too much. So each literal and text is followed by padding, and a slot ends with spare bytes.
 
 import { writeDecimal, writeFour, writeUpToEight, writeUuid } from "./digits";
 import { ROW_STEP, random, randomBelow } from "./random";
 
-const INSTRUCTION_BYTES: usize = 32;
+const INSTRUCTION_BYTES: usize = 64;
 
 /** The end of a row: its literal, no value. */
 const END: u32 = 0;
@@ -97,8 +97,13 @@ export function render(
   let rowState = row * ROW_STEP;
   while (row < end) {
     for (let pc = program; ; pc += INSTRUCTION_BYTES) {
+      // Branches on what is the same in every row cost little; a loop costs more.
       const prefix = load<u32>(pc, 4);
-      copy(at, program + load<u32>(pc, 8), prefix);
+      v128.store(at, v128.load(pc, 32));
+      if (prefix > 16) {
+        v128.store(at, v128.load(pc, 48), 16);
+        if (prefix > 32) copy(at + 32, program + load<u32>(pc, 8), prefix - 32);
+      }
       at += prefix;
       const op = load<u32>(pc);
       if (op == END) break;
