@@ -22,12 +22,14 @@ try {
   process.kill(process.pid, "SIGKILL");
 }
 
+/** Returns when standard input has ended and the server has shut down; throws if it could not start. */
 function serve(libchdb: string, ffi: string): void {
-  const { DataType, load, open } = createRequire(import.meta.url)(ffi) as typeof import("ffi-rs");
-  open({ library: "chdb", path: libchdb });
+  const { DataType, isNullPointer, load, open } = createRequire(import.meta.url)(ffi) as typeof import("ffi-rs");
+  const library = "chdb";
+  open({ library, path: libchdb });
   // The library's crash handler would hang the process at the end.
   load({
-    library: "chdb",
+    library,
     funcName: "chdb_set_signal_handlers_enabled",
     retType: DataType.Void,
     paramsType: [DataType.I32],
@@ -43,11 +45,17 @@ function serve(libchdb: string, ffi: string): void {
     "--disable_suggestion",
     "--history_file=/dev/null",
   ];
-  load({
-    library: "chdb",
+  const result = load({
+    library,
     funcName: "chdb_query_cmdline",
     retType: DataType.External,
     paramsType: [DataType.I32, DataType.StringArray],
     paramsValue: [argv.length, argv],
   });
+  // ClickHouse's own exceptions are already on standard error; others (a file that is no XML) are only here. Read as a
+  // pointer first: to read a null pointer as a string crashes.
+  const error = { library, funcName: "chdb_result_error", paramsType: [DataType.External], paramsValue: [result] };
+  if (isNullPointer(load({ ...error, retType: DataType.External }))) return;
+  const [sentence] = load({ ...error, retType: DataType.String }).split(", Stack trace");
+  throw new Error(sentence);
 }

@@ -10,7 +10,8 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { configXml, type Login, usersXml } from "./config.js";
+import { configXml, type Login, USERS_FILE, usersXml } from "./config.js";
+import { EmbeddedError } from "./error.js";
 
 export const CONFIG_FILE = "config.xml";
 export const PORT_FILE = "port.txt";
@@ -34,16 +35,31 @@ export interface Home {
   readonly dataPath: string;
 }
 
+/** Throws EmbeddedError. */
 export async function makeHome(options: HomeOptions): Promise<Home> {
-  const directory = await mkdtemp(join(tmpdir(), "clickstorm-embedded-"));
-  const dataPath = options.dataPath ?? join(directory, "data");
-  const write = (name: string, text: string) => writeFile(join(directory, name), text, { mode: 0o600 });
-  await Promise.all(["data", "config.d", "users.d"].map((name) => mkdir(join(directory, name))));
-  await write(CONFIG_FILE, configXml({ port: options.port, dataPath, usersPath: join(directory, "users.xml") }));
-  await write("config.d/extra.xml", `<clickhouse>${options.extraConfig.configXml ?? ""}</clickhouse>`);
-  await write("users.xml", usersXml(options.login));
-  await write("users.d/extra.xml", `<clickhouse>${options.extraConfig.usersXml ?? ""}</clickhouse>`);
-  return { directory, dataPath };
+  const directory = await mkdtemp(join(tmpdir(), "clickstorm-embedded-")).catch((cause: Error) => {
+    throw new EmbeddedError(`No temporary directory for the embedded ClickHouse: ${cause.message}. Set TMPDIR.`, {
+      cause,
+    });
+  });
+  const home = { directory, dataPath: options.dataPath ?? join(directory, "data") };
+  const { configXml: moreConfig = "", usersXml: moreUsers = "" } = options.extraConfig;
+  const files = {
+    [CONFIG_FILE]: configXml({ port: options.port, dataPath: home.dataPath }),
+    [USERS_FILE]: usersXml(options.login),
+    "config.d/extra.xml": `<clickhouse>${moreConfig}</clickhouse>`,
+    "users.d/extra.xml": `<clickhouse>${moreUsers}</clickhouse>`,
+  };
+  try {
+    await Promise.all(["config.d", "users.d"].map((name) => mkdir(join(directory, name))));
+    await mkdir(home.dataPath, { recursive: true });
+    for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text, { mode: 0o600 });
+  } catch (cause) {
+    await removeHome(home);
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new EmbeddedError(`${directory} cannot be written to: ${why}. Make room, or set TMPDIR.`, { cause });
+  }
+  return home;
 }
 
 /** The port the server listens on; undefined until it does. */

@@ -21,27 +21,27 @@ export interface Machine {
 const SUPPORTED = ["linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64"];
 
 /** `from` is the file whose `node_modules` are searched, upwards. Throws EmbeddedError. */
-export function locateLibrary(from: string = import.meta.url, machine: Machine = thisMachine()): Library {
-  refuseUnsupported(machine);
+export function locateLibrary(from: string = import.meta.url, machine: () => Machine = thisMachine): Library {
   const require = createRequire(from);
   try {
+    // An entry of chdb made for this: it finds the file and loads nothing. Not in chdb 2.
     const { libchdbPath } = require("chdb/libchdb") as typeof import("chdb/libchdb");
     return { libchdb: libchdbPath(), ffi: require.resolve("ffi-rs") };
   } catch (cause) {
-    throw new EmbeddedError(
-      "The embedded ClickHouse is not installed. Beside clickstorm, run: npm install chdb@3 ffi-rs@1 " +
-        "(about 540 MB; for Linux with glibc, and macOS). Or start a ClickHouse and give its --clickhouse-url.",
-      { cause },
-    );
+    throw new EmbeddedError(`${whyMissing(machine())} Or start a ClickHouse and give its --clickhouse-url.`, { cause });
   }
 }
 
-function refuseUnsupported({ platform, arch, glibc }: Machine): void {
+function whyMissing({ platform, arch, glibc }: Machine): string {
   const musl = platform === "linux" && glibc === undefined;
-  if (SUPPORTED.includes(`${platform}-${arch}`) && !musl) return;
-  throw new EmbeddedError(
+  if (SUPPORTED.includes(`${platform}-${arch}`) && !musl)
+    return (
+      "The embedded ClickHouse is not installed. Beside clickstorm, run: npm install chdb@3 ffi-rs@1 " +
+      "(about 540 MB; it exists for Linux with glibc and for macOS)."
+    );
+  return (
     `The embedded ClickHouse does not exist for ${musl ? "Linux with musl (Alpine)" : `${platform} on ${arch}`}: ` +
-      "only for Linux with glibc and macOS, x64 and arm64. Start a ClickHouse and give its --clickhouse-url.",
+    "use Linux with glibc or macOS, x64 or arm64."
   );
 }
 

@@ -35,7 +35,10 @@ export interface EmbeddedServer {
   readonly pid: number;
   /** Resolves when the server process is gone, with a sentence if it was not asked to stop. Never rejects. */
   readonly exited: Promise<string | undefined>;
-  /** Waits for queries that still run (the server gives them about 5 s), then for the end. May be called again. */
+  /**
+   * Asks it to shut down and waits for the end. May be called again. The server waits about 5 s for queries that still
+   * run and for connections a client keeps open: close those first.
+   */
   stop(): Promise<void>;
 }
 
@@ -59,7 +62,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
   // The server process removes its home when it ends by itself; when it is killed, only we are left to do it.
   const gone = child.gone.finally(() => removeHome(home));
   try {
-    const port = await untilReady(child, home, wantedPort);
+    const port = await untilReady(child, home);
     let asked = false;
     return {
       url: `http://${HOST}:${port}`,
@@ -107,7 +110,7 @@ function startChild({ libchdb, ffi }: Library, home: Home): Child {
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     tail = (tail + text).slice(-TAIL_CHARACTERS);
   });
-  // Writing nothing, we still get EPIPE or ECONNRESET here when it is killed.
+  // Though we write nothing, its sudden end can show here.
   child.stdin.on("error", () => undefined);
   return {
     pid: () => child.pid as number,
@@ -137,7 +140,7 @@ async function endChild(child: Child): Promise<void> {
   clearTimeout(timer);
 }
 
-async function untilReady(child: Child, home: Home, wantedPort: number): Promise<number> {
+async function untilReady(child: Child, home: Home): Promise<number> {
   let ending: string | undefined;
   void child.gone.then((how) => {
     ending = how;
@@ -147,7 +150,7 @@ async function untilReady(child: Child, home: Home, wantedPort: number): Promise
   while (performance.now() < deadlineMs) {
     port ??= await readPort(home);
     if (port !== undefined && (await answers(port))) return port;
-    if (ending !== undefined) throw await startError(child, ending, home, wantedPort);
+    if (ending !== undefined) throw await startError(child, ending, home);
     await sleep(POLL_MS);
   }
   throw new EmbeddedError(`The embedded ClickHouse did not answer within ${READY_TIMEOUT_MS / 1000} s.${said(child)}`);
@@ -157,18 +160,23 @@ function answers(port: number): Promise<boolean> {
   return new Promise((settle) => {
     // No agent: a connection kept alive would still be open when the server is asked to stop.
     const request = get({ host: HOST, port, path: "/ping", agent: false, timeout: 1000 }, (response) => {
-      response.resume();
-      response.on("close", () => settle(response.statusCode === 200));
+      let body = "";
+      response.setEncoding("utf8").on("data", (text: string) => {
+        body += text;
+      });
+      response.on("close", () => settle(body === "Ok.\n"));
     });
     request.on("timeout", () => request.destroy());
     request.on("error", () => settle(false));
   });
 }
 
-async function startError(child: Child, ending: string, home: Home, port: number): Promise<EmbeddedError> {
+async function startError(child: Child, ending: string, home: Home): Promise<EmbeddedError> {
+  const printed = child.tail();
   // Both were looked at before the start; somebody may have been faster.
-  if (child.tail().includes("Address already in use")) return portTaken(port);
-  if (child.tail().includes("Another server instance")) {
+  const takenPort = /Address already in use: \S+:(\d+)/.exec(printed)?.[1];
+  if (takenPort !== undefined) return portTaken(Number(takenPort));
+  if (printed.includes("Another server instance")) {
     const status = await readFile(join(home.dataPath, "status"), "utf8").catch(() => "");
     const owner = /^PID: (\d+)/m.exec(status)?.[1];
     return new EmbeddedError(
@@ -176,11 +184,13 @@ async function startError(child: Child, ending: string, home: Home, port: number
         "Stop that one, or give another path.",
     );
   }
-  return new EmbeddedError(`The embedded ClickHouse did not start: it ${ending}.${said(child)}`);
+  // Having printed why, it always ends itself by SIGKILL, which is then no news.
+  const how = printed === "" ? `: it ${ending}` : "";
+  return new EmbeddedError(`The embedded ClickHouse did not start${how}.${said(child)}`);
 }
 
 function said(child: Child): string {
-  return child.tail() === "" ? " It printed nothing." : ` Its last words:\n${child.tail()}`;
+  return child.tail() === "" ? "" : ` Its last words:\n${child.tail()}`;
 }
 
 async function checkPort(port: number): Promise<void> {
@@ -207,8 +217,9 @@ function portTaken(port: number): EmbeddedError {
 async function makeDataDirectory(wanted: string): Promise<string> {
   const path = resolve(wanted);
   try {
-    await mkdir(path, { recursive: true });
-    if (!(await stat(path)).isDirectory()) throw new Error("it is not a directory");
+    const found = await stat(path).catch(() => undefined);
+    if (found === undefined) await mkdir(path, { recursive: true });
+    else if (!found.isDirectory()) throw new Error("it is not a directory");
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
