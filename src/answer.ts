@@ -42,6 +42,7 @@ export const ACKNOWLEDGED: Outcome = { kind: "acknowledged" };
 
 const BUSY: ReadonlySet<number> = new Set([201, 202, 203, 252, 439]);
 const READ_ONLY: ReadonlySet<number> = new Set([164, 242]);
+const REFUSED: ReadonlySet<number> = new Set([27, 60, 81, 117, 192, 193, 497, 516]);
 const AMBIGUOUS: ReadonlySet<number> = new Set([3, 159, 209, 210, 216, 241, 285, 319, 425, 999]);
 
 /** The number in "Code: 252. DB::Exception: …"; undefined when the text does not start so. */
@@ -86,8 +87,9 @@ export function classifyAnswer(status: number, exception: string | undefined, bo
 function classifyException(number: number, status: number, sentence: string): Outcome {
   if (BUSY.has(number)) return { kind: "failed", reason: "busy", code: number, sentence };
   if (READ_ONLY.has(number)) return { kind: "failed", reason: "read_only", code: number, sentence };
-  // A number in no list, with a status that blames the server, may come from half-way through an insert.
-  if (AMBIGUOUS.has(number) || status < 400 || status >= 500) return { kind: "unknown", code: number, sentence };
+  // A number in no list, with a status that does not blame the request, may come from half-way through an insert.
+  const blamed = REFUSED.has(number) || (status >= 400 && status < 500);
+  if (AMBIGUOUS.has(number) || !blamed) return { kind: "unknown", code: number, sentence };
   return { kind: "failed", reason: "refused", code: number, sentence };
 }
 
@@ -110,7 +112,8 @@ export function transportCode(error: Error): TransportCode {
   const known = CODES_BY_ERRNO[errno];
   if (known !== undefined) return known;
   if (/^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/.test(errno)) return "tls";
-  if (errno.startsWith("HPE_")) return "malformed_answer";
+  // The name of undici's error for an answer that is no HTTP; its code is that of the parser, or none.
+  if (errno.startsWith("HPE_") || error.name === "HTTPParserError") return "malformed_answer";
   return "other";
 }
 

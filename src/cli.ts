@@ -1,115 +1,197 @@
 #!/usr/bin/env node
-// Commands and flags; exit codes; signals. The table of contents of the program: what each command does is elsewhere.
+// The command line: words → a command and its raw flags; exit codes; signals. What a command does is elsewhere.
 
 import type { WriteStream } from "node:tty";
 import yargs from "yargs";
+import { type KnownFlag, readyForYargs } from "./args.js";
 import { EmbeddedError } from "./embedded/server.js";
-import { type Flag, OptionsError, type RawFlags, RUN_FLAGS, resolveRun, resolveServe, SERVE_FLAGS } from "./options.js";
+import { RUN_FLAGS, SERVE_FLAGS } from "./flags.js";
+import { type CommandHelp, commandHelp, programHelp } from "./help.js";
+import { OptionsError, type RawFlags, resolveRun, resolveServe } from "./options.js";
 import { EXIT, run } from "./run.js";
 import { serve } from "./serve.js";
-import { TargetError } from "./target.js";
+import { ServerError } from "./server.js";
+import { InterruptedError, TargetError } from "./target.js";
+import { nearest } from "./text.js";
 import { VERSION } from "./version.js";
+
+interface Command extends CommandHelp {
+  /** Throws an OptionsError; what it returns does the work and resolves with the exit code. */
+  readonly prepare: (raw: RawFlags) => (interrupt: AbortSignal) => Promise<number>;
+}
+
+const RUN: Command = {
+  name: "run",
+  summary: "Drive load, show progress, print the summary",
+  flags: RUN_FLAGS,
+  examples: [
+    "clickstorm --embedded --rate 200k --duration 15s",
+    "clickstorm --clickhouse-url http://db1:8123 --rate max --duration 1m",
+    "clickstorm --rate 1.5M --duration 10m --report run.json",
+  ],
+  exits: [
+    ["0", "done and complete"],
+    ["1", "rows failed, unknown, unsent, lost or duplicated"],
+    ["2", "bad options"],
+    ["3", "the target cannot be reached, authenticated or prepared"],
+    ["130, 143", "interrupted by SIGINT or SIGTERM, and drained whole"],
+  ],
+  prepare: (raw) => {
+    const options = resolveRun(raw, process.env);
+    return (interrupt) => run(options, { out: process.stdout, err: process.stderr as WriteStream, interrupt });
+  },
+};
+
+const SERVE: Command = {
+  name: "serve",
+  summary: "Start the embedded ClickHouse server and stay in the foreground",
+  flags: SERVE_FLAGS,
+  examples: ["clickstorm serve", "CLICKHOUSE_PASSWORD=secret clickstorm serve --port 0 --path ./data --user loader"],
+  exits: [
+    ["0", "stopped by Ctrl-C or SIGTERM"],
+    ["2", "bad options"],
+    ["3", "the server did not start, or ended by itself"],
+  ],
+  prepare: (raw) => {
+    const options = resolveServe(raw, process.env);
+    return (interrupt) => serve(options, { err: process.stderr, interrupt });
+  },
+};
+
+/** The first is the default. */
+const COMMANDS: readonly [Command, ...Command[]] = [RUN, SERVE];
+
+/** They ask for a text and nothing else. */
+const SWITCHES = (["help", "h", "version"] as const).map((name) => ({ name, kind: "switch" as const }));
+/** As wide as the terminal, up to what is read with ease. */
+const helpWidth = (): number => Math.min(110, process.stdout.columns || 80);
 
 /** As shells count them: 128 and the signal's number. */
 const EXIT_OF = { SIGINT: 130, SIGTERM: 143 } as const;
-
-const COMMANDS = [
-  {
-    name: "run",
-    description: "Drive load, show progress, print the summary (the default)",
-    flags: RUN_FLAGS,
-    main: (raw: RawFlags, interrupt: AbortSignal) =>
-      run(resolveRun(raw, process.env), { out: process.stdout, err: process.stderr as WriteStream, interrupt }),
-  },
-  {
-    name: "serve",
-    description: "Start the embedded ClickHouse server and stay in the foreground",
-    flags: SERVE_FLAGS,
-    main: (raw: RawFlags, interrupt: AbortSignal) =>
-      serve(resolveServe(raw, process.env), { err: process.stderr, interrupt }),
-  },
-] as const;
 
 /** The first signal asks the command to end, the second ends the process. */
 function onSignals(): AbortSignal {
   const interrupt = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
-      if (interrupt.signal.aborted) process.exit(EXIT_OF[signal]);
+      if (interrupt.signal.aborted) {
+        // The shell's prompt does not belong behind the live line.
+        if (process.stderr.isTTY) process.stderr.write("\n");
+        process.exit(EXIT_OF[signal]);
+      }
       interrupt.abort(EXIT_OF[signal]);
     });
   }
   return interrupt.signal;
 }
 
-/** Runs a command; what goes wrong before the first row becomes sentences and an exit code. */
-async function execute(main: () => Promise<number>): Promise<void> {
-  try {
-    process.exitCode = await main();
-  } catch (error) {
-    if (error instanceof OptionsError) {
-      for (const problem of error.problems) process.stderr.write(`error: ${problem}\n`);
-      process.exitCode = EXIT.badOptions;
-    } else if (error instanceof TargetError || error instanceof EmbeddedError) {
-      process.stderr.write(`error: ${error.message}\n`);
-      process.exitCode = EXIT.noTarget;
-    } else {
-      process.stderr.write(`error: ${error instanceof Error ? error.stack : error}\n`);
-      process.exitCode = EXIT.incomplete;
-    }
+interface Line {
+  readonly command: Command;
+  readonly raw: RawFlags;
+  /** Sentences about what can be told without knowing what values mean. */
+  readonly problems: readonly string[];
+  /** Text to print instead of doing anything. */
+  readonly text: string | undefined;
+}
+
+function parse(argv: readonly string[]): Line {
+  const flags: readonly KnownFlag[] = [...COMMANDS.flatMap((command) => command.flags), ...SWITCHES];
+  const { words, missing } = readyForYargs(argv, flags);
+  const { _: plain, $0: _script, help, h, version, ...raw } = readWords(words, flags);
+
+  const [first, ...others] = plain.map(String);
+  const named = COMMANDS.find(({ name }) => name === first || (first === "help" && name === others[0]));
+  const asked = (name: string, ...given: unknown[]): boolean => first === name || given.includes("true");
+  let text: string | undefined;
+  if (asked("help", help, h)) {
+    text = named === undefined ? programHelp(VERSION, COMMANDS, helpWidth()) : commandHelp(named, helpWidth());
+  } else if (asked("version", version)) {
+    text = `clickstorm ${VERSION}\n`;
   }
+  const problems = [
+    ...(first === undefined || named !== undefined ? [] : [unknownCommand(first)]),
+    ...others.map((word) => `unexpected argument ${word}`),
+    ...missing.map((name) => `--${name} needs a value`),
+  ];
+  return { command: named ?? RUN, raw, problems, text };
 }
 
-function describe(flags: readonly Flag[]) {
-  return Object.fromEntries(
-    flags.map((flag) => [
-      flag.name,
-      {
-        type: flag.kind === "switch" ? ("boolean" as const) : ("string" as const),
-        description: flag.variable === undefined ? flag.description : `${flag.description} [${flag.variable}]`,
-        ...(flag.kind !== "switch" && { requiresArg: false }),
-        ...((flag.fallback ?? flag.fallbackDescription) !== undefined && {
-          defaultDescription: flag.fallback ?? flag.fallbackDescription ?? "",
-        }),
-      },
-    ]),
-  );
-}
-
-function parse(): void {
-  const interrupt = onSignals();
-  let parser = yargs(process.argv.slice(2))
-    .scriptName("clickstorm")
-    .usage("$0 [command] [options]\n\nLoad generator for ClickHouse.")
+function readWords(words: readonly string[], flags: readonly KnownFlag[]) {
+  const parser = yargs([...words])
+    .help(false)
+    .version(false)
     .parserConfiguration({
       "boolean-negation": false,
       "camel-case-expansion": false,
       "dot-notation": false,
       "parse-numbers": false,
+      "parse-positional-numbers": false,
+      "short-option-groups": false,
     })
-    .version(VERSION)
-    .epilogue(
-      "Every option can also be given as CLICKSTORM_<NAME>, such as CLICKSTORM_BATCH_ROWS.\n" +
-        "Exit codes: 0 done and complete; 1 rows failed, unknown, unsent or lost; 2 bad options; 3 target not reached or\n" +
-        "not ready; 130, 143 interrupted and drained whole.",
-    )
-    .wrap(Math.min(110, process.stdout.columns ?? 110))
-    .exitProcess(true);
-  for (const { name, description, flags, main } of COMMANDS) {
-    parser = parser.command(
-      name === "run" ? [name, "$0"] : name,
-      description,
-      (command) => command.options(describe(flags)),
-      async ({ _: words, $0: _script, ...raw }) => {
-        const unknown = words.map(String).filter((word) => word !== name);
-        await execute(async () => {
-          if (unknown.length > 0) throw new OptionsError(unknown.map((word) => `unknown command ${word}: see --help`));
-          return main(raw, interrupt);
-        });
-      },
-    ) as typeof parser;
+    .string(flags.map(({ name }) => name));
+  try {
+    return parser.parseSync();
+  } catch {
+    // yargs stumbles over names every object has, such as --constructor.
+    throw new OptionsError(["the command line cannot be read: see --help"]);
   }
-  void parser.parseAsync();
 }
 
-parse();
+function unknownCommand(word: string): string {
+  const names = COMMANDS.map(({ name }) => name);
+  const near = nearest(word, names);
+  return `unknown command ${word}: ${near === undefined ? `there are ${names.join(" and ")}` : `did you mean ${near}?`}`;
+}
+
+/** Throws an OptionsError with the problems of the line and of the values in it. */
+function prepare({ command, raw, problems }: Line): (interrupt: AbortSignal) => Promise<number> {
+  try {
+    const work = command.prepare(raw);
+    if (problems.length === 0) return work;
+  } catch (error) {
+    if (error instanceof OptionsError) throw new OptionsError([...problems, ...error.problems]);
+    throw error;
+  }
+  throw new OptionsError(problems);
+}
+
+/** The exit code and, on standard error, the sentences for what went wrong before the first row. */
+function explain(error: unknown, interrupt: AbortSignal): number {
+  const say = (sentence: string): void => void process.stderr.write(`error: ${sentence}\n`);
+  if (error instanceof InterruptedError) return Number(interrupt.reason);
+  if (error instanceof OptionsError) {
+    for (const problem of error.problems) say(problem);
+    return EXIT.badOptions;
+  }
+  if (error instanceof TargetError || error instanceof ServerError || error instanceof EmbeddedError) {
+    say(error.message);
+    return EXIT.noTarget;
+  }
+  say(error instanceof Error && error.stack !== undefined ? error.stack : String(error));
+  return EXIT.incomplete;
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  const interrupt = onSignals();
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      // A reader that goes away (`| head -1`) is no reason to fail, nor to end a run. A full disk is, at the end.
+      if (error.code === "EPIPE") return;
+      if (stream === process.stdout) process.stderr.write(`error: cannot write to standard output: ${error.message}\n`);
+      process.exitCode = EXIT.incomplete;
+    });
+  }
+  try {
+    const line = parse(argv);
+    if (line.text !== undefined) {
+      process.stdout.write(line.text);
+      return;
+    }
+    const code = await prepare(line)(interrupt);
+    process.exitCode ??= code;
+  } catch (error) {
+    process.exitCode = explain(error, interrupt);
+  }
+}
+
+void main(process.argv.slice(2));

@@ -8,7 +8,7 @@ export interface Credentials {
 export interface Endpoint {
   /** scheme://host:port */
   readonly origin: string;
-  /** Path with the URL's own query, without the password; "/" at least. */
+  /** Path with the URL's own query; "/" at least. Never holds the password. */
   readonly path: string;
   readonly host: string;
   readonly port: number;
@@ -22,23 +22,43 @@ export function shown(endpoint: Endpoint): string {
   return endpoint.origin + endpoint.path.replace(/\?.*$/, "").replace(/\/$/, "");
 }
 
-/** The endpoint of a URL that {@link parseUrl} took. User information in the URL goes before `credentials`. */
+/** A URL, or what was meant to be one, without what may be a password: user information, query, fragment. */
+export function redact(url: string): string {
+  const scheme = /^[a-z][a-z\d+.-]*:\/\//i.exec(url)?.[0] ?? "";
+  const rest = url.slice(scheme.length);
+  // A password may hold any of these characters itself: nothing behind the first is sure to be none.
+  const [plain = ""] = rest.split(/[?#]/, 1);
+  const hidden = plain === rest ? "" : "?***";
+  const at = rest.lastIndexOf("@");
+  if (at < 0) return scheme + plain + hidden;
+  return hidden === "" ? `${scheme}***@${rest.slice(at + 1)}` : `${scheme}***`;
+}
+
+/**
+ * The endpoint of an http: or https: URL. User and password in it go before `credentials`, each by itself. Throws a
+ * URIError when they hold a % that begins no escape.
+ */
 export function endpointOf(url: URL, credentials: Credentials): Endpoint {
-  const inUrl = url.username !== "" || url.password !== "";
-  const user = inUrl ? decodeURIComponent(url.username) || "default" : credentials.user;
-  const password = inUrl ? decodeURIComponent(url.password) : credentials.password;
+  const user = decodeURIComponent(url.username) || credentials.user;
+  const password = decodeURIComponent(url.password) || credentials.password;
   return {
     origin: url.origin,
     path: url.pathname + url.search,
     host: url.hostname.replace(/^\[|\]$/g, ""),
     port: Number(url.port) || (url.protocol === "https:" ? 443 : 80),
-    database: url.searchParams.get("database") ?? undefined,
+    database: url.searchParams.get("database") || undefined,
     // The server reads header values as bytes of UTF-8, the client writes them as Latin-1.
     headers: { "x-clickhouse-user": utf8AsLatin1(user), "x-clickhouse-key": utf8AsLatin1(password) },
   };
 }
 
 const utf8AsLatin1 = (text: string): string => Buffer.from(text, "utf8").toString("latin1");
+
+/** Whether HTTP headers carry the text unchanged: no control characters, no spaces at its ends. */
+export function fitsHeader(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones looked for.
+  return !/[\x00-\x08\x0a-\x1f\x7f]/.test(text) && text === text.trim();
+}
 
 /** `path` with more parameters in its query. */
 export function withParameters(path: string, parameters: Readonly<Record<string, string>>): string {

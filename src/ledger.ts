@@ -4,7 +4,7 @@
 // Without: the difference of count() before and after, which takes for granted that nobody else writes.
 
 import type { Endpoint } from "./endpoint.js";
-import { query } from "./server.js";
+import { type Patience, query } from "./server.js";
 import { type Target, tableIdentifier } from "./target.js";
 
 export interface Ledger {
@@ -36,33 +36,37 @@ const POLL_MS = 500;
 /** Batches named in one query. */
 const CHUNK = 2000;
 
+/** Reading back hundreds of millions of rows may take minutes. */
+const PATIENCE: Patience = { timeoutMs: 15 * 60_000 };
+
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Rows in the whole table. */
-export async function countRows(endpoint: Endpoint, target: Target): Promise<number> {
-  const [row] = await query(endpoint, `SELECT count() AS rows FROM ${tableIdentifier(target)}`);
-  return Number(row?.rows);
+/** Rows in the whole table, wherever they lie. */
+export async function countRows(target: Target): Promise<number> {
+  const counts = await Promise.all(
+    target.stores.map((store) => ask(store, `SELECT count() AS rows FROM ${tableIdentifier(target)}`, {})),
+  );
+  return counts.reduce((sum, row) => sum + Number(row?.rows), 0);
 }
 
 /** @param rowsBefore of the table, counted before the run; used where the table has no ledger columns */
-export async function readLedger(
-  endpoint: Endpoint,
-  target: Target,
-  claim: Claim,
-  rowsBefore: number,
-): Promise<Ledger> {
+export async function readLedger(target: Target, claim: Claim, rowsBefore: number): Promise<Ledger> {
   const late = /^(Distributed|Replicated|Shared|Buffer)/.test(target.engine ?? "");
   let ledger: Ledger;
   for (let poll = 0; ; poll++) {
     ledger = target.ledgerColumns
-      ? await readByBatch(endpoint, target, claim)
-      : byDifference((await countRows(endpoint, target)) - rowsBefore, claim);
+      ? await byBatch(target, claim)
+      : byDifference((await countRows(target)) - rowsBefore, claim);
     if (!late || ledger.lost === 0 || poll === POLLS) break;
     await sleep(POLL_MS);
   }
   if (!late || ledger.lost === 0) return ledger;
   const waited = `${target.engine} tables may show rows late: asked for ${(POLLS * POLL_MS) / 1000} s`;
   return { ...ledger, caveat: ledger.caveat === undefined ? waited : `${ledger.caveat}; ${waited}` };
+}
+
+async function ask(store: Endpoint, sql: string, values: Readonly<Record<string, string>>) {
+  return (await query(store, sql, values, PATIENCE))[0];
 }
 
 function byDifference(landed: number, claim: Claim): Ledger {
@@ -74,7 +78,32 @@ function byDifference(landed: number, claim: Claim): Ledger {
   };
 }
 
-async function readByBatch(endpoint: Endpoint, target: Target, claim: Claim): Promise<Ledger> {
+/** What one store holds of the run. */
+interface Found {
+  readonly landed: number;
+  /** Of the landed rows, those that are not copies. */
+  readonly distinct: number;
+  /** Of these, those that nobody acknowledged. */
+  readonly unacknowledged: number;
+}
+
+async function byBatch(target: Target, claim: Claim): Promise<Ledger> {
+  const found = await Promise.all(target.stores.map((store) => askByBatch(store, target, claim)));
+  const sum = (pick: (found: Found) => number): number => found.reduce((total, one) => total + pick(one), 0);
+  const [landed, distinct] = [sum((one) => one.landed), sum((one) => one.distinct)];
+  // Rows nobody acknowledged, and that are there all the same, do not make up for lost ones.
+  const confirmed = distinct - sum((one) => one.unacknowledged);
+  return {
+    landed,
+    lost: Math.max(0, claim.acknowledgedRows - confirmed),
+    duplicated: landed - distinct,
+    caveat: claim.troubled.complete
+      ? undefined
+      : "more batches failed than are remembered: more rows may be lost than are shown",
+  };
+}
+
+async function askByBatch(store: Endpoint, target: Target, claim: Claim): Promise<Found> {
   const values = {
     run: claim.runId,
     per_batch: String(claim.rowsPerBatch),
@@ -88,37 +117,28 @@ async function readByBatch(endpoint: Endpoint, target: Target, claim: Claim): Pr
       toUInt64(greatest(least(toInt64({per_batch:UInt64}), toInt64({scheduled:UInt64}) - toInt64(first)), 0)) AS due,
       rows = due AND total = due * first + intDiv(due * (due - 1), 2) AS whole
     ${from} GROUP BY batch`;
-  const [sums] = await query(
-    endpoint,
+  const sums = await ask(
+    store,
     `SELECT sum(rows) AS landed, sum(if(whole, rows, 0)) AS whole_rows, countIf(NOT whole) AS odd FROM (${batches})`,
     values,
   );
-  const landed = Number(sums?.landed ?? 0);
   let distinct = Number(sums?.whole_rows ?? 0);
   if (Number(sums?.odd ?? 0) > 0) {
-    const [odd] = await query(
-      endpoint,
+    const odd = await ask(
+      store,
       `SELECT uniqExact(seq) AS rows ${from} AND intDiv(seq, {per_batch:UInt64}) IN (SELECT batch FROM (${batches}) WHERE NOT whole)`,
       values,
     );
     distinct += Number(odd?.rows ?? 0);
   }
-  // Rows nobody acknowledged, and that are there all the same, do not make up for lost ones.
   let unacknowledged = 0;
   for (let at = 0; at < claim.troubled.batches.length; at += CHUNK) {
-    const [there] = await query(
-      endpoint,
+    const there = await ask(
+      store,
       `SELECT uniqExact(seq) AS rows ${from} AND has({batches:Array(UInt64)}, intDiv(seq, {per_batch:UInt64}))`,
       { run: values.run, per_batch: values.per_batch, batches: `[${claim.troubled.batches.slice(at, at + CHUNK)}]` },
     );
     unacknowledged += Number(there?.rows ?? 0);
   }
-  return {
-    landed,
-    lost: Math.max(0, claim.acknowledgedRows - (distinct - unacknowledged)),
-    duplicated: landed - distinct,
-    caveat: claim.troubled.complete
-      ? undefined
-      : "more batches failed than are remembered: more rows may be lost than are shown",
-  };
+  return { landed: Number(sums?.landed ?? 0), distinct, unacknowledged };
 }

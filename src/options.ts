@@ -2,138 +2,11 @@
 // A flag beats CLICKSTORM_<NAME>, which beats the seed service's variable, which beats the default.
 
 import { randomBytes, randomInt } from "node:crypto";
-import leven from "leven";
-import { type Credentials, type Endpoint, endpointOf } from "./endpoint.js";
+import { checkLogin } from "./embedded/config.js";
+import { type Credentials, type Endpoint, endpointOf, fitsHeader, redact } from "./endpoint.js";
+import { type Flag, RUN_FLAGS, SERVE_FLAGS, variableOf } from "./flags.js";
 import type { Ratio } from "./schedule.js";
-
-/** A flag as the command line and the documentation know it. */
-export interface Flag {
-  readonly name: string;
-  readonly kind: "text" | "texts" | "switch";
-  readonly description: string;
-  /** Shown, and used when nothing is given. */
-  readonly fallback?: string;
-  /** Shown in place of a default that is made anew each time. */
-  readonly fallbackDescription?: string;
-  /** The seed service's environment variable. */
-  readonly variable?: string;
-}
-
-/** Flags of `run`, in the order of its help. */
-export const RUN_FLAGS = [
-  {
-    name: "clickhouse-url",
-    kind: "texts",
-    fallback: "http://localhost:8123",
-    variable: "CLICKHOUSE_URL",
-    description: "HTTP endpoint; repeat it and inserts rotate over all",
-  },
-  {
-    name: "rate",
-    kind: "text",
-    fallback: "5",
-    variable: "EVENT_RATE",
-    description: "Rows per second: 5, 250k, 1.5M, or max (closed loop)",
-  },
-  {
-    name: "duration",
-    kind: "text",
-    fallback: "30",
-    variable: "INGESTION_DURATION",
-    description: "Seconds, or 90s, 10m, 2h",
-  },
-  { name: "drain", kind: "text", fallback: "30s", description: "How long due batches may still be sent after the end" },
-  {
-    name: "table",
-    kind: "text",
-    fallback: "events",
-    description: "table or database.table; without it, events is created if missing",
-  },
-  { name: "user", kind: "text", fallback: "default", variable: "CLICKHOUSE_USER", description: "ClickHouse user" },
-  {
-    name: "password",
-    kind: "text",
-    variable: "CLICKHOUSE_PASSWORD",
-    description: "Its password; better given by the variable",
-  },
-  { name: "embedded", kind: "switch", description: "Start the embedded ClickHouse for this run and use it" },
-  {
-    name: "workers",
-    kind: "text",
-    fallbackDescription: "from the machine and the plan",
-    description: "Worker threads",
-  },
-  { name: "in-flight", kind: "text", fallback: "8", description: "Inserts in flight at once, over all workers" },
-  { name: "batch-rows", kind: "text", fallback: "50000", description: "A batch closes when it holds so many rows" },
-  { name: "flush-interval", kind: "text", fallback: "1s", description: "… or so long after its first row" },
-  {
-    name: "async-insert",
-    kind: "switch",
-    description: "Insert with async_insert=1 and wait for the flush; otherwise async_insert=0 is sent",
-  },
-  { name: "setting", kind: "texts", description: "A ClickHouse setting, name=value; repeatable" },
-  { name: "timeout", kind: "text", fallback: "30s", description: "Time limit of one insert" },
-  {
-    name: "metrics-port",
-    kind: "text",
-    fallback: "8080",
-    description: "Port of Prometheus /metrics; 0: any free port",
-  },
-  {
-    name: "metrics-host",
-    kind: "text",
-    fallbackDescription: "all interfaces",
-    description: "Address /metrics listens on",
-  },
-  { name: "no-metrics", kind: "switch", description: "Serve no /metrics" },
-  {
-    name: "hold",
-    kind: "text",
-    fallback: "0",
-    description: "Keep /metrics up so long after the end, for a last scrape",
-  },
-  {
-    name: "otlp-endpoint",
-    kind: "text",
-    fallbackDescription: "OTEL_EXPORTER_OTLP_ENDPOINT, else http://localhost:4318",
-    description: "OTLP/HTTP collector for traces",
-  },
-  { name: "no-traces", kind: "switch", description: "Send no traces" },
-  { name: "seed", kind: "text", fallbackDescription: "random", description: "Seed of the generated rows" },
-  {
-    name: "run-id",
-    kind: "text",
-    fallbackDescription: "random",
-    description: "Name of this run, in column run_id and in query ids",
-  },
-  {
-    name: "data-start",
-    kind: "text",
-    fallbackDescription: "now",
-    description: "Time of the first row: 2026-01-31 or 2026-01-31T12:00:00Z",
-  },
-  { name: "report", kind: "text", description: "Write the report to this JSON file" },
-  { name: "no-verify", kind: "switch", description: "Skip the ledger check at the end" },
-  { name: "blind", kind: "switch", description: "Ask the server nothing: no pre-flight, no CREATE, no ledger" },
-] as const satisfies readonly Flag[];
-
-/** Flags of `serve`. */
-export const SERVE_FLAGS = [
-  { name: "port", kind: "text", fallback: "8123", description: "HTTP port on 127.0.0.1; 0: any free port" },
-  {
-    name: "path",
-    kind: "text",
-    fallbackDescription: "a temporary directory, removed at the end",
-    description: "Data directory",
-  },
-  { name: "user", kind: "text", fallback: "default", variable: "CLICKHOUSE_USER", description: "ClickHouse user" },
-  {
-    name: "password",
-    kind: "text",
-    variable: "CLICKHOUSE_PASSWORD",
-    description: "Its password; better given by the variable",
-  },
-] as const satisfies readonly Flag[];
+import { nearest } from "./text.js";
 
 export interface TableName {
   readonly database: string | undefined;
@@ -176,11 +49,10 @@ export interface Options {
   readonly blind: boolean;
 }
 
-export interface ServeOptions {
+export interface ServeOptions extends Credentials {
+  /** 0: the system chooses. */
   readonly port: number;
   readonly path: string | undefined;
-  readonly user: string | undefined;
-  readonly password: string | undefined;
 }
 
 /** Sentences that each name a flag, what was expected and what came. */
@@ -194,26 +66,39 @@ export class OptionsError extends Error {
 export type RawFlags = Readonly<Record<string, unknown>>;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Settings that flags or the program itself decide on. */
-const OWN_SETTINGS: Readonly<Record<string, string>> = {
-  async_insert: "use --async-insert",
-  wait_for_async_insert: "use --async-insert",
-  insert_deduplication_token: "each batch has a token of its own",
-  wait_end_of_query: "it is always sent",
-  query_id: "each insert has an id of its own",
-  query: "the insert has it",
-  user: "use --user",
-  password: "use --password",
-};
+/** What flags or the program itself decide on: neither --setting nor a URL can. */
+const OWN_PARAMETERS: ReadonlyMap<string, string> = new Map([
+  ["async_insert", "use --async-insert"],
+  ["wait_for_async_insert", "use --async-insert"],
+  ["insert_deduplication_token", "each batch has a token of its own"],
+  ["wait_end_of_query", "it is always sent"],
+  ["query_id", "each insert has an id of its own"],
+  ["session_id", "inserts of one session cannot run side by side"],
+  ["query", "the insert has it"],
+  ["user", "use --user"],
+  ["password", "use --password"],
+]);
 
-const HOUR_NS = 3_600_000_000_000n;
-const LONGEST_NS = 90n * 24n * HOUR_NS;
-const UNITS_NS: Readonly<Record<string, bigint>> = {
-  ms: 1_000_000n,
-  s: 1_000_000_000n,
-  m: 60_000_000_000n,
-  h: HOUR_NS,
-};
+const MS = 1_000_000n;
+const HOUR_NS = 3_600_000n * MS;
+const UNITS_NS: Readonly<Record<string, bigint>> = { ms: MS, s: 1000n * MS, m: 60_000n * MS, h: HOUR_NS };
+
+/** Lengths of time a flag takes, in nanoseconds, and how to say it. */
+interface Span {
+  readonly from: bigint;
+  readonly to: bigint;
+  readonly text: string;
+}
+
+const SPANS = {
+  /** 90 days: nanoseconds since the start stay exact in a double. */
+  run: { from: 1n, to: 2160n * HOUR_NS, text: "above 0 and up to 2160h" },
+  drain: { from: 0n, to: 2160n * HOUR_NS, text: "from 0 to 2160h" },
+  flush: { from: MS, to: 2160n * HOUR_NS, text: "from 1ms to 2160h" },
+  /** Node's timers end at 24 days. */
+  timeout: { from: MS, to: 24n * HOUR_NS, text: "from 1ms to 24h" },
+  hold: { from: 0n, to: 168n * HOUR_NS, text: "from 0 to 168h" },
+} as const satisfies Record<string, Span>;
 
 /** A decimal without sign or exponent as an exact fraction. */
 function parseDecimal(text: string): Ratio | undefined {
@@ -235,7 +120,7 @@ export function parseRate(text: string): Ratio | "max" | undefined {
   return { numerator, denominator: decimal.denominator };
 }
 
-/** Nanoseconds of "30" (seconds), "90s", "1.5h", "1m30s"; at most 90 days. */
+/** Nanoseconds of "30" (seconds), "90s", "1.5h", "1m30s". */
 export function parseDuration(text: string): bigint | undefined {
   const whole = /^[\d.]+$/.test(text) ? `${text}s` : text;
   if (!/^(?:[\d.]+(?:ms|s|m|h))+$/.test(whole)) return undefined;
@@ -246,7 +131,7 @@ export function parseDuration(text: string): bigint | undefined {
     if (decimal === undefined || unitNs === undefined) return undefined;
     sum += (decimal.numerator * unitNs) / decimal.denominator;
   }
-  return sum <= LONGEST_NS ? sum : undefined;
+  return sum;
 }
 
 function parseInteger(text: string, from: number, to: number): number | undefined {
@@ -255,11 +140,15 @@ function parseInteger(text: string, from: number, to: number): number | undefine
 }
 
 /** Nanoseconds since the epoch of an ISO date or time; without a zone it is UTC. */
-function parseTime(text: string): bigint | undefined {
-  const match = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:?\d\d)?)?$/.exec(text);
+export function parseTime(text: string): bigint | undefined {
+  const match = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
   if (match === null) return undefined;
-  const ms = Date.parse(`${match[1]}T${match[2] ?? "00:00"}${match[3] ?? "Z"}`);
-  return Number.isNaN(ms) || ms < 0 || ms > Date.UTC(2200, 0) ? undefined : BigInt(ms) * 1_000_000n;
+  const [, day = "", time = "00:00", zone = "Z"] = match;
+  // Date.parse takes 31 February for 3 March.
+  const midnight = new Date(`${day}T00:00Z`);
+  if (Number.isNaN(midnight.valueOf()) || !midnight.toISOString().startsWith(day)) return undefined;
+  const ms = Date.parse(`${day}T${time}${zone}`);
+  return Number.isNaN(ms) || ms < 0 || ms >= Date.UTC(2200, 0) ? undefined : BigInt(ms) * MS;
 }
 
 function parseTable(text: string): TableName | undefined {
@@ -267,9 +156,14 @@ function parseTable(text: string): TableName | undefined {
   return match?.[2] === undefined ? undefined : { database: match[1], table: match[2] };
 }
 
-/** User information must not be shown, also not in what is no URL. */
-function redact(url: string): string {
-  return url.replace(/^([a-z+]*:\/\/)?.*@/i, "$1***@");
+function parseHttpUrl(text: string): URL | undefined {
+  return /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+}
+
+/** What was given for a flag, and what to call it in a sentence: --rate, or the variable's name. */
+interface Given {
+  readonly label: string;
+  readonly values: readonly string[];
 }
 
 /** Reads flags and environment, and gathers what is wrong with them. */
@@ -281,15 +175,18 @@ class Reader {
     readonly raw: RawFlags,
     readonly environment: Environment,
   ) {
-    for (const name of Object.keys(raw)) {
-      if (flags.some((flag) => flag.name === name)) continue;
-      const near = flags
-        .map((flag) => ({ name: flag.name, distance: leven(flag.name, name) }))
-        .sort((a, b) => a.distance - b.distance)[0];
-      const hint =
-        near !== undefined && near.distance <= Math.max(2, name.length / 3) ? `: did you mean --${near.name}?` : "";
-      this.problems.push(`unknown option ${name.length === 1 ? "-" : "--"}${name}${hint}`);
+    const names = flags.map(({ name }) => name);
+    for (const name of Object.keys(raw).filter((given) => !names.includes(given))) {
+      const near = nearest(name, [...names, "help", "version"]);
+      this.problem(
+        `unknown option ${name.length === 1 ? "-" : "--"}${name}${near === undefined ? "" : `: did you mean --${near}?`}`,
+      );
     }
+  }
+
+  /** A flag may be read twice; its problem is one. */
+  problem(sentence: string): void {
+    if (!this.problems.includes(sentence)) this.problems.push(sentence);
   }
 
   #flag(name: string): Flag {
@@ -298,16 +195,16 @@ class Reader {
     return flag;
   }
 
-  /** What was given for the flag, and what to call it in a sentence; undefined where nothing was. */
-  #given(name: string): { readonly label: string; readonly values: readonly string[] } | undefined {
+  #given(name: string): Given | undefined {
     const raw = this.raw[name];
     if (raw !== undefined) return { label: `--${name}`, values: (Array.isArray(raw) ? raw : [raw]).map(String) };
-    const own = `CLICKSTORM_${name.toUpperCase().replaceAll("-", "_")}`;
-    for (const variable of [own, this.#flag(name).variable]) {
+    const flag = this.#flag(name);
+    for (const variable of [variableOf(flag), flag.variable]) {
       const value = variable === undefined ? undefined : this.environment[variable];
-      if (value === undefined || value === "") continue;
-      const values = this.#flag(name).kind === "texts" ? value.split(/\s+/).filter((part) => part !== "") : [value];
-      return { label: variable ?? name, values };
+      // Compose files and CI set a variable to nothing where they mean to leave it out.
+      if (variable === undefined || value === undefined || value === "") continue;
+      const values = flag.kind === "texts" ? value.split(/\s+/).filter((part) => part !== "") : [value];
+      return { label: variable, values };
     }
     return undefined;
   }
@@ -321,7 +218,7 @@ class Reader {
     return this.#given(name) !== undefined;
   }
 
-  texts(name: string): { readonly label: string; readonly values: readonly string[] } {
+  texts(name: string): Given {
     const { fallback } = this.#flag(name);
     return this.#given(name) ?? { label: `--${name}`, values: fallback === undefined ? [] : [fallback] };
   }
@@ -329,7 +226,7 @@ class Reader {
   /** The one value of a flag; undefined where there is none. */
   text(name: string): { readonly label: string; readonly value: string | undefined } {
     const { label, values } = this.texts(name);
-    if (values.length > 1) this.problems.push(`${label} was given ${values.length} times, once is enough`);
+    if (values.length > 1) this.problem(`${label} was given ${values.length} times, once is enough`);
     return { label, value: values[0] };
   }
 
@@ -339,8 +236,13 @@ class Reader {
     if (value === undefined) return absent;
     const parsed = parse(value);
     if (parsed !== undefined) return parsed;
-    this.problems.push(`${label} must be ${expected}, got ${value === "" ? "nothing" : value}`);
+    this.problem(`${label} must be ${expected}, got ${/^\s*$/.test(value) ? "nothing" : value}`);
     return absent;
+  }
+
+  /** Any text but none. */
+  word(name: string, what: string): string | undefined {
+    return this.value(name, what, undefined, (text) => (text === "" ? undefined : text));
   }
 
   integer<F>(name: string, from: number, to: number, absent: F): number | F {
@@ -348,11 +250,11 @@ class Reader {
     return this.value(name, `an integer ${range}`, absent, (text) => parseInteger(text, from, to));
   }
 
-  duration(name: string, fromNs: bigint): bigint {
-    const least = fromNs > 1n ? ", at least 1ms" : fromNs === 1n ? ", above 0" : "";
-    return this.value(name, `a time such as 30 (seconds), 500ms, 90s, 10m or 2h${least}`, 0n, (text) => {
+  /** Nanoseconds. */
+  duration(name: string, { from, to, text: span }: Span): bigint {
+    return this.value(name, `a time such as 30 (seconds), 500ms, 90s, 10m or 2h, ${span}`, from, (text) => {
       const ns = parseDuration(text);
-      return ns !== undefined && ns >= fromNs ? ns : undefined;
+      return ns !== undefined && ns >= from && ns <= to ? ns : undefined;
     });
   }
 
@@ -360,84 +262,98 @@ class Reader {
     const given = this.#given(name);
     const value = given?.values.at(-1);
     if (value === undefined || value === "false" || value === "0") return false;
-    if (value !== "true" && value !== "1")
-      this.problems.push(`${given?.label} is a switch, true or false, got ${value}`);
+    if (value !== "true" && value !== "1") {
+      this.problem(`${given?.label} is a switch, true or false, got ${value === "" ? "nothing" : value}`);
+    }
     return true;
   }
+
+  /** Two flags of the command line of which one makes the other meaningless. */
+  exclude(one: string, other: string, why: string): void {
+    if (this.isFlag(one) && this.isFlag(other) && this.switch(one)) {
+      this.problem(`--${other} cannot be used with --${one}: ${why}`);
+    }
+  }
+
+  /** Undefined stands for the default, as it does where something else is wrong. */
+  credentials(): Credentials {
+    const user = this.word("user", "a name");
+    const { label, value: password = "" } = this.text("password");
+    for (const [name, text] of [
+      [this.text("user").label, user],
+      [label, password],
+    ] as const) {
+      if (text !== undefined && !fitsHeader(text)) this.problem(unfitForHeader(name));
+    }
+    return { user: user ?? "default", password };
+  }
+
+  /** The embedded server cannot offer every login. */
+  checkEmbeddedLogin(credentials: Credentials): void {
+    try {
+      checkLogin(credentials);
+    } catch (error) {
+      this.problem(error instanceof Error ? error.message : String(error));
+    }
+  }
 }
+
+const unfitForHeader = (name: string): string =>
+  `${name} cannot hold line breaks or other control characters, nor begin or end with a space: it is sent as an HTTP header`;
 
 /** Throws an OptionsError with every problem at once. */
 export function resolveRun(raw: RawFlags, environment: Environment): Options {
   const reader = new Reader(RUN_FLAGS, raw, environment);
-  const { problems } = reader;
   const embedded = reader.switch("embedded");
-  const credentials = {
-    user: reader.text("user").value ?? "",
-    password: reader.text("password").value ?? "",
-  };
-  if (/[\0\r\n]/.test(credentials.user + credentials.password)) {
-    problems.push("--user and --password cannot hold line breaks: they are sent as HTTP headers");
-  }
-  const endpoints = embedded ? [] : readEndpoints(reader, credentials);
-  const table = reader.value("table", "table or database.table", { database: undefined, table: "events" }, parseTable);
   const blind = reader.switch("blind");
-  if (embedded && reader.isFlag("clickhouse-url")) problems.push("--embedded and --clickhouse-url exclude each other");
-  if (embedded && blind) problems.push("--blind cannot be used with --embedded: nobody would create the table");
-  const urlDatabases = new Set(
-    endpoints.map((endpoint) => endpoint.database).filter((database) => database !== undefined),
-  );
-  if (urlDatabases.size > 1) problems.push("--clickhouse-url: the URLs name different databases");
-  const [urlDatabase] = urlDatabases;
-  if (urlDatabase !== undefined && table.database !== undefined && urlDatabase !== table.database) {
-    problems.push(`--table names database ${table.database}, --clickhouse-url names ${urlDatabase}`);
-  }
+  const credentials = reader.credentials();
+  if (embedded) reader.checkEmbeddedLogin(credentials);
+  const endpoints = embedded ? [] : readEndpoints(reader, credentials);
+  reader.exclude("embedded", "clickhouse-url", "it is the one or the other");
+  if (embedded && blind) reader.problem("--blind cannot be used with --embedded: nobody would create the table");
+  reader.exclude("no-metrics", "metrics-port", "nothing is served");
+  reader.exclude("no-metrics", "metrics-host", "nothing is served");
+  reader.exclude("no-metrics", "hold", "there is nothing to hold");
+  reader.exclude("no-traces", "otlp-endpoint", "no traces are sent");
 
-  const inFlight = reader.integer("in-flight", 1, 10_000, 1);
+  const inFlight = reader.integer("in-flight", 1, 10_000, undefined);
   const workers = reader.integer("workers", 1, 256, undefined);
-  if (workers !== undefined && workers > inFlight) {
-    problems.push(
+  if (workers !== undefined && inFlight !== undefined && workers > inFlight) {
+    reader.problem(
       `--workers must be at most --in-flight (${inFlight}), got ${workers}: each worker needs an insert of its own`,
     );
   }
-  const rate = reader.value(
-    "rate",
-    "rows per second above 0 and up to 1000M, such as 5, 2.5, 250k or 1.5M, or max",
-    "max" as const,
-    parseRate,
-  );
-  const reportFile = reader.text("report").value;
   const options: Options = {
     endpoints,
     embedded,
     credentials,
-    rate,
+    rate: reader.value(
+      "rate",
+      "rows per second above 0 and up to 1000M, such as 5, 2.5, 250k or 1.5M, or max",
+      "max" as const,
+      parseRate,
+    ),
     rateText: reader.text("rate").value ?? "",
-    durationNs: reader.duration("duration", 1n),
-    drainNs: reader.duration("drain", 0n),
-    table: { database: table.database ?? urlDatabase, table: table.table },
+    durationNs: reader.duration("duration", SPANS.run),
+    drainNs: reader.duration("drain", SPANS.drain),
+    table: readTable(reader, endpoints),
     tableGiven: reader.isGiven("table"),
     workers,
-    inFlight,
+    inFlight: inFlight ?? 1,
     batchRows: reader.integer("batch-rows", 1, Number.MAX_SAFE_INTEGER, 1),
-    flushNs: reader.duration("flush-interval", 1_000_000n),
+    flushNs: reader.duration("flush-interval", SPANS.flush),
     asyncInsert: reader.switch("async-insert"),
     settings: readSettings(reader, endpoints),
-    timeoutMs: Number(reader.duration("timeout", 1_000_000n) / 1_000_000n),
+    timeoutMs: Number(reader.duration("timeout", SPANS.timeout) / MS),
     metrics: reader.switch("no-metrics")
       ? undefined
       : {
           port: reader.integer("metrics-port", 0, 65_535, 0),
-          host: reader.text("metrics-host").value,
+          host: reader.word("metrics-host", "an address of this machine"),
           asked: reader.isGiven("metrics-port") || reader.isGiven("metrics-host"),
         },
-    holdMs: Number(reader.duration("hold", 0n) / 1_000_000n),
-    traces: reader.switch("no-traces")
-      ? undefined
-      : {
-          otlpEndpoint: reader.value("otlp-endpoint", "an http:// or https:// URL", undefined, (text) =>
-            parseHttpUrl(text) === undefined ? undefined : text,
-          ),
-        },
+    holdMs: Number(reader.duration("hold", SPANS.hold) / MS),
+    traces: reader.switch("no-traces") ? undefined : { otlpEndpoint: readOtlpEndpoint(reader) },
     seed: reader.integer("seed", 0, Number.MAX_SAFE_INTEGER, randomInt(2 ** 32)),
     runId: reader.value(
       "run-id",
@@ -452,22 +368,12 @@ export function resolveRun(raw: RawFlags, environment: Environment): Options {
       undefined,
       parseTime,
     ),
-    reportFile,
+    reportFile: reader.word("report", "a file name"),
     verify: !reader.switch("no-verify") && !blind,
     blind,
   };
-  if (reportFile === "") problems.push("--report must be a file name, got nothing");
-  if (problems.length > 0) throw new OptionsError(problems);
+  if (reader.problems.length > 0) throw new OptionsError(reader.problems);
   return options;
-}
-
-function parseHttpUrl(text: string): URL | undefined {
-  if (!/^https?:\/\//i.test(text)) return undefined;
-  try {
-    return new URL(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function readEndpoints(reader: Reader, credentials: Credentials): Endpoint[] {
@@ -476,56 +382,98 @@ function readEndpoints(reader: Reader, credentials: Credentials): Endpoint[] {
   for (const value of values) {
     const url = parseHttpUrl(value);
     if (url === undefined) {
-      reader.problems.push(`${label} must be a URL such as http://localhost:8123, got ${redact(value) || "nothing"}`);
+      reader.problem(`${label} must be a URL such as http://localhost:8123, got ${redact(value) || "nothing"}`);
       continue;
     }
-    if ((url.username !== "" || url.password !== "") && (reader.isFlag("user") || reader.isFlag("password"))) {
-      reader.problems.push(`${label} names a user, and so do --user or --password: give one of them`);
+    // Behind the host an @ or a # is most likely the rest of a password, cut off by a character that ends the host.
+    if (/[@#]/.test(url.href.slice(url.origin.length + userInformation(url).length))) {
+      reader.problem(`${label} must have /, ?, # and @ in user or password written as %2F, %3F, %23 and %40`);
+      continue;
+    }
+    for (const [flag, inUrl] of [
+      ["user", url.username],
+      ["password", url.password],
+    ] as const) {
+      if (inUrl !== "" && reader.isFlag(flag)) reader.problem(`${label} names a ${flag}, and so does --${flag}`);
     }
     for (const name of url.searchParams.keys()) {
-      const instead = OWN_SETTINGS[name];
-      if (instead !== undefined) reader.problems.push(`${label} cannot hold the parameter ${name}: ${instead}`);
+      const instead = OWN_PARAMETERS.get(name);
+      if (instead !== undefined) reader.problem(`${label} cannot hold the parameter ${name}: ${instead}`);
     }
     try {
+      if (![url.username, url.password].every((text) => fitsHeader(decodeURIComponent(text)))) {
+        reader.problem(unfitForHeader(`user or password in ${label}`));
+      }
       endpoints.push(endpointOf(url, credentials));
     } catch {
-      reader.problems.push(`${label}: a % in user or password must be written as %25`);
+      reader.problem(`${label} must have a % in user or password written as %25`);
     }
   }
   return endpoints;
 }
 
+/** As it stands in the URL, with its @. */
+function userInformation({ username, password }: URL): string {
+  if (username === "" && password === "") return "";
+  return password === "" ? `${username}@` : `${username}:${password}@`;
+}
+
+function readTable(reader: Reader, endpoints: readonly Endpoint[]): TableName {
+  const events: TableName = { database: undefined, table: "events" };
+  const table = reader.value("table", "table or database.table", events, parseTable);
+  const databases = new Set(endpoints.map(({ database }) => database).filter((database) => database !== undefined));
+  if (databases.size > 1) reader.problem("--clickhouse-url: the URLs name different databases");
+  const [database] = databases;
+  if (database !== undefined && table.database !== undefined && database !== table.database) {
+    reader.problem(`--table names database ${table.database}, --clickhouse-url names ${database}`);
+  }
+  return { database: table.database ?? database, table: table.table };
+}
+
 function readSettings(reader: Reader, endpoints: readonly Endpoint[]): Record<string, string> {
   const { label, values } = reader.texts("setting");
-  const settings: Record<string, string> = {};
+  const inUrls = new Set(endpoints.flatMap(({ path }) => [...new URLSearchParams(path.split("?")[1]).keys()]));
+  const settings = new Map<string, string>();
   for (const text of values) {
-    const match = /^([A-Za-z_]\w*)=(.*)$/s.exec(text);
-    const name = match?.[1];
+    const [, name, value = ""] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? [];
+    const instead = OWN_PARAMETERS.get(name ?? "");
     if (name === undefined) {
-      reader.problems.push(`${label} must be name=value, got ${text === "" ? "nothing" : text}`);
-    } else if (OWN_SETTINGS[name] !== undefined) {
-      reader.problems.push(`${label} cannot set ${name}: ${OWN_SETTINGS[name]}`);
-    } else if (settings[name] !== undefined) {
-      reader.problems.push(`${label} sets ${name} twice`);
-    } else if (endpoints.some((endpoint) => new URLSearchParams(endpoint.path.split("?")[1]).has(name))) {
-      reader.problems.push(`${label} sets ${name}, and so does --clickhouse-url`);
+      reader.problem(`${label} must be name=value, got ${text === "" ? "nothing" : text}`);
+    } else if (instead !== undefined) {
+      reader.problem(`${label} cannot set ${name}: ${instead}`);
+    } else if (settings.has(name)) {
+      reader.problem(`${label} sets ${name} twice`);
+    } else if (inUrls.has(name)) {
+      reader.problem(`${label} sets ${name}, and so does --clickhouse-url`);
     } else {
-      settings[name] = match?.[2] ?? "";
+      settings.set(name, value);
     }
   }
-  return settings;
+  return Object.fromEntries(settings);
+}
+
+function readOtlpEndpoint(reader: Reader): string | undefined {
+  const { label, value } = reader.text("otlp-endpoint");
+  if (value === undefined) return undefined;
+  const url = parseHttpUrl(value);
+  if (url === undefined) {
+    reader.problem(`${label} must be a URL such as http://localhost:4318, got ${redact(value) || "nothing"}`);
+  } else if (url.username !== "" || url.password !== "") {
+    reader.problem(`${label} cannot hold a user: give credentials in OTEL_EXPORTER_OTLP_HEADERS`);
+  }
+  return value;
 }
 
 /** Throws an OptionsError with every problem at once. */
 export function resolveServe(raw: RawFlags, environment: Environment): ServeOptions {
   const reader = new Reader(SERVE_FLAGS, raw, environment);
+  const credentials = reader.credentials();
+  reader.checkEmbeddedLogin(credentials);
   const options: ServeOptions = {
     port: reader.integer("port", 0, 65_535, 0),
-    path: reader.text("path").value,
-    user: reader.isGiven("user") ? reader.text("user").value : undefined,
-    password: reader.text("password").value,
+    path: reader.word("path", "a directory"),
+    ...credentials,
   };
-  if (options.path === "") reader.problems.push("--path must be a directory, got nothing");
   if (reader.problems.length > 0) throw new OptionsError(reader.problems);
   return options;
 }

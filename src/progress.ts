@@ -7,11 +7,19 @@ import type { Snapshot } from "./snapshot.js";
 import { clockTime, milliseconds, short, whole } from "./text.js";
 
 const PLAIN_SECONDS = 5;
+const GAP = "  ";
+/** For the ^C a terminal echoes, which would begin a new line otherwise. */
+const ECHO_COLUMNS = 3;
+
+/** One figure of the line. Where there is not room for all, those of the lowest rank go first. */
+interface Figure {
+  readonly rank: number;
+  readonly text: string;
+}
 
 export class Progress {
   readonly #stream: WriteStream;
   readonly #durationNs: number;
-  #live = false;
   #plainAt = PLAIN_SECONDS;
 
   constructor(stream: WriteStream, durationNs: bigint) {
@@ -20,36 +28,19 @@ export class Progress {
   }
 
   update(snapshot: Snapshot, endNs: bigint): void {
-    const seconds = snapshot.atNs / 1e9;
-    const text = this.#text(snapshot, Number(endNs));
+    const figures = figuresOf(snapshot, this.#durationNs, Number(endNs));
     if (this.#stream.isTTY) {
-      this.#rewrite(text);
-    } else if (Math.round(seconds) >= this.#plainAt) {
+      this.#rewrite(lineOf(figures, (this.#stream.columns || 80) - ECHO_COLUMNS));
+    } else if (Math.round(snapshot.atNs / 1e9) >= this.#plainAt) {
       this.#plainAt += PLAIN_SECONDS;
-      this.#stream.write(`${text}\n`);
+      this.#stream.write(`${lineOf(figures, Number.POSITIVE_INFINITY)}\n`);
     }
-  }
-
-  #text({ atNs, totals, rowsPerSecond, latency }: Snapshot, endNs: number): string {
-    const { failed, unknown } = totals.inserts;
-    const leftS = (endNs - atNs) / 1e9;
-    // What matters most comes first: a narrow terminal cuts the line.
-    return [
-      `${clockTime(atNs / 1e9)}/${clockTime(this.#durationNs / 1e9)}`,
-      `${short(rowsPerSecond)} rows/s`,
-      latency.count === 0 ? "p99 –" : `p99 ${milliseconds(latency.p99)}`,
-      `errors ${whole(failed + unknown)}`,
-      `in flight ${totals.inFlight}`,
-      ...(totals.lagNs > 1e9 ? [`behind ${milliseconds(totals.lagNs / 1e6)}`] : []),
-      leftS > 0 ? `${Math.ceil(leftS)} s left` : "draining",
-    ].join("  ");
   }
 
   #rewrite(text: string): void {
     cursorTo(this.#stream, 0);
-    this.#stream.write(text.slice(0, Math.max(1, (this.#stream.columns || 80) - 1)));
+    this.#stream.write(text);
     clearLine(this.#stream, 1);
-    this.#live = true;
   }
 
   /** A line of its own, above the live line. */
@@ -58,11 +49,39 @@ export class Progress {
     this.#stream.write(`${text}\n`);
   }
 
-  /** Takes the live line away. */
+  /** Takes the live line away, or the ^C that stands in its place. */
   stop(): void {
-    if (!this.#live) return;
+    if (!this.#stream.isTTY) return;
     cursorTo(this.#stream, 0);
     clearLine(this.#stream, 0);
-    this.#live = false;
   }
+}
+
+/** In the order of the line. Their widths stay the same from second to second, so that the eye finds them. */
+function figuresOf({ atNs, totals, rowsPerSecond, latency }: Snapshot, durationNs: number, endNs: number): Figure[] {
+  const { failed, unknown } = totals.inserts;
+  const quantile = (ms: number): string => (latency.count === 0 ? "–" : milliseconds(ms)).padStart(8);
+  return [
+    { rank: 4, text: `${clockTime(atNs / 1e9)}/${clockTime(durationNs / 1e9)}` },
+    { rank: 9, text: `${short(rowsPerSecond).padStart(5)} rows/s` },
+    { rank: 2, text: `p50 ${quantile(latency.p50)}` },
+    { rank: 5, text: `p99 ${quantile(latency.p99)}` },
+    { rank: 7, text: `errors ${whole(failed + unknown)}` },
+    { rank: 3, text: `in flight ${String(totals.inFlight).padStart(2)}` },
+    { rank: 1, text: `${whole(totals.acknowledged)} rows` },
+    ...(totals.lagNs > 1e9 ? [{ rank: 6, text: `behind ${milliseconds(totals.lagNs / 1e6)}` }] : []),
+    { rank: 8, text: endNs > atNs ? `${clockTime(Math.ceil((endNs - atNs) / 1e9))} left` : "draining" },
+  ];
+}
+
+/** As many of the figures, by rank, as there is room for; never a part of one, but of the last that is left. */
+function lineOf(figures: readonly Figure[], columns: number): string {
+  const line = figures.map(({ text }) => text).join(GAP);
+  if (line.length <= columns) return line;
+  if (figures.length === 1) return line.slice(0, Math.max(1, columns));
+  const lowest = Math.min(...figures.map(({ rank }) => rank));
+  return lineOf(
+    figures.filter(({ rank }) => rank !== lowest),
+    columns,
+  );
 }

@@ -22,7 +22,14 @@ export async function rehearse(plan: InsertPlan, body: Uint8Array): Promise<void
     ...plan,
     endpoints: [{ origin, path: "/", host: "127.0.0.1", port, database: undefined, headers: { rehearsal: "1" } }],
   });
-  const request = { endpoint: 0, body, queryId: "rehearsal", token: "rehearsal", traceparent: undefined, onSent: () => {} };
+  const request = {
+    endpoint: 0,
+    body,
+    queryId: "rehearsal",
+    token: "rehearsal",
+    traceparent: undefined,
+    onSent: () => {},
+  };
   for (let sent = 0; sent < INSERTS; sent += plan.permits) {
     await Promise.all(Array.from({ length: plan.permits }, () => inserter.insert(request)));
   }

@@ -9,8 +9,8 @@ import { type Latency, summarize } from "./latency.js";
 import type { Ledger } from "./ledger.js";
 import type { Options } from "./options.js";
 import type { Snapshot } from "./snapshot.js";
-import type { Target } from "./target.js";
-import { count, milliseconds, short, whole } from "./text.js";
+import { keepsRows, type Target } from "./target.js";
+import { bytes, count, milliseconds, short, whole } from "./text.js";
 
 /** All that is known when a run is over. */
 export interface Result {
@@ -143,16 +143,16 @@ function reportedOptions({ options, endpoints, target, rowsPerBatch, workers }: 
   };
 }
 
-/** The summary on standard output. */
+/** The summary on standard output: at most about 100 columns wide. */
 export function toText(result: Result): string {
-  const { options, target, totals, ledger } = result;
-  const perMillion = totals.acknowledged > 0 ? result.generatorCpuS / (totals.acknowledged / 1e6) : undefined;
-  const line = (name: string, ...parts: (string | undefined)[]): string =>
-    `  ${name.padEnd(10)} ${parts.filter((part) => part !== undefined && part !== "").join("   ")}`;
+  const { options, target, totals, ledger, generatorCpuS } = result;
+  const line = (name: string, ...parts: string[]): string =>
+    `  ${name.padEnd(10)} ${parts.filter((part) => part !== "").join("   ")}`;
   const server = target.version === undefined ? "unasked endpoint" : `ClickHouse ${target.version}`;
-  const rate = targetRate(options);
+  const { acknowledged, failed, unknown } = totals.inserts;
   const lines = [
-    `run ${options.runId}   seed ${options.seed}   ${server}   ${target.database}.${target.table}   ${result.endpoints.map(shown).join(" ")}`,
+    `run ${options.runId}   seed ${options.seed}   clickstorm ${result.version}`,
+    `${server}   ${result.endpoints.map(shown).join(" ")}   ${target.database}.${target.table}`,
     "",
     line(
       "rows",
@@ -164,24 +164,27 @@ export function toText(result: Result): string {
     ),
     line(
       "rate",
-      `target ${rate === null ? "max" : `${whole(rate * 1000) === whole(Math.round(rate) * 1000) ? whole(rate) : String(rate)} rows/s`}`,
-      `achieved ${achieved(result) >= 100 ? whole(achieved(result)) : achieved(result).toFixed(2)} rows/s`,
-      `in ${result.elapsedS.toFixed(1)} s`,
+      `target ${targetText(options)}`,
+      `achieved ${rateText(achieved(result))} rows/s in ${result.elapsedS.toFixed(1)} s`,
     ),
     line(
       "inserts",
-      `${whole(totals.inserts.acknowledged + totals.inserts.failed + totals.inserts.unknown)} of up to ${count(result.rowsPerBatch, "row")}`,
-      `${short(totals.bytes.sent)}B sent`,
+      `${whole(acknowledged + failed + unknown)} of up to ${count(result.rowsPerBatch, "row")}`,
+      `${bytes(totals.bytes.sent)} sent`,
     ),
+    line("", QUANTILES.map(([name]) => name.padStart(9)).join("")),
     result.latency === undefined
       ? line("latency", "none: at --rate max a batch is due whenever there is room for it")
-      : line("latency", quantiles(summarize(result.latency, totals.latencySumNs)), "(due to answered)"),
-    line("service", quantiles(summarize(result.service, totals.serviceSumNs)), "(sent to answered)"),
+      : line("latency", quantiles(summarize(result.latency, totals.latencySumNs)), "due to answered"),
+    line("service", quantiles(summarize(result.service, totals.serviceSumNs)), "sent to answered"),
     line(
       "generator",
-      `${result.generatorCpuS.toFixed(2)} CPU-s`,
-      perMillion === undefined ? "" : `${perMillion.toPrecision(2)} CPU-s per million rows`,
       count(result.workers, "worker"),
+      `${generatorCpuS.toFixed(2)} CPU-s`,
+      // Of few rows it would be the cost of starting.
+      totals.acknowledged >= 100_000
+        ? `${short(generatorCpuS / (totals.acknowledged / 1e6))} CPU-s per million rows`
+        : "",
       options.rate === "max" ? "" : `largest lag ${milliseconds(totals.maxLagNs / 1e6)}`,
     ),
     ...totals.errors.map(({ code, inserts, rows }) =>
@@ -189,27 +192,42 @@ export function toText(result: Result): string {
     ),
     ...result.problems.map((problem) => line("problem", problem)),
     ledger === undefined
-      ? line(
-          "ledger",
-          options.blind ? "not asked for: --blind" : options.verify ? "not read" : "not asked for: --no-verify",
-        )
+      ? line("ledger", whyNoLedger(result))
       : line(
           "ledger",
-          `scheduled ${whole(result.scheduled)}, acknowledged ${whole(totals.acknowledged)}, landed ${whole(ledger.landed)}, ` +
-            `lost ${whole(ledger.lost)}, duplicated ${whole(ledger.duplicated)}`,
-          ledger.caveat === undefined ? "" : `(${ledger.caveat})`,
+          `scheduled ${whole(result.scheduled)}, acknowledged ${whole(totals.acknowledged)}, ` +
+            `landed ${whole(ledger.landed)}, lost ${whole(ledger.lost)}, duplicated ${whole(ledger.duplicated)}`,
         ),
+    ...(ledger?.caveat === undefined ? [] : [line("", `(${ledger.caveat})`)]),
   ];
   return `${lines.join("\n")}\n`;
 }
 
-function quantiles({ count: n, p50, p90, p99, p999, max }: Latency): string {
-  if (n === 0) return "no answers";
-  return [
-    `p50 ${milliseconds(p50)}`,
-    `p90 ${milliseconds(p90)}`,
-    `p99 ${milliseconds(p99)}`,
-    `p99.9 ${milliseconds(p999)}`,
-    `max ${milliseconds(max)}`,
-  ].join("   ");
+function targetText(options: Options): string {
+  const rate = targetRate(options);
+  return rate === null ? "max" : `${rateText(rate)} rows/s`;
+}
+
+/** Whole rows where there are many, else with decimals, but no more than it takes. */
+function rateText(rowsPerSecond: number): string {
+  return rowsPerSecond >= 1000 ? whole(rowsPerSecond) : String(Number(rowsPerSecond.toFixed(2)));
+}
+
+function whyNoLedger({ options, target }: Result): string {
+  if (options.blind) return "none: --blind asks nothing";
+  if (!options.verify) return "none: --no-verify";
+  return keepsRows(target) ? "could not be read" : `none: a table of engine ${target.engine} keeps no rows`;
+}
+
+const QUANTILES = [
+  ["p50", (latency: Latency) => latency.p50],
+  ["p90", (latency: Latency) => latency.p90],
+  ["p99", (latency: Latency) => latency.p99],
+  ["p99.9", (latency: Latency) => latency.p999],
+  ["max", (latency: Latency) => latency.max],
+] as const;
+
+function quantiles(latency: Latency): string {
+  if (latency.count === 0) return "no answers";
+  return QUANTILES.map(([, read]) => milliseconds(read(latency)).padStart(9)).join("");
 }

@@ -1,12 +1,12 @@
 // `clickstorm run` on one screen: metrics → server → target → plan → load → ledger → report. Main thread.
 
-import { accessSync, constants, writeFileSync } from "node:fs";
+import { accessSync, constants, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
 import { closeBooks } from "./books.js";
 import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
-import { endpointOf } from "./endpoint.js";
+import { endpointOf, redact } from "./endpoint.js";
 import { countRows, readLedger } from "./ledger.js";
 import { createRegistry, MetricsPortError, type MetricsServer, type MetricsSource, serveMetrics } from "./metrics.js";
 import { type Options, OptionsError } from "./options.js";
@@ -15,7 +15,7 @@ import { type Load, type Notice, startLoad } from "./pool.js";
 import { Progress } from "./progress.js";
 import { isIncomplete, type Result, type SeriesPoint, seriesPoint, toJson, toText } from "./report.js";
 import { Snapshots } from "./snapshot.js";
-import { blindTarget, prepareTarget } from "./target.js";
+import { blindTarget, keepsRows, prepareTarget } from "./target.js";
 import { VERSION } from "./version.js";
 
 export const EXIT = { done: 0, incomplete: 1, badOptions: 2, noTarget: 3 } as const;
@@ -50,11 +50,15 @@ export async function run(options: Options, { out, err, interrupt }: Surrounding
     }
     const endpoints =
       embedded === undefined ? options.endpoints : [endpointOf(new URL(embedded.url), options.credentials)];
-    const target = options.blind ? blindTarget(options) : await prepareTarget(endpoints, options);
+    const target = options.blind
+      ? blindTarget(options)
+      : await prepareTarget(endpoints, options, {
+          signal: interrupt,
+          onSlow: (sentence) => progress.say(sentence),
+        });
     const plan = makePlan(options, target, endpoints, VERSION);
-    const [asked] = endpoints;
-    const rowsBefore =
-      asked !== undefined && options.verify && !target.ledgerColumns ? await countRows(asked, target) : 0;
+    const verify = options.verify && keepsRows(target);
+    const rowsBefore = verify && !target.ledgerColumns ? await countRows(target) : 0;
     if (interrupt.aborted) return Number(interrupt.reason);
 
     const cpuBefore = process.cpuUsage();
@@ -76,15 +80,12 @@ export async function run(options: Options, { out, err, interrupt }: Surrounding
 
     const books = closeBooks(plan, load.clock);
     source = { ...source, unsent: () => books.scheduled - books.totals.generated };
-    const ledger =
-      asked !== undefined && options.verify
-        ? await readLedger(asked, target, { runId: options.runId, ...books.claim }, rowsBefore).catch(
-            (error: Error) => {
-              problems.push(`the ledger cannot be read: ${error.message}`);
-              return undefined;
-            },
-          )
-        : undefined;
+    const ledger = verify
+      ? await readLedger(target, { runId: options.runId, ...books.claim }, rowsBefore).catch((error: Error) => {
+          problems.push(`the ledger cannot be read: ${error.message}`);
+          return undefined;
+        })
+      : undefined;
     const result: Result = {
       options,
       endpoints,
@@ -113,10 +114,13 @@ export async function run(options: Options, { out, err, interrupt }: Surrounding
 /** A report that could not be written at the end is a run wasted: looked at before the start. */
 function checkReport({ reportFile }: Options): void {
   if (reportFile === undefined) return;
+  const found = statSync(reportFile, { throwIfNoEntry: false });
+  if (found?.isDirectory()) throw new OptionsError([`--report must be a file, ${reportFile} is a directory`]);
+  const place = found === undefined ? dirname(reportFile) : reportFile;
   try {
-    accessSync(dirname(reportFile), constants.W_OK);
+    accessSync(place, constants.W_OK);
   } catch {
-    throw new OptionsError([`--report: ${dirname(reportFile)} is not a directory that can be written to`]);
+    throw new OptionsError([`--report: ${place} cannot be written to`]);
   }
 }
 
@@ -174,8 +178,13 @@ function sentenceOf(notice: Exclude<Notice, { readonly kind: "refused" }>, optio
   if (notice.kind === "saturated") {
     return `all ${options.inFlight} inserts are in flight and due batches wait: the server is at its limit, or --in-flight is too small`;
   }
-  const where = options.traces?.otlpEndpoint ?? process.env.OTEL_EXPORTER_OTLP_ENDPOINT ?? "http://localhost:4318";
-  return `traces do not reach ${where} (${notice.sentence}): the run goes on; --no-traces sends none`;
+  const { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT } = process.env;
+  const where =
+    options.traces?.otlpEndpoint ||
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ||
+    OTEL_EXPORTER_OTLP_ENDPOINT ||
+    "http://localhost:4318";
+  return `traces do not reach ${redact(where)} (${notice.sentence}): the run goes on; --no-traces sends none`;
 }
 
 /** Shows a snapshot a second until the workers are done; an interrupt begins the drain. */

@@ -4,8 +4,6 @@ import { request } from "undici";
 import { type Code, classifyAnswer, classifyError } from "./answer.js";
 import { type Endpoint, shown, withParameters } from "./endpoint.js";
 
-const TIMEOUT_MS = 30_000;
-
 /** ClickHouse said no, or could not be asked. The message is fit for a user and holds no password. */
 export class ServerError extends Error {
   constructor(
@@ -17,41 +15,69 @@ export class ServerError extends Error {
   }
 }
 
+/** Whoever waits for the answers. */
+export interface Patience {
+  /** Aborted: nobody waits any more, and questions reject with its reason. */
+  readonly signal?: AbortSignal;
+  /** Hears, in a sentence, that an answer takes long. */
+  readonly onSlow?: (sentence: string) => void;
+  /** How long that is. */
+  readonly slowMs?: number;
+  /** Default 30 s: a service that sleeps when idle may take so long to wake up. */
+  readonly timeoutMs?: number;
+}
+
+const HTTP_PORT = "is this ClickHouse's HTTP port (8123, or 8443 with https://; not 9000)?";
 const ADVICE: Readonly<Partial<Record<Code, string>>> = {
   connection_refused: "nothing listens there: is ClickHouse running? `clickstorm serve` starts one",
-  connection_reset: "the connection was closed: is this ClickHouse's HTTP port (8123, not 9000)?",
-  connect_timeout: "no connection in time",
+  connection_reset: `the connection was closed without an answer: ${HTTP_PORT}`,
+  connect_timeout: "no connection in time: is the address right, and no firewall between?",
   host_not_found: "there is no host of that name",
   host_unreachable: "there is no way to that host",
-  malformed_answer: "the answer is not HTTP: is this ClickHouse's HTTP port (8123, not 9000)?",
+  malformed_answer: `the answer is not HTTP: ${HTTP_PORT}`,
 };
 
-async function post(endpoint: Endpoint, parameters: Readonly<Record<string, string>>, body: string): Promise<string> {
-  const url = endpoint.origin + withParameters(endpoint.path, parameters);
+async function post(
+  endpoint: Endpoint,
+  parameters: Readonly<Record<string, string>>,
+  body: string,
+  { signal, onSlow, slowMs = 3000, timeoutMs = 30_000 }: Patience = {},
+): Promise<string> {
+  const name = shown(endpoint);
+  const slow = setTimeout(() => onSlow?.(`waiting for an answer from ${name}, up to ${timeoutMs / 1000} s`), slowMs);
+  const late = AbortSignal.timeout(timeoutMs);
   try {
-    const answer = await request(url, {
+    const answer = await request(endpoint.origin + withParameters(endpoint.path, parameters), {
       method: "POST",
       headers: endpoint.headers,
       body,
-      headersTimeout: TIMEOUT_MS,
-      bodyTimeout: TIMEOUT_MS,
+      // A connection kept open for nothing holds up the end of a server that waits for its clients.
+      reset: true,
+      signal: signal === undefined ? late : AbortSignal.any([signal, late]),
     });
     const text = await answer.body.text();
-    const exception = answer.headers["x-clickhouse-exception-code"];
-    const outcome = classifyAnswer(
-      answer.statusCode,
-      Array.isArray(exception) ? exception[0] : exception,
-      text.slice(0, 4096),
-    );
+    const header = answer.headers["x-clickhouse-exception-code"];
+    const exception = Array.isArray(header) ? header[0] : header;
+    const outcome = classifyAnswer(answer.statusCode, exception, text.slice(0, 4096));
     if (outcome.kind === "acknowledged") return text;
-    throw new ServerError(outcome.sentence, outcome.code);
+    if (typeof outcome.code === "number") throw new ServerError(plain(outcome.sentence), outcome.code);
+    const sentence = plain(outcome.sentence.replace(/<[^>]*>/g, " "));
+    throw new ServerError(`${name} does not answer as ClickHouse does: ${sentence}`, outcome.code);
   } catch (error) {
-    if (error instanceof ServerError || !(error instanceof Error)) throw error;
-    const outcome = classifyError(rootOf(error), true, false);
+    if (error instanceof ServerError || !(error instanceof Error) || signal?.aborted) throw error;
+    const outcome = classifyError(rootOf(error), true, late.aborted);
     if (outcome.kind === "acknowledged") throw error;
-    const why = ADVICE[outcome.code] ?? outcome.sentence;
-    throw new ServerError(`cannot reach ClickHouse at ${shown(endpoint)}: ${why}`, outcome.code);
+    const why = outcome.code === "timeout" ? `no answer within ${timeoutMs / 1000} s: ${HTTP_PORT}` : reason(outcome);
+    throw new ServerError(`cannot reach ClickHouse at ${name}: ${why}`, outcome.code);
+  } finally {
+    clearTimeout(slow);
   }
+}
+
+function reason({ code, sentence }: { readonly code: Code; readonly sentence: string }): string {
+  if (code !== "tls") return ADVICE[code] ?? sentence;
+  if (sentence.includes("wrong version number")) return "no TLS is spoken there: http:// in place of https://?";
+  return `TLS failed (${plain(sentence)}): NODE_EXTRA_CA_CERTS names a file of further authorities`;
 }
 
 /** A host with several addresses fails with an error of errors. */
@@ -59,19 +85,32 @@ function rootOf(error: Error): Error {
   return error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error;
 }
 
+/** What a stranger said, fit for a terminal: one line without control characters. */
+function plain(text: string): string {
+  return text.replace(/[\p{Cc}\s]+/gu, " ").trim();
+}
+
 /** The rows of a query, as objects; `values` fills {name:Type} in the text. Numbers of 64 bits may come as strings. */
 export async function query(
   endpoint: Endpoint,
   sql: string,
   values: Readonly<Record<string, string>> = {},
+  patience: Patience = {},
 ): Promise<readonly Readonly<Record<string, unknown>>[]> {
   const parameters = Object.fromEntries(Object.entries(values).map(([name, value]) => [`param_${name}`, value]));
-  const text = await post(endpoint, parameters, `${sql} FORMAT JSON`);
-  const answer: unknown = JSON.parse(text);
+  const answer = parseJson(await post(endpoint, parameters, `${sql} FORMAT JSON`, patience));
   if (typeof answer !== "object" || answer === null || !("data" in answer) || !Array.isArray(answer.data)) {
     throw new ServerError(`${shown(endpoint)} does not answer as ClickHouse does`, "malformed_answer");
   }
   return answer.data;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The answer's text to a statement that gives no rows, or is not asked for any. */
@@ -79,14 +118,19 @@ export async function execute(
   endpoint: Endpoint,
   sql: string,
   parameters: Readonly<Record<string, string>> = {},
+  patience: Patience = {},
 ): Promise<string> {
-  return post(endpoint, parameters, sql);
+  return post(endpoint, parameters, sql, patience);
 }
 
 /** An insert of no rows, with exactly the parameters the load's inserts have: what they would meet, it meets. */
-export async function insertNothing(endpoint: Endpoint, parameters: Readonly<Record<string, string>>): Promise<void> {
+export async function insertNothing(
+  endpoint: Endpoint,
+  parameters: Readonly<Record<string, string>>,
+  patience: Patience = {},
+): Promise<void> {
   try {
-    await post(endpoint, parameters, "");
+    await post(endpoint, parameters, "", patience);
   } catch (error) {
     // NO_DATA_TO_INSERT: older servers say so, after having checked all that matters here.
     if (!(error instanceof ServerError && error.code === 108)) throw error;

@@ -1,14 +1,17 @@
 // The pre-flight: what the server says before the first row is sent, and the table made ready. Whatever would make the
 // load fail fails here, with a sentence. Main thread; asks every endpoint.
 
-import type { Endpoint } from "./endpoint.js";
-import { shown } from "./endpoint.js";
+import { isDeepStrictEqual } from "node:util";
+import { type Endpoint, shown } from "./endpoint.js";
 import type { Options } from "./options.js";
 import { type Column, eventColumns, fits, SEED_COLUMNS } from "./rows/column.js";
-import { execute, insertNothing, query, quoteIdentifier, ServerError } from "./server.js";
+import { execute, insertNothing, type Patience, query, quoteIdentifier, ServerError } from "./server.js";
 
 /** The target cannot be reached, authenticated or prepared: exit 3. */
 export class TargetError extends Error {}
+
+/** The pre-flight was broken off by its signal. */
+export class InterruptedError extends Error {}
 
 export interface Target {
   /** Undefined when nothing was asked (--blind). */
@@ -17,6 +20,8 @@ export interface Target {
   readonly table: string;
   /** Undefined when nothing was asked. */
   readonly engine: string | undefined;
+  /** One endpoint for each place where rows of the table lie; the ledger adds up what they say. */
+  readonly stores: readonly Endpoint[];
   readonly columns: readonly Column[];
   /** Whether the table has run_id and seq, so that each row can be found again. */
   readonly ledgerColumns: boolean;
@@ -28,12 +33,19 @@ export interface Target {
 
 const OLDEST: readonly [number, number] = [21, 8];
 const VIEWS: ReadonlySet<string> = new Set(["View", "MaterializedView", "LiveView", "WindowView", "ParameterizedView"]);
-/** Settings the program sends by itself, where the server knows them. */
+/** Sent where the server knows it. */
 const TOKEN_SETTING = "insert_deduplication_token";
 
+const ACCESS_DENIED = 497;
+
+interface Place {
+  readonly database: string;
+  readonly table: string;
+}
+
 /** `database.table` as an identifier. */
-export function tableIdentifier(target: { readonly database: string; readonly table: string }): string {
-  return `${quoteIdentifier(target.database)}.${quoteIdentifier(target.table)}`;
+export function tableIdentifier({ database, table }: Place): string {
+  return `${quoteIdentifier(database)}.${quoteIdentifier(table)}`;
 }
 
 function insertParameters(
@@ -51,6 +63,11 @@ function insertParameters(
   };
 }
 
+/** Whether what is inserted can be read again. */
+export function keepsRows({ engine }: Target): boolean {
+  return engine !== "Null";
+}
+
 /** With --blind: everything as for the default table of a new server, nothing asked. */
 export function blindTarget(options: Options): Target {
   const database = options.table.database ?? "default";
@@ -60,6 +77,7 @@ export function blindTarget(options: Options): Target {
     database,
     table,
     engine: undefined,
+    stores: [],
     columns: eventColumns(options.runId),
     ledgerColumns: true,
     tokens: true,
@@ -67,189 +85,259 @@ export function blindTarget(options: Options): Target {
   };
 }
 
-/** Throws a TargetError. The first endpoint is asked about the table; all must answer and take an insert. */
-export async function prepareTarget(endpoints: readonly Endpoint[], options: Options): Promise<Target> {
-  const [first] = endpoints;
+/**
+ * Throws a TargetError, or an InterruptedError when the signal of `patience` is aborted. Every endpoint must answer, have
+ * the same table, and take an insert.
+ */
+export async function prepareTarget(
+  endpoints: readonly Endpoint[],
+  options: Options,
+  patience: Patience = {},
+): Promise<Target> {
+  try {
+    return await preflight(
+      endpoints.map((endpoint) => new Asked(endpoint, patience)),
+      options,
+      patience,
+    );
+  } catch (error) {
+    if (patience.signal?.aborted) throw new InterruptedError("interrupted before the first row");
+    throw error;
+  }
+}
+
+async function preflight(all: readonly Asked[], options: Options, patience: Patience): Promise<Target> {
+  const [first] = all;
   if (first === undefined) throw new TargetError("there is no endpoint");
   const versions: string[] = [];
-  for (const endpoint of endpoints) versions.push(await askVersion(endpoint));
-  const database = options.table.database ?? (await askOne(first, "SELECT currentDatabase() AS value"));
-  const { table } = options.table;
-  const name = `${database}.${table}`;
-
-  await checkDatabase(first, database);
-  const known = await knownSettings(first, [
-    "async_insert",
-    "wait_for_async_insert",
-    TOKEN_SETTING,
-    ...Object.keys(options.settings),
-  ]);
-  const unknown = Object.keys(options.settings).filter((setting) => !known.has(setting));
-  if (unknown.length > 0) {
-    throw new TargetError(`ClickHouse ${versions[0]} has no setting ${unknown.join(", ")}: check --setting`);
-  }
+  for (const asked of all) versions.push(await askVersion(asked));
+  const version = versions[0] ?? "";
+  const known = await knownSettings(first);
   if (options.asyncInsert && !known.has("async_insert")) {
-    throw new TargetError(`ClickHouse ${versions[0]} is too old for --async-insert`);
+    throw new TargetError(`ClickHouse ${version} is too old for --async-insert`);
+  }
+  for (const [name, value] of Object.entries(options.settings)) {
+    await first.check("SELECT 1", `does not take --setting ${name}=${value}`, { [name]: value });
   }
 
-  let engine = await askEngine(first, database, table);
-  if (engine === undefined) {
-    if (options.tableGiven) {
-      throw new TargetError(`there is no table ${name}: create it, or leave --table out and events is created`);
-    }
-    await create(first, database, table);
-    engine = await askEngine(first, database, table);
-  }
-  if (engine !== undefined && VIEWS.has(engine)) {
-    throw new TargetError(`${name} is a view (${engine}): rows can only be inserted into a table`);
-  }
-  const columns = await chooseColumns(first, database, table, options.runId);
-  const ledgerColumns = columns.length > SEED_COLUMNS;
-  const target: Target = {
-    version: versions[0],
-    database,
-    table,
-    engine,
-    columns,
-    ledgerColumns,
-    tokens: known.has(TOKEN_SETTING),
-    parameters: insertParameters(database, table, options, (setting) => known.has(setting)),
+  const place = {
+    database: options.table.database ?? String((await first.rows("SELECT currentDatabase() AS name"))[0]?.name),
+    table: options.table.table,
   };
-  for (const endpoint of endpoints) {
-    await insertNothing(endpoint, target.parameters).catch((error: unknown) => {
-      throw refusal(error, `${shown(endpoint)} takes no inserts into ${name}`);
-    });
+  const found: Found[] = [];
+  for (const asked of all) found.push(await findOrCreate(asked, place, options));
+  const columns = await chooseColumns(first, place, options.runId);
+  for (const asked of all.slice(1)) {
+    if (isDeepStrictEqual(await chooseColumns(asked, place, options.runId), columns)) continue;
+    throw new TargetError(`${fullName(place)} has other columns on ${asked.name} than on ${first.name}`);
   }
-  if (options.runIdGiven && ledgerColumns) await refuseUsedRunId(first, target, options.runId);
+  const target: Target = {
+    version,
+    ...place,
+    engine: found[0]?.engine,
+    stores: storesOf(
+      all.map(({ endpoint }) => endpoint),
+      found,
+    ),
+    columns,
+    ledgerColumns: columns.length > SEED_COLUMNS,
+    tokens: known.has(TOKEN_SETTING),
+    parameters: insertParameters(place.database, place.table, options, (setting) => known.has(setting)),
+  };
+  for (const asked of all) await asked.takesInserts(target);
+  if (options.verify) for (const endpoint of target.stores) await checkLedger(new Asked(endpoint, patience), target);
+  if (options.runIdGiven && target.ledgerColumns) await refuseUsedRunId(first, target, options);
   return target;
 }
 
-/** A TargetError from a server's refusal; anything else as it is. */
-function refusal(error: unknown, what: string): unknown {
-  if (!(error instanceof ServerError)) return error;
-  if (typeof error.code !== "number") return new TargetError(error.message);
-  return new TargetError(`${what}: ${error.message}`);
+/** One endpoint under question; what it refuses becomes a TargetError that names it. */
+class Asked {
+  readonly name: string;
+
+  constructor(
+    readonly endpoint: Endpoint,
+    readonly patience: Patience,
+  ) {
+    this.name = shown(endpoint);
+  }
+
+  async rows(
+    sql: string,
+    values: Readonly<Record<string, string>> = {},
+  ): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    return query(this.endpoint, sql, values, this.patience).catch(
+      this.#refusal("does not answer a question of the pre-flight"),
+    );
+  }
+
+  /** `complaint` goes on from the endpoint's name: "does not …". */
+  async check(sql: string, complaint: string, parameters: Readonly<Record<string, string>> = {}): Promise<void> {
+    await execute(this.endpoint, sql, parameters, this.patience).catch(this.#refusal(complaint));
+  }
+
+  async takesInserts(target: Target): Promise<void> {
+    await insertNothing(this.endpoint, target.parameters, this.patience).catch(
+      this.#refusal(`does not let this user insert into ${fullName(target)}`),
+    );
+  }
+
+  #refusal(complaint: string): (error: unknown) => never {
+    return (error) => {
+      if (!(error instanceof ServerError)) throw error;
+      throw new TargetError(
+        typeof error.code === "number" ? `${this.name} ${complaint}: ${error.message}` : error.message,
+      );
+    };
+  }
 }
 
-async function askVersion(endpoint: Endpoint): Promise<string> {
+const fullName = ({ database, table }: Place): string => `${database}.${table}`;
+
+async function askVersion({ endpoint, name, patience }: Asked): Promise<string> {
   let version: string;
   try {
-    // Without FORMAT or settings: the oldest servers and the most restricted users can be asked so.
-    version = (await execute(endpoint, "SELECT version()")).trim();
+    // Without settings: the oldest servers and the most restricted users can be asked so.
+    version = (await execute(endpoint, "SELECT version() FORMAT TabSeparated", {}, patience)).trim();
   } catch (error) {
-    if (error instanceof ServerError && error.code === 516) {
-      throw new TargetError(`${shown(endpoint)} does not know this user and password: ${error.message}`);
+    if (!(error instanceof ServerError)) throw error;
+    switch (error.code) {
+      case 192: // Unknown user, of servers before 20.
+      case 193: // Wrong password, likewise.
+      case 516:
+        throw new TargetError(`${name} does not accept this user and password: ${error.message}`);
+      case 81:
+        throw new TargetError(`${name} has no such database: ${error.message}`);
+      default:
+        throw new TargetError(
+          typeof error.code === "number" ? `${name} refuses SELECT version(): ${error.message}` : error.message,
+        );
     }
-    if (error instanceof ServerError && error.code === 81) {
-      throw new TargetError(`${shown(endpoint)} has no such database: ${error.message}`);
-    }
-    throw refusal(error, `${shown(endpoint)} does not answer SELECT version()`);
   }
   const match = /^(\d+)\.(\d+)\./.exec(version);
-  if (match === null) throw new TargetError(`${shown(endpoint)} does not answer as ClickHouse does`);
+  if (match === null) {
+    throw new TargetError(`${name} does not answer as ClickHouse does: it is something else, or another port`);
+  }
   const [major, minor] = [Number(match[1]), Number(match[2])];
   if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
-    throw new TargetError(
-      `${shown(endpoint)} is ClickHouse ${version}: clickstorm supports ${OLDEST.join(".")} and newer`,
-    );
+    throw new TargetError(`${name} is ClickHouse ${version}: clickstorm supports ${OLDEST.join(".")} and newer`);
   }
   return version;
 }
 
-async function ask(
-  endpoint: Endpoint,
-  sql: string,
-  values: Readonly<Record<string, string>>,
-): Promise<readonly Readonly<Record<string, unknown>>[]> {
-  return query(endpoint, sql, values).catch((error: unknown) => {
-    throw refusal(error, `${shown(endpoint)} does not answer a question of the pre-flight`);
-  });
-}
-
-async function askOne(endpoint: Endpoint, sql: string): Promise<string> {
-  return String((await ask(endpoint, sql, {}))[0]?.value);
-}
-
-async function checkDatabase(endpoint: Endpoint, database: string): Promise<void> {
-  const rows = await ask(endpoint, "SELECT name FROM system.databases WHERE name = {database:String}", { database });
-  if (rows.length === 0) {
-    throw new TargetError(`there is no database ${database}, or this user may not see it`);
-  }
-}
-
-async function knownSettings(endpoint: Endpoint, names: readonly string[]): Promise<ReadonlySet<string>> {
-  const list = `['${names.join("','")}']`;
-  const rows = await ask(endpoint, "SELECT name FROM system.settings WHERE has({names:Array(String)}, name)", {
-    names: list,
+/** Those of the settings the program sends by itself that this server has. */
+async function knownSettings(asked: Asked): Promise<ReadonlySet<string>> {
+  const rows = await asked.rows("SELECT name FROM system.settings WHERE has({names:Array(String)}, name)", {
+    names: `['async_insert','wait_for_async_insert','${TOKEN_SETTING}']`,
   });
   return new Set(rows.map((row) => String(row.name)));
 }
 
-async function askEngine(endpoint: Endpoint, database: string, table: string): Promise<string | undefined> {
-  const [row] = await ask(
-    endpoint,
-    "SELECT engine FROM system.tables WHERE database = {database:String} AND name = {table:String}",
-    { database, table },
-  );
-  return row === undefined ? undefined : String(row.engine);
+interface Found {
+  readonly engine: string;
+  /** The same for two endpoints that lead to the same table of the same server. */
+  readonly identity: string;
 }
 
-async function create(endpoint: Endpoint, database: string, table: string): Promise<void> {
-  const columns = eventColumns("").map(({ name, type }) => `${quoteIdentifier(name)} ${type}`);
-  const statement =
-    `CREATE TABLE IF NOT EXISTS ${tableIdentifier({ database, table })} (${columns.join(", ")}) ` +
-    "ENGINE = MergeTree ORDER BY timestamp SETTINGS non_replicated_deduplication_window = 1000";
-  await execute(endpoint, statement).catch((error: unknown) => {
-    throw refusal(error, `${shown(endpoint)} does not let this user create ${database}.${table}`);
-  });
+/** Engines that show the same rows on every server, sooner or later. */
+const SHARED_ROWS = /^(Replicated|Shared|Distributed)/;
+
+/** One endpoint for each place where rows of the table lie. */
+function storesOf(endpoints: readonly Endpoint[], found: readonly Found[]): readonly Endpoint[] {
+  if (SHARED_ROWS.test(found[0]?.engine ?? "")) return endpoints.slice(0, 1);
+  const identities = found.map(({ identity }) => identity);
+  return endpoints.filter((_, index) => identities.indexOf(identities[index] ?? "") === index);
+}
+
+/** The table; without --table it is created if missing. */
+async function findOrCreate(asked: Asked, place: Place, { tableGiven }: Options): Promise<Found> {
+  const { database } = place;
+  const databases = await asked.rows("SELECT name FROM system.databases WHERE name = {database:String}", { database });
+  if (databases.length === 0) {
+    throw new TargetError(`${asked.name} has no database ${database}, or this user may not see it`);
+  }
+  let found = await find(asked, place);
+  if (found === undefined && tableGiven) {
+    throw new TargetError(
+      `${asked.name} has no table ${fullName(place)}, or this user may not see it: create it, or leave --table out and events is created`,
+    );
+  }
+  if (found === undefined) {
+    const columns = eventColumns("").map(({ name, type }) => `${quoteIdentifier(name)} ${type}`);
+    await asked.check(
+      `CREATE TABLE IF NOT EXISTS ${tableIdentifier(place)} (${columns.join(", ")}) ` +
+        "ENGINE = MergeTree ORDER BY timestamp SETTINGS non_replicated_deduplication_window = 1000",
+      `does not let this user create ${fullName(place)}`,
+    );
+    found = await find(asked, place);
+  }
+  if (found === undefined) throw new TargetError(`${fullName(place)} was created, and is not there`);
+  if (VIEWS.has(found.engine)) {
+    throw new TargetError(`${fullName(place)} is a view (${found.engine}): rows can only be inserted into a table`);
+  }
+  return found;
+}
+
+async function find(asked: Asked, { database, table }: Place): Promise<Found | undefined> {
+  const [row] = await asked.rows(
+    "SELECT engine, toString(serverUUID()) AS server, toString(uuid) AS uuid, toString(data_paths) AS paths " +
+      "FROM system.tables WHERE database = {database:String} AND name = {table:String}",
+    { database, table },
+  );
+  return row && { engine: String(row.engine), identity: `${row.server} ${row.uuid} ${row.paths}` };
 }
 
 /** The default table's columns, or the seed service's four: no other table is supported yet. */
-async function chooseColumns(
-  endpoint: Endpoint,
-  database: string,
-  table: string,
-  runId: string,
-): Promise<readonly Column[]> {
-  const rows = await ask(
-    endpoint,
+async function chooseColumns(asked: Asked, place: Place, runId: string): Promise<readonly Column[]> {
+  const { database, table } = place;
+  const rows = await asked.rows(
     "SELECT name, type, default_kind FROM system.columns " +
       "WHERE database = {database:String} AND table = {table:String} ORDER BY position",
     { database, table },
   );
-  // The server fills these itself.
   const found = new Map(
-    rows
-      .filter((row) => row.default_kind !== "MATERIALIZED" && row.default_kind !== "ALIAS")
-      .map((row) => [String(row.name), String(row.type)]),
+    rows.map((row) => [String(row.name), { type: String(row.type), kind: String(row.default_kind) }]),
   );
   const all = eventColumns(runId);
-  const has = (name: string): boolean => found.has(name);
-  const wanted = all.slice(SEED_COLUMNS).some(({ name }) => has(name)) ? all : all.slice(0, SEED_COLUMNS);
-  const missing = wanted.filter(({ name }) => !has(name)).map(({ name }) => `${name} is missing`);
-  const other = [...found.keys()].filter((name) => !all.some((column) => column.name === name));
-  const unfit = wanted
-    .filter(({ name, rule }) => has(name) && !fits(rule, found.get(name) ?? ""))
-    .map(({ name, type }) => `${name} is ${found.get(name)}, not ${type}`);
-  const problems = [...missing, ...other.map((name) => `${name} is not one of them`), ...unfit];
+  const wanted = all.slice(SEED_COLUMNS).some(({ name }) => found.has(name)) ? all : all.slice(0, SEED_COLUMNS);
+  const columns: Column[] = [];
+  const problems: string[] = [];
+  for (const column of wanted) {
+    const there = found.get(column.name);
+    if (there === undefined) problems.push(`${column.name} is missing`);
+    else if (there.kind !== "" && there.kind !== "DEFAULT") problems.push(`${column.name} is ${there.kind}`);
+    else if (!fits(column.rule, there.type)) problems.push(`${column.name} is ${there.type}, not ${column.type}`);
+    else columns.push({ ...column, type: there.type });
+  }
+  for (const [name, { kind }] of found) {
+    // Whatever has an expression the server fills itself.
+    if (kind === "" && !all.some((column) => column.name === name)) problems.push(`${name} is not one of them`);
+  }
   if (problems.length > 0) {
     throw new TargetError(
-      `${database}.${table} does not have the columns of events (${all.map(({ name }) => name).join(", ")}): ` +
+      `${fullName(place)} does not have the columns of events (${all.map(({ name }) => name).join(", ")}): ` +
         problems.join("; "),
     );
   }
-  return wanted.map((column) => ({ ...column, type: found.get(column.name) ?? column.type }));
+  return columns;
 }
 
-async function refuseUsedRunId(endpoint: Endpoint, target: Target, runId: string): Promise<void> {
-  const used = await ask(
-    endpoint,
-    `SELECT 1 AS used FROM ${tableIdentifier(target)} WHERE run_id = {run:String} LIMIT 1`,
-    { run: runId },
+/** What the ledger reads at the end must be readable now: nobody wants to hear it after an hour. */
+async function checkLedger(asked: Asked, target: Target): Promise<void> {
+  const columns = target.ledgerColumns ? "run_id, seq" : "count()";
+  await asked.check(
+    `SELECT ${columns} FROM ${tableIdentifier(target)} LIMIT 0`,
+    `does not let this user read ${fullName(target)}, as the ledger does at the end; --no-verify leaves it out`,
   );
+}
+
+async function refuseUsedRunId(asked: Asked, target: Target, { runId, verify }: Options): Promise<void> {
+  const sql = `SELECT 1 AS used FROM ${tableIdentifier(target)} WHERE run_id = {run:String} LIMIT 1`;
+  const used = await query(asked.endpoint, sql, { run: runId }, asked.patience).catch((error: unknown) => {
+    // Who may not read, and gave --no-verify, has to know it by himself.
+    if (!verify && error instanceof ServerError && error.code === ACCESS_DENIED) return [];
+    throw error;
+  });
   if (used.length > 0) {
-    throw new TargetError(
-      `${target.database}.${target.table} already holds rows of run ${runId}: choose another --run-id`,
-    );
+    throw new TargetError(`${fullName(target)} already holds rows of run ${runId}: choose another --run-id`);
   }
 }

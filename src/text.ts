@@ -1,4 +1,6 @@
-// Numbers and times as a person reads them. Pure.
+// Numbers, times and names as a person reads them. Pure.
+
+import leven from "leven";
 
 /** 1234567 → "1,234,567". */
 export function whole(value: number): string {
@@ -18,14 +20,20 @@ export function short(value: number): string {
   return digits(value);
 }
 
+/** 1234567 → "1.23 MB". */
+export function bytes(value: number): string {
+  return short(value).replace(/[kMG]?$/, (unit) => ` ${unit}B`);
+}
+
 /** Three significant digits: 0.1234 → "0.123". */
 function digits(value: number): string {
   return value >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
 }
 
-/** Milliseconds: 0.512 → "0.512 ms", 12345 → "12.3 s". */
+/** To the microsecond, with three digits: 0.512 → "0.512 ms", 12345 → "12.3 s". */
 export function milliseconds(ms: number): string {
-  return ms >= 1000 ? `${digits(ms / 1000)} s` : `${digits(ms)} ms`;
+  // 999.6 ms would round up to 1000 ms.
+  return ms >= 999.5 ? `${digits(ms / 1000)} s` : `${digits(Number(ms.toFixed(3)))} ms`;
 }
 
 /** Seconds as a clock shows them: 75 → "1:15", 3675 → "1:01:15". */
@@ -39,4 +47,17 @@ export function clockTime(seconds: number): string {
 /** 1 insert, 2 inserts. */
 export function count(value: number, noun: string): string {
   return `${whole(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
+/**
+ * The name that was meant by one mistyped: a letter off, a part of it, or some letters off; undefined where none is near.
+ * Of a single letter: the first name it begins.
+ */
+export function nearest(mistyped: string, names: readonly string[]): string | undefined {
+  const word = mistyped.toLowerCase();
+  if (word.length === 1) return names.find((name) => name.startsWith(word));
+  const [near] = names.map((name) => ({ name, off: leven(name, word) })).sort((a, b) => a.off - b.off);
+  if (near === undefined || near.off <= 1) return near?.name;
+  const byPart = names.find((name) => name.split("-").includes(word));
+  return byPart ?? (near.off <= Math.max(2, word.length / 3) ? near.name : undefined);
 }

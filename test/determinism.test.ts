@@ -8,7 +8,9 @@ import { Sink } from "./support/sink.js";
 /** The bodies of 100,000 rows in the order of their batches. */
 async function bodies(...more: readonly string[]): Promise<Buffer[]> {
   const sink = await Sink.open();
-  const flags = "--blind --rate 100k --duration 1 --run-id same --data-start 2026-01-01 --no-traces --no-metrics".split(" ");
+  const flags = "--blind --rate 100k --duration 1 --run-id same --data-start 2026-01-01 --no-traces --no-metrics".split(
+    " ",
+  );
   const { code, stderr } = await clickstorm(["--clickhouse-url", sink.url, ...flags, ...more]);
   await sink.close();
   expect(code, stderr).to.equal(0);
@@ -19,7 +21,11 @@ const sha256 = (parts: readonly Buffer[]): string => createHash("sha256").update
 
 /** The 100,000 sequence numbers in a body of rows, in their order. */
 function sequence(parts: readonly Buffer[]): number[] {
-  return [...Buffer.concat(parts).toString("latin1").matchAll(/"seq":(\d+)\}/g)].map((match) => Number(match[1]));
+  return [
+    ...Buffer.concat(parts)
+      .toString("latin1")
+      .matchAll(/"seq":(\d+)\}/g),
+  ].map((match) => Number(match[1]));
 }
 
 describe("determinism", function () {
@@ -47,7 +53,8 @@ describe("determinism", function () {
 
   it("another seed gives other bytes in every row, and the same sequence", async () => {
     const some = await bodies("--seed", "2", "--workers", "1", "--batch-rows", "3000");
-    const lines = (parts: readonly Buffer[]): string[] => Buffer.concat(parts).toString("latin1").split("\n").slice(0, -1);
+    const lines = (parts: readonly Buffer[]): string[] =>
+      Buffer.concat(parts).toString("latin1").split("\n").slice(0, -1);
     const other = lines(some);
     expect(lines(one).filter((line, row) => line === other[row])).to.deep.equal([]);
     expect(sequence(some)).to.deep.equal(sequence(one));

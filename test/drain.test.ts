@@ -26,7 +26,13 @@ describe("drain", function () {
       const { database, url } = await newDatabase();
       const flags = ["--rate", "1000", "--duration", "60", "--batch-rows", "300", "--workers", "2"];
       const running = start(["--clickhouse-url", url, ...flags, ...QUIET]);
-      while ((await numberOf("SELECT count() FROM system.tables WHERE name = 'events' AND database = currentDatabase()", database)) === 0) await sleep(50);
+      while (
+        (await numberOf(
+          "SELECT count() FROM system.tables WHERE name = 'events' AND database = currentDatabase()",
+          database,
+        )) === 0
+      )
+        await sleep(50);
       while ((await numberOf("SELECT count() FROM events", database)) < 900) await sleep(50);
       const before = Date.now();
       running.process.kill(signal);
@@ -34,7 +40,11 @@ describe("drain", function () {
       expect(code, stderr).to.equal(exit);
       expect(stderr).to.include("draining");
       const rows = await numberOf("SELECT count() FROM events", database);
-      expect([figure(stdout, "scheduled"), figure(stdout, "acknowledged"), figure(stdout, "unsent")]).to.deep.equal([rows, rows, 0]);
+      expect([figure(stdout, "scheduled"), figure(stdout, "acknowledged"), figure(stdout, "unsent")]).to.deep.equal([
+        rows,
+        rows,
+        0,
+      ]);
       const [found] = await rowsOf<{ total: number; distinct: number; last: number }>(
         "SELECT sum(seq) AS total, uniqExact(seq) AS distinct, max(toUnixTimestamp64Milli(timestamp)) AS last FROM events",
         database,
@@ -47,7 +57,18 @@ describe("drain", function () {
 
   it("a second signal quits at once", async () => {
     const sink = await Sink.open(() => "silent");
-    const running = start(["--blind", "--clickhouse-url", sink.url, "--rate", "100", "--duration", "60", "--batch-rows", "10", ...QUIET]);
+    const running = start([
+      "--blind",
+      "--clickhouse-url",
+      sink.url,
+      "--rate",
+      "100",
+      "--duration",
+      "60",
+      "--batch-rows",
+      "10",
+      ...QUIET,
+    ]);
     while (sink.received.length === 0) await sleep(20);
     running.process.kill("SIGINT");
     await running.said("draining");
@@ -61,7 +82,20 @@ describe("drain", function () {
   it("when the drain is over, due batches that found no permit are unsent: scheduled = generated + unsent", async () => {
     // Two permits, each held for 400 ms: 2 batches of 100 rows every 400 ms, of 20 that become due in 2 s.
     const sink = await Sink.open(() => "silent");
-    const flags = ["--rate", "1000", "--duration", "2", "--batch-rows", "100", "--in-flight", "2", "--timeout", "400ms", "--drain", "1s"];
+    const flags = [
+      "--rate",
+      "1000",
+      "--duration",
+      "2",
+      "--batch-rows",
+      "100",
+      "--in-flight",
+      "2",
+      "--timeout",
+      "400ms",
+      "--drain",
+      "1s",
+    ];
     const running = start(["--blind", "--clickhouse-url", sink.url, ...flags, ...QUIET]);
     const { code, stdout, stderr } = await running.ended;
     const requests = sink.received.length;
@@ -77,19 +111,38 @@ describe("drain", function () {
 
   it("with --drain 0 nothing is sent after the end", async () => {
     const sink = await Sink.open(() => "silent");
-    const flags = ["--rate", "1000", "--duration", "1", "--batch-rows", "100", "--in-flight", "1", "--timeout", "700ms", "--drain", "0"];
+    const flags = [
+      "--rate",
+      "1000",
+      "--duration",
+      "1",
+      "--batch-rows",
+      "100",
+      "--in-flight",
+      "1",
+      "--timeout",
+      "700ms",
+      "--drain",
+      "0",
+    ];
     const { ended } = start(["--blind", "--clickhouse-url", sink.url, ...flags, ...QUIET]);
     const { stdout } = await ended;
     await sink.close();
     // One at 0.1 s, one at 0.8 s; the third would be at 1.5 s.
-    expect([figure(stdout, "scheduled"), figure(stdout, "unknown"), figure(stdout, "unsent")]).to.deep.equal([1000, 200, 800]);
+    expect([figure(stdout, "scheduled"), figure(stdout, "unknown"), figure(stdout, "unsent")]).to.deep.equal([
+      1000, 200, 800,
+    ]);
   });
 
   it("Ctrl-C to the whole process group under --embedded still drains and balances the ledger", async () => {
-    const child = spawn(process.execPath, [CLI, "run", "--embedded", "--rate", "50k", "--duration", "60", "--batch-rows", "5000", ...QUIET], {
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = spawn(
+      process.execPath,
+      [CLI, "run", "--embedded", "--rate", "50k", "--duration", "60", "--batch-rows", "5000", ...QUIET],
+      {
+        detached: true,
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
     let text = "";
     let said: () => void = () => undefined;
     const progress = new Promise<void>((resolve) => (said = resolve));
@@ -104,7 +157,9 @@ describe("drain", function () {
     if (child.pid === undefined) throw new Error("not started");
     process.kill(-child.pid, "SIGINT");
     expect(await ended, text).to.equal(130);
-    const ledger = /ledger +scheduled ([\d,]+), acknowledged ([\d,]+), landed ([\d,]+), lost 0, duplicated 0/.exec(text);
+    const ledger = /ledger +scheduled ([\d,]+), acknowledged ([\d,]+), landed ([\d,]+), lost 0, duplicated 0/.exec(
+      text,
+    );
     expect(ledger, text).to.not.equal(null);
     expect(ledger?.[1]).to.equal(ledger?.[3]);
     expect(Number(ledger?.[1]?.replaceAll(",", ""))).to.be.above(100_000);
@@ -114,7 +169,13 @@ describe("drain", function () {
     const { database, url } = await newDatabase();
     const flags = ["--rate", "1000", "--duration", "60", "--batch-rows", "100"];
     const running = start(["--clickhouse-url", url, ...flags, ...QUIET]);
-    while ((await numberOf("SELECT count() FROM system.tables WHERE name = 'events' AND database = currentDatabase()", database)) === 0) await sleep(50);
+    while (
+      (await numberOf(
+        "SELECT count() FROM system.tables WHERE name = 'events' AND database = currentDatabase()",
+        database,
+      )) === 0
+    )
+      await sleep(50);
     while ((await numberOf("SELECT count() FROM events", database)) < 300) await sleep(50);
     await clickhouse("DROP TABLE events SYNC", database);
     const { code, stdout, stderr } = await running.ended;

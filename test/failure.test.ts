@@ -11,9 +11,19 @@ import { newDatabase, numberOf } from "./support/server.js";
 /** A plan for 10 s at 10,000 rows/s by two workers, and its table's database. */
 async function planFor(): Promise<{ readonly plan: Plan; readonly database: string }> {
   const { database, url } = await newDatabase();
-  const flags = { "clickhouse-url": url, rate: "10k", duration: "10", "batch-rows": "500", workers: "2", "no-traces": true };
+  const flags = {
+    "clickhouse-url": url,
+    rate: "10k",
+    duration: "10",
+    "batch-rows": "500",
+    workers: "2",
+    "no-traces": true,
+  };
   const options = resolveRun(flags, {});
-  return { plan: makePlan(options, await prepareTarget(options.endpoints, options), options.endpoints, "test"), database };
+  return {
+    plan: makePlan(options, await prepareTarget(options.endpoints, options), options.endpoints, "test"),
+    database,
+  };
 }
 
 /** The plan with the second worker's program broken from its first instruction on. */

@@ -31,9 +31,7 @@ async function ledgerOf(seqs: string, claim: Partial<Claim> = {}) {
       database,
     );
   }
-  const [endpoint] = options.endpoints;
-  if (endpoint === undefined) throw new Error("no endpoint");
-  const { landed, lost, duplicated } = await readLedger(endpoint, target, { ...CLAIM, ...claim }, 0);
+  const { landed, lost, duplicated } = await readLedger(target, { ...CLAIM, ...claim }, 0);
   return { landed, lost, duplicated };
 }
 

@@ -90,7 +90,9 @@ describe("rows", () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 0, max: 11_999 }), fc.integer({ min: 1, max: 4000 }), async (from, rows) => {
         const length = Math.min(rows, 12_000 - from);
-        expect(lines(await render(columns, 9, 9_000 + from, length, times))).to.deep.equal(whole.slice(from, from + length));
+        expect(lines(await render(columns, 9, 9_000 + from, length, times))).to.deep.equal(
+          whole.slice(from, from + length),
+        );
       }),
       { numRuns: 30 },
     );
@@ -107,7 +109,19 @@ describe("rows", () => {
 
   it("numbers of any length are written as JavaScript writes them", async () => {
     const seq: Column[] = [{ name: "seq", type: "UInt64", rule: { kind: "row-number" } }];
-    for (const first of [0, 9, 99, 998, 9_999, 99_998, 9_999_999, 99_999_998, 4_294_967_295, 10 ** 12 - 1, 2 ** 53 - 10]) {
+    for (const first of [
+      0,
+      9,
+      99,
+      998,
+      9_999,
+      99_998,
+      9_999_999,
+      99_999_998,
+      4_294_967_295,
+      10 ** 12 - 1,
+      2 ** 53 - 10,
+    ]) {
       const numbers = lines(await render(seq, 1, first, 5)).map((line) => JSON.parse(line).seq as number);
       expect(numbers).to.deep.equal([0, 1, 2, 3, 4].map((n) => first + n));
     }
@@ -123,7 +137,11 @@ describe("rows", () => {
     ] as const) {
       const column: Column = { name: "n", type: "UInt64", rule: { kind: "integer", from, to } };
       const numbers = lines(await render([column], 3, 0, 2000)).map((line) => JSON.parse(line).n as number);
-      expect([Math.min(...numbers), Math.max(...numbers), new Set(numbers).size]).to.deep.equal([from, to, to - from + 1]);
+      expect([Math.min(...numbers), Math.max(...numbers), new Set(numbers).size]).to.deep.equal([
+        from,
+        to,
+        to - from + 1,
+      ]);
     }
   });
 

@@ -1,10 +1,11 @@
 // The main job from end to end: the real program, real threads, a real ClickHouse, which is asked how many rows there are.
 
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { clickstorm, type Ended } from "./support/cli.js";
+import { startEmbedded } from "../src/embedded/server.js";
+import { clickstorm, type Ended, start } from "./support/cli.js";
 import { clickhouse, newDatabase, numberOf, rowsOf } from "./support/server.js";
 import { Sink } from "./support/sink.js";
 
@@ -29,6 +30,9 @@ function once(rows: number): Landed {
 
 describe("run", function () {
   this.timeout(60_000);
+
+  const directory = mkdtempSync(join(tmpdir(), "clickstorm-test-"));
+  after(() => rmSync(directory, { recursive: true }));
 
   // It takes its 30 s while the others run.
   let seedRun: Promise<{ readonly database: string; readonly ended: Ended }>;
@@ -69,15 +73,23 @@ describe("run", function () {
          FROM system.query_log WHERE type = 'QueryFinish' AND query_kind = 'Insert' AND has(tables, '${database}.events') AND written_rows > 0 ORDER BY after_ms`,
     );
     expect(inserts.map(({ rows }) => rows)).to.deep.equal([5, 5, 5]);
-    for (const [index, { after_ms }] of inserts.entries()) expect(after_ms).to.be.within(1000 * (index + 1), 1000 * (index + 2));
+    for (const [index, { after_ms }] of inserts.entries())
+      expect(after_ms).to.be.within(1000 * (index + 1), 1000 * (index + 2));
   });
 
   for (const workers of [1, 3]) {
     it(`--rate max by ${workers} workers leaves no hole in seq, and row times within the run`, async () => {
       const { database, url } = await newDatabase();
-      const file = join(tmpdir(), `clickstorm-test-${process.pid}-${workers}.json`);
+      const file = join(directory, `max-${workers}.json`);
       const flags = ["--rate", "max", "--duration", "2", "--workers", String(workers), "--batch-rows", "5000"];
-      const { code, stdout, stderr } = await clickstorm(["--clickhouse-url", url, ...flags, "--report", file, ...QUIET]);
+      const { code, stdout, stderr } = await clickstorm([
+        "--clickhouse-url",
+        url,
+        ...flags,
+        "--report",
+        file,
+        ...QUIET,
+      ]);
       expect(code, stderr).to.equal(0);
       const found = await landed(database);
       if (found === undefined) throw new Error("no answer");
@@ -111,8 +123,19 @@ describe("run", function () {
 
   it("the report's figures are ClickHouse's: rows, inserts, series, options", async () => {
     const { database, url } = await newDatabase();
-    const file = join(tmpdir(), `clickstorm-test-${process.pid}-report.json`);
-    const flags = ["--rate", "20k", "--duration", "3", "--batch-rows", "2000", "--seed", "11", "--run-id", "report-test"];
+    const file = join(directory, "report.json");
+    const flags = [
+      "--rate",
+      "20k",
+      "--duration",
+      "3",
+      "--batch-rows",
+      "2000",
+      "--seed",
+      "11",
+      "--run-id",
+      "report-test",
+    ];
     const { code } = await clickstorm(["--clickhouse-url", url, ...flags, "--report", file, ...QUIET]);
     expect(code).to.equal(0);
     const report = JSON.parse(readFileSync(file, "utf8"));
@@ -142,7 +165,10 @@ describe("run", function () {
     const { database, url } = await newDatabase();
     const flags = ["--rate", "100", "--duration", "1", "--data-start", "2020-02-29T12:00:00+01:00"];
     await clickstorm(["--clickhouse-url", url, ...flags, ...QUIET]);
-    const text = await clickhouse("SELECT min(timestamp)::DateTime64(3, 'UTC'), max(timestamp)::DateTime64(3, 'UTC') FROM events", database);
+    const text = await clickhouse(
+      "SELECT min(timestamp)::DateTime64(3, 'UTC'), max(timestamp)::DateTime64(3, 'UTC') FROM events",
+      database,
+    );
     expect(text).to.equal("2020-02-29 11:00:00.000\t2020-02-29 11:00:00.990");
   });
 
@@ -167,7 +193,16 @@ describe("run", function () {
 
   it("--setting reaches every insert", async () => {
     const { database, url } = await newDatabase();
-    const flags = ["--rate", "10", "--duration", "1", "--setting", "max_insert_threads=3", "--setting", "log_comment=a b&c=d"];
+    const flags = [
+      "--rate",
+      "10",
+      "--duration",
+      "1",
+      "--setting",
+      "max_insert_threads=3",
+      "--setting",
+      "log_comment=a b&c=d",
+    ];
     const { code, stderr } = await clickstorm(["--clickhouse-url", url, ...flags, ...QUIET]);
     expect(code, stderr).to.equal(0);
     await clickhouse("SYSTEM FLUSH LOGS");
@@ -185,8 +220,48 @@ describe("run", function () {
     expect(code, stderr).to.equal(0);
     expect(await landed(database)).to.deep.equal(once(1000));
     await clickhouse("SYSTEM FLUSH LOGS");
-    const inserts = await numberOf("SELECT count() FROM system.query_log WHERE type = 'QueryFinish' AND startsWith(query_id, 'two-urls-')");
+    const inserts = await numberOf(
+      "SELECT count() FROM system.query_log WHERE type = 'QueryFinish' AND startsWith(query_id, 'two-urls-')",
+    );
     expect(inserts).to.equal(10);
+  });
+
+  it("two servers, each with its own events: the ledger adds up what both hold", async () => {
+    const other = await startEmbedded();
+    try {
+      const { database, url } = await newDatabase();
+      await fetch(other.url, { method: "POST", body: `CREATE DATABASE ${database}`, headers: { connection: "close" } });
+      const urls = ["--clickhouse-url", url, "--clickhouse-url", `${other.url}/?database=${database}`];
+      const flags = ["--rate", "1000", "--duration", "1", "--batch-rows", "100"];
+      const { code, stdout, stderr } = await clickstorm([...urls, ...flags, ...QUIET]);
+      expect(code, stderr).to.equal(0);
+      expect(stdout).to.include("scheduled 1,000, acknowledged 1,000, landed 1,000, lost 0, duplicated 0");
+      expect(await numberOf("SELECT count() FROM events", database)).to.equal(500);
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it("a table of engine Null keeps no rows: no ledger, and exit 0", async () => {
+    const { database, url } = await newDatabase();
+    await clickhouse(
+      "CREATE TABLE nothing (timestamp DateTime64(3), user_id String, action String, payload String, run_id String, seq UInt64) ENGINE = Null",
+      database,
+    );
+    const flags = ["--table", "nothing", "--rate", "1000", "--duration", "1"];
+    const { code, stdout, stderr } = await clickstorm(["--clickhouse-url", url, ...flags, ...QUIET]);
+    expect(code, stderr).to.equal(0);
+    expect(stdout).to.match(/acknowledged 1,000 /);
+    expect(stdout).to.include("none: a table of engine Null keeps no rows");
+  });
+
+  it("SIGINT while a server does not answer the pre-flight ends it with 130", async () => {
+    const sink = await Sink.open(() => "silent");
+    const running = start(["--clickhouse-url", sink.url, ...QUIET]);
+    await running.said("waiting for an answer");
+    running.process.kill("SIGINT");
+    expect((await running.ended).code).to.equal(130);
+    await sink.close();
   });
 
   it("an `events` with the seed's four columns is filled, and checked by the difference of count()", async () => {
@@ -200,7 +275,7 @@ describe("run", function () {
     const { code, stdout, stderr } = await clickstorm(["--clickhouse-url", url, ...flags, ...QUIET]);
     expect(code, stderr).to.equal(0);
     expect(await numberOf("SELECT count() FROM events", database)).to.equal(501);
-    expect(stdout).to.match(/landed 500, lost 0, duplicated 0 +\(by the difference of count\(\)/);
+    expect(stdout).to.match(/landed 500, lost 0, duplicated 0\s+\(by the difference of count\(\)/);
     const [row] = await rowsOf<{ first: number; users: number }>(
       "SELECT min(toUnixTimestamp64Micro(timestamp)) AS first, uniqExact(user_id) AS users FROM events WHERE payload = 'example-payload'",
       database,

@@ -64,7 +64,9 @@ describe("schedule", () => {
   });
 
   it("the last batch of 0.5 s at 8 rows/s holds the last 4 rows and is due at the end", () => {
-    expect(batches(new Schedule(spec([8n, 1n], 0.5))).map(({ rows, dueNs }) => [rows, dueNs])).to.deep.equal([[4, 5e8]]);
+    expect(batches(new Schedule(spec([8n, 1n], 0.5))).map(({ rows, dueNs }) => [rows, dueNs])).to.deep.equal([
+      [4, 5e8],
+    ]);
   });
 
   it("single rows at 10,000 a second are due 100 µs apart", () => {

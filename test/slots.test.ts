@@ -5,7 +5,8 @@ import { clickstorm } from "./support/cli.js";
 import { type Behaviour, Sink } from "./support/sink.js";
 
 // 20 batches of 50,000 rows, 8 MB each: more than the system's socket buffers take at once.
-const FLAGS = "--blind --rate 1M --duration 1s --drain 60s --batch-rows 50000 --in-flight 2 --workers 1 --seed 7 --run-id slots";
+const FLAGS =
+  "--blind --rate 1M --duration 1s --drain 60s --batch-rows 50000 --in-flight 2 --workers 1 --seed 7 --run-id slots";
 const COMMON = [...FLAGS.split(" "), "--data-start", "2026-01-01", "--no-traces", "--no-metrics"];
 
 async function bodiesSentTo(behaviour: Behaviour, more: readonly string[] = []) {
@@ -21,7 +22,9 @@ let expected: Map<number, Buffer>;
 function expectOnlyOwnBytes(received: readonly { batch: number; body: Buffer }[]): void {
   for (const { batch, body } of received) {
     const own = expected.get(batch)?.subarray(0, body.length);
-    expect(own?.equals(body), `batch ${batch}: the ${body.length} bytes received are the first of its own`).to.equal(true);
+    expect(own?.equals(body), `batch ${batch}: the ${body.length} bytes received are the first of its own`).to.equal(
+      true,
+    );
   }
 }
 

@@ -57,7 +57,9 @@ export class Sink {
 
   async #serve(socket: Socket, behaviour: Behaviour): Promise<void> {
     let buffered = Buffer.alloc(0);
-    let request: { target: string; batch: number; contentLength: number; chunks: Buffer[]; bytes: number; quiet: boolean } | undefined;
+    let request:
+      | { target: string; batch: number; contentLength: number; chunks: Buffer[]; bytes: number; quiet: boolean }
+      | undefined;
     const keep = (): void => {
       if (request === undefined) return;
       const { target, batch, contentLength, chunks } = request;

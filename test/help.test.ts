@@ -1,0 +1,62 @@
+// src/help.ts: what --help prints, at several widths.
+
+import { expect } from "chai";
+import { type Flag, RUN_FLAGS, SERVE_FLAGS, variableOf } from "../src/flags.js";
+import { type CommandHelp, commandHelp, programHelp } from "../src/help.js";
+
+const RUN: CommandHelp = {
+  name: "run",
+  summary: "Drive load, show progress, print the summary",
+  flags: RUN_FLAGS,
+  examples: ["clickstorm --rate max"],
+  exits: [["0", "done"]],
+};
+const SERVE: CommandHelp = { ...RUN, name: "serve", flags: SERVE_FLAGS };
+
+describe("help", () => {
+  for (const width of [40, 80, 110]) {
+    it(`no line of the help is longer than a terminal of ${width} columns`, () => {
+      const lines = programHelp("1.2.3", [RUN, SERVE], width).split("\n");
+      expect(lines.length).to.be.greaterThan(RUN_FLAGS.length);
+      expect(lines.filter((line) => line.length > width)).to.deep.equal([]);
+      expect(lines.filter((line) => line.endsWith(" "))).to.deep.equal([]);
+    });
+  }
+
+  for (const [command, flags] of [
+    [RUN, RUN_FLAGS],
+    [SERVE, SERVE_FLAGS],
+  ] as const) {
+    it(`${command.name} --help has each of its ${flags.length} flags once, with default and variable, and no other`, () => {
+      // Wide enough for a line a flag.
+      const text = commandHelp(command, 300);
+      const documented = [...text.matchAll(/^ {2}(?:-h, )?--([a-z-]+)/gm)].map((match) => match[1] ?? "");
+      expect(documented.toSorted()).to.deep.equal(
+        [...flags.map(({ name }) => name as string), "help", "version"].toSorted(),
+      );
+      for (const flag of flags as readonly Flag[]) {
+        const line = text.split("\n").find((candidate) => candidate.startsWith(`  --${flag.name} `));
+        expect(line).to.include(flag.description);
+        if (flag.placeholder !== undefined) expect(line).to.include(`--${flag.name} ${flag.placeholder} `);
+        if (flag.fallback !== undefined) expect(line).to.include(`(default: ${flag.fallback})`);
+        if (flag.variable !== undefined) expect(line).to.include(`[${flag.variable}]`);
+      }
+    });
+  }
+
+  it("the descriptions stand below each other, in one column for all groups", () => {
+    const text = commandHelp(RUN, 110);
+    const columns = RUN_FLAGS.map(({ name, description }) => {
+      const line = text.split("\n").find((candidate) => candidate.startsWith(`  --${name} `)) ?? "";
+      return line.indexOf(description.split(" ")[0] ?? "", name.length + 5);
+    });
+    const widest = Math.max(...RUN_FLAGS.map((flag: Flag) => `--${flag.name} ${flag.placeholder ?? ""}`.trim().length));
+    expect(columns.filter((column) => column !== widest + 4)).to.deep.equal([]);
+  });
+
+  it("a variable is named as its flag: CLICKSTORM_FLUSH_INTERVAL for --flush-interval", () => {
+    expect(variableOf({ name: "flush-interval", group: "Inserts", kind: "text", description: "" })).to.equal(
+      "CLICKSTORM_FLUSH_INTERVAL",
+    );
+  });
+});

@@ -1,0 +1,558 @@
+// src/options.ts: flags and environment → Options, or every problem at once. Tables; nothing is asked of a server.
+
+import { expect } from "chai";
+import { type Flag, RUN_FLAGS, SERVE_FLAGS, variableOf } from "../src/flags.js";
+import {
+  type Environment,
+  type Options,
+  OptionsError,
+  parseDuration,
+  parseRate,
+  parseTime,
+  type RawFlags,
+  resolveRun,
+  resolveServe,
+} from "../src/options.js";
+
+/** The sentences a command line gets; none when it is taken. */
+function problemsOf(
+  raw: RawFlags,
+  environment: Environment = {},
+  resolve: typeof resolveRun | typeof resolveServe = resolveRun,
+) {
+  try {
+    resolve(raw, environment);
+  } catch (error) {
+    if (error instanceof OptionsError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+const RATE = "must be rows per second above 0 and up to 1000M, such as 5, 2.5, 250k or 1.5M, or max, got";
+const TIME = "must be a time such as 30 (seconds), 500ms, 90s, 10m or 2h";
+
+describe("options", () => {
+  describe("parseRate: rows per second as an exact fraction", () => {
+    const rows: readonly (readonly [string, readonly [bigint, bigint] | "max" | undefined])[] = [
+      ["5", [5n, 1n]],
+      ["2.3", [23n, 10n]],
+      ["250k", [250_000n, 1n]],
+      ["250K", [250_000n, 1n]],
+      ["1.5M", [15_000_000n, 10n]],
+      ["0.000000001", [1n, 1_000_000_000n]],
+      ["1000M", [1_000_000_000n, 1n]],
+      ["007", [7n, 1n]],
+      ["max", "max"],
+      ["1000.1M", undefined],
+      ["0", undefined],
+      ["0.0k", undefined],
+      ["-1", undefined],
+      ["+1", undefined],
+      ["abc", undefined],
+      ["1e999", undefined],
+      ["1e3", undefined],
+      ["Infinity", undefined],
+      ["NaN", undefined],
+      ["1.", undefined],
+      [".5", undefined],
+      ["1,5", undefined],
+      ["1_000", undefined],
+      ["5 k", undefined],
+      [" 5", undefined],
+      ["5\n", undefined],
+      ["5kk", undefined],
+      ["5m", undefined],
+      ["100/s", undefined],
+      ["0x10", undefined],
+      ["٥", undefined],
+      ["1234567890123456", undefined],
+      ["", undefined],
+    ];
+    for (const [text, expected] of rows) {
+      it(`${JSON.stringify(text)} is ${Array.isArray(expected) ? expected.join("/") : (expected ?? "refused")}`, () => {
+        const [numerator, denominator] = Array.isArray(expected) ? expected : [];
+        expect(parseRate(text)).to.deep.equal(Array.isArray(expected) ? { numerator, denominator } : expected);
+      });
+    }
+  });
+
+  describe("parseDuration: a time in nanoseconds", () => {
+    const rows: readonly (readonly [string, bigint | undefined])[] = [
+      ["30", 30_000_000_000n],
+      ["1.5", 1_500_000_000n],
+      ["0", 0n],
+      ["500ms", 500_000_000n],
+      ["90s", 90_000_000_000n],
+      ["10m", 600_000_000_000n],
+      ["2h", 7_200_000_000_000n],
+      ["1.5h", 5_400_000_000_000n],
+      ["1m30s", 90_000_000_000n],
+      ["1h1m1s1ms", 3_661_001_000_000n],
+      ["0.000000001", 1n],
+      ["0.0000001ms", 0n],
+      ["5 parsecs", undefined],
+      ["5parsecs", undefined],
+      ["-5", undefined],
+      ["-5s", undefined],
+      ["1e3", undefined],
+      ["1e999", undefined],
+      ["1.2.3", undefined],
+      [".", undefined],
+      [".5s", undefined],
+      ["s", undefined],
+      ["1 m", undefined],
+      ["1d", undefined],
+      ["1M", undefined],
+      ["1m30", undefined],
+      ["max", undefined],
+      ["Infinity", undefined],
+      ["", undefined],
+    ];
+    for (const [text, expected] of rows) {
+      it(`${JSON.stringify(text)} is ${expected === undefined ? "refused" : `${expected} ns`}`, () => {
+        expect(parseDuration(text)).to.equal(expected);
+      });
+    }
+  });
+
+  describe("parseTime: a date or time, UTC where no zone is given", () => {
+    const rows: readonly (readonly [string, string | undefined])[] = [
+      ["2026-01-31", "2026-01-31T00:00:00.000Z"],
+      ["2026-01-31T12:30", "2026-01-31T12:30:00.000Z"],
+      ["2026-01-31 12:30:15", "2026-01-31T12:30:15.000Z"],
+      ["2026-01-31T12:30:15.5Z", "2026-01-31T12:30:15.500Z"],
+      ["2026-01-31T12:00:00+02:00", "2026-01-31T10:00:00.000Z"],
+      ["2024-02-29", "2024-02-29T00:00:00.000Z"],
+      ["1970-01-01", "1970-01-01T00:00:00.000Z"],
+      ["2199-12-31T23:59:59.999Z", "2199-12-31T23:59:59.999Z"],
+      ["2200-01-01", undefined],
+      ["1969-12-31", undefined],
+      ["2026-02-31", undefined],
+      ["2025-02-29", undefined],
+      ["2026-13-01", undefined],
+      ["2026-01-31T25:00", undefined],
+      ["2026-01-31T12:00:00+99:00", undefined],
+      ["31.01.2026", undefined],
+      ["1700000000", undefined],
+      ["yesterday", undefined],
+      ["", undefined],
+    ];
+    for (const [text, expected] of rows) {
+      it(`${JSON.stringify(text)} is ${expected ?? "refused"}`, () => {
+        const ns = parseTime(text);
+        expect(ns === undefined ? undefined : new Date(Number(ns / 1_000_000n)).toISOString()).to.equal(expected);
+      });
+    }
+  });
+
+  describe("one problem, one sentence", () => {
+    const rows: readonly (readonly [raw: RawFlags, sentence: string])[] = [
+      ...["0", "-1", "abc", "1e999"].map((rate) => [{ rate }, `--rate ${RATE} ${rate}`] as const),
+      [{ rate: "" }, `--rate ${RATE} nothing`],
+      [{ rate: ["5", "6"] }, "--rate was given 2 times, once is enough"],
+      [{ duration: "0" }, `--duration ${TIME}, above 0 and up to 2160h, got 0`],
+      [{ duration: "5 parsecs" }, `--duration ${TIME}, above 0 and up to 2160h, got 5 parsecs`],
+      [{ duration: "2160.1h" }, `--duration ${TIME}, above 0 and up to 2160h, got 2160.1h`],
+      [{ drain: "-1" }, `--drain ${TIME}, from 0 to 2160h, got -1`],
+      [{ "flush-interval": "0" }, `--flush-interval ${TIME}, from 1ms to 2160h, got 0`],
+      [{ timeout: "25h" }, `--timeout ${TIME}, from 1ms to 24h, got 25h`],
+      [{ hold: "169h" }, `--hold ${TIME}, from 0 to 168h, got 169h`],
+      [{ "batch-rows": "0" }, "--batch-rows must be an integer from 1 up, got 0"],
+      [{ "batch-rows": "1.5" }, "--batch-rows must be an integer from 1 up, got 1.5"],
+      [{ "in-flight": "10001" }, "--in-flight must be an integer from 1 to 10000, got 10001"],
+      [{ workers: "9" }, "--workers must be at most --in-flight (8), got 9: each worker needs an insert of its own"],
+      [{ workers: "0", "in-flight": "4" }, "--workers must be an integer from 1 to 256, got 0"],
+      [{ "in-flight": "0", workers: "4" }, "--in-flight must be an integer from 1 to 10000, got 0"],
+      [{ seed: "-1" }, "--seed must be an integer from 0 up, got -1"],
+      [{ seed: "9007199254740993" }, "--seed must be an integer from 0 up, got 9007199254740993"],
+      [{ "run-id": "a b" }, "--run-id must be 1 to 64 letters, digits, dots, dashes or underscores, got a b"],
+      [{ table: "a.b.c" }, "--table must be table or database.table, got a.b.c"],
+      [{ table: "a." }, "--table must be table or database.table, got a."],
+      [{ "metrics-port": "65536" }, "--metrics-port must be an integer from 0 to 65535, got 65536"],
+      [{ "metrics-host": "" }, "--metrics-host must be an address of this machine, got nothing"],
+      [{ report: "" }, "--report must be a file name, got nothing"],
+      [
+        { "data-start": "2026-02-31" },
+        "--data-start must be a date or time from 1970 to 2199 such as 2026-01-31 or 2026-01-31T12:00:00Z, got 2026-02-31",
+      ],
+      [{ blind: "maybe" }, "--blind is a switch, true or false, got maybe"],
+      [{ ratte: "5" }, "unknown option --ratte: did you mean --rate?"],
+      [{ metrics: "5" }, "unknown option --metrics: did you mean --metrics-port?"],
+      [{ p: true }, "unknown option -p: did you mean --password?"],
+      [{ nonsense: true }, "unknown option --nonsense"],
+      [
+        { "clickhouse-url": "localhost:8123" },
+        "--clickhouse-url must be a URL such as http://localhost:8123, got localhost:8123",
+      ],
+      [
+        { "clickhouse-url": "tcp://localhost:9000" },
+        "--clickhouse-url must be a URL such as http://localhost:8123, got tcp://localhost:9000",
+      ],
+      [{ "clickhouse-url": "" }, "--clickhouse-url must be a URL such as http://localhost:8123, got nothing"],
+      [{ "clickhouse-url": "http://a@b", user: "c" }, "--clickhouse-url names a user, and so does --user"],
+      [{ "clickhouse-url": "http://:a@b", password: "c" }, "--clickhouse-url names a password, and so does --password"],
+      [{ "clickhouse-url": "http://b?user=a" }, "--clickhouse-url cannot hold the parameter user: use --user"],
+      [
+        { "clickhouse-url": "http://b?password=a" },
+        "--clickhouse-url cannot hold the parameter password: use --password",
+      ],
+      [
+        { "clickhouse-url": "http://b?session_id=1" },
+        "--clickhouse-url cannot hold the parameter session_id: inserts of one session cannot run side by side",
+      ],
+      [
+        { "clickhouse-url": ["http://a?database=x", "http://b?database=y"] },
+        "--clickhouse-url: the URLs name different databases",
+      ],
+      [{ "clickhouse-url": "http://a?database=x", table: "y.t" }, "--table names database y, --clickhouse-url names x"],
+      [{ setting: "max_threads" }, "--setting must be name=value, got max_threads"],
+      [{ setting: "=1" }, "--setting must be name=value, got =1"],
+      [{ setting: "async_insert=1" }, "--setting cannot set async_insert: use --async-insert"],
+      [{ setting: ["a=1", "a=2"] }, "--setting sets a twice"],
+      [
+        { setting: "max_threads=1", "clickhouse-url": "http://b?max_threads=2" },
+        "--setting sets max_threads, and so does --clickhouse-url",
+      ],
+      [
+        { embedded: "true", "clickhouse-url": "http://a" },
+        "--clickhouse-url cannot be used with --embedded: it is the one or the other",
+      ],
+      [{ embedded: "true", blind: "true" }, "--blind cannot be used with --embedded: nobody would create the table"],
+      [{ "no-metrics": "true", hold: "5" }, "--hold cannot be used with --no-metrics: there is nothing to hold"],
+      [
+        { "no-metrics": "true", "metrics-port": "1" },
+        "--metrics-port cannot be used with --no-metrics: nothing is served",
+      ],
+      [
+        { "no-traces": "true", "otlp-endpoint": "http://a" },
+        "--otlp-endpoint cannot be used with --no-traces: no traces are sent",
+      ],
+      [
+        { "otlp-endpoint": "localhost:4317" },
+        "--otlp-endpoint must be a URL such as http://localhost:4318, got localhost:4317",
+      ],
+      [
+        { "otlp-endpoint": "http://a:b@c" },
+        "--otlp-endpoint cannot hold a user: give credentials in OTEL_EXPORTER_OTLP_HEADERS",
+      ],
+      ...["a\nb", "a\u0001", " a", "a "].map(
+        (password) =>
+          [
+            { password },
+            "--password cannot hold line breaks or other control characters, nor begin or end with a space: it is sent as an HTTP header",
+          ] as const,
+      ),
+      [
+        { "clickhouse-url": "http://bob:a%0Ab@c" },
+        "user or password in --clickhouse-url cannot hold line breaks or other control characters, nor begin or end with a space: it is sent as an HTTP header",
+      ],
+    ];
+    for (const [raw, sentence] of rows) {
+      it(`${JSON.stringify(raw)}: ${sentence}`, () => expect(problemsOf(raw)).to.deep.equal([sentence]));
+    }
+
+    it("a login the embedded server cannot offer is a bad option of run and of serve", () => {
+      for (const problems of [
+        problemsOf({ embedded: "true", password: "hunter2" }),
+        problemsOf({ password: "hunter2" }, {}, resolveServe),
+      ]) {
+        expect(problems).to.have.length(1);
+        expect(problems[0]).to.include("The embedded ClickHouse cannot give its user default a password");
+      }
+    });
+
+    it("all problems are told at once, from flags and variables alike", () => {
+      const raw = { rate: "0", duration: "5 parsecs", "clickhouse-url": "localhost", ratte: "1" };
+      expect(problemsOf(raw, { CLICKSTORM_SEED: "x", CLICKSTORM_BATCH_ROWS: "0" })).to.have.members([
+        "unknown option --ratte: did you mean --rate?",
+        `--rate ${RATE} 0`,
+        `--duration ${TIME}, above 0 and up to 2160h, got 5 parsecs`,
+        "--clickhouse-url must be a URL such as http://localhost:8123, got localhost",
+        "CLICKSTORM_SEED must be an integer from 0 up, got x",
+        "CLICKSTORM_BATCH_ROWS must be an integer from 1 up, got 0",
+      ]);
+    });
+  });
+
+  describe("no sentence shows a password, however the URL that holds it is broken", () => {
+    const urls = [
+      "bob:hunter2@localhost:8123",
+      "localhost:8123?password=hunter2",
+      "http:/bob:hunter2@localhost:8123",
+      "http//bob:hunter2@localhost:8123",
+      "htp://bob:hunter2@localhost:8123",
+      "http://bob:hunter2@",
+      "http://bob:hunter2@localhost:99999",
+      "http://bob:hunter2@local host",
+      "http://bob:a@hunter2@local host",
+      "http://bob:hunter2/x@localhost:8123",
+      "http://bob:1/hunter2@localhost:8123",
+      "http://bob:1?hunter2@localhost:8123",
+      "http://bob:1#hunter2@localhost:8123",
+      "http://bob:1?x@y?hunter2@localhost:8123",
+      "http://bob:hunter2%@localhost:8123",
+      "http://localhost:8123/?password=hunter2",
+      "htp://localhost:8123/?user=bob&password=hunter2",
+      "htp://bob@localhost:8123/?password=x@hunter2",
+      "http://bob:hunter2@localhost:8123/#x",
+    ];
+    for (const flag of ["clickhouse-url", "otlp-endpoint"]) {
+      for (const url of urls) {
+        it(`--${flag} ${url}`, () => {
+          const problems = problemsOf({ [flag]: url });
+          // Where the OTLP endpoint is a URL without a user, nothing is wrong with it.
+          if (flag === "clickhouse-url") expect(problems).to.have.length(1);
+          expect(problems.join()).to.include(problems.length > 0 ? `--${flag}` : "");
+          expect(problems.join()).to.not.include("hunter2");
+        });
+      }
+    }
+  });
+
+  describe("what is asked for", () => {
+    it("without flags and variables: DESIGN's defaults", () => {
+      const { runId, seed, ...options } = resolveRun({}, {});
+      expect(options).to.deep.equal({
+        endpoints: [
+          {
+            origin: "http://localhost:8123",
+            path: "/",
+            host: "localhost",
+            port: 8123,
+            database: undefined,
+            headers: { "x-clickhouse-user": "default", "x-clickhouse-key": "" },
+          },
+        ],
+        embedded: false,
+        credentials: { user: "default", password: "" },
+        rate: { numerator: 5n, denominator: 1n },
+        rateText: "5",
+        durationNs: 30_000_000_000n,
+        drainNs: 30_000_000_000n,
+        table: { database: undefined, table: "events" },
+        tableGiven: false,
+        workers: undefined,
+        inFlight: 8,
+        batchRows: 50_000,
+        flushNs: 1_000_000_000n,
+        asyncInsert: false,
+        settings: {},
+        timeoutMs: 30_000,
+        metrics: { port: 8080, host: undefined, asked: false },
+        holdMs: 0,
+        traces: { otlpEndpoint: undefined },
+        runIdGiven: false,
+        dataStartNs: undefined,
+        reportFile: undefined,
+        verify: true,
+        blind: false,
+      });
+      expect(runId).to.match(/^[0-9a-f]{12}$/);
+      expect(seed).to.satisfy(Number.isInteger);
+    });
+
+    it("run id and seed differ from run to run", () => {
+      const runs = Array.from({ length: 20 }, () => resolveRun({}, {}));
+      expect(new Set(runs.map(({ runId }) => runId)).size).to.equal(20);
+      expect(new Set(runs.map(({ seed }) => seed)).size).to.be.greaterThan(18);
+    });
+
+    it("a login in the URL becomes headers, in UTF-8, and leaves origin and path", () => {
+      const [endpoint] = resolveRun(
+        { "clickhouse-url": "https://b%40b:p%C3%A9%2F%25@db.example/clickhouse?database=x" },
+        {},
+      ).endpoints;
+      expect(endpoint).to.deep.equal({
+        origin: "https://db.example",
+        path: "/clickhouse?database=x",
+        host: "db.example",
+        port: 443,
+        database: "x",
+        headers: {
+          "x-clickhouse-user": "b@b",
+          "x-clickhouse-key": Buffer.from("pé/%", "utf8").toString("latin1"),
+        },
+      });
+    });
+
+    it("user and password may come from different places: each of the URL's goes before the variable's", () => {
+      const headersOf = (url: string, environment: Environment) =>
+        resolveRun({ "clickhouse-url": url }, environment).endpoints[0]?.headers;
+      const environment = { CLICKHOUSE_USER: "eve", CLICKHOUSE_PASSWORD: "pw" };
+      expect(headersOf("http://a", environment)).to.deep.equal({
+        "x-clickhouse-user": "eve",
+        "x-clickhouse-key": "pw",
+      });
+      expect(headersOf("http://bob@a", environment)).to.deep.equal({
+        "x-clickhouse-user": "bob",
+        "x-clickhouse-key": "pw",
+      });
+      expect(headersOf("http://:x@a", environment)).to.deep.equal({
+        "x-clickhouse-user": "eve",
+        "x-clickhouse-key": "x",
+      });
+      expect(headersOf("http://bob:x@a", environment)).to.deep.equal({
+        "x-clickhouse-user": "bob",
+        "x-clickhouse-key": "x",
+      });
+    });
+
+    it("the database of the URL is the table's: ?database=x and --table t are x.t, an empty one is none", () => {
+      expect(resolveRun({ "clickhouse-url": "http://a?database=x", table: "t" }, {}).table).to.deep.equal({
+        database: "x",
+        table: "t",
+      });
+      expect(resolveRun({ "clickhouse-url": "http://a?database=" }, {}).table.database).to.equal(undefined);
+    });
+
+    it("settings keep their values, spaces and = in them, and names every object has", () => {
+      const setting = ["max_threads=4", "log_comment=a b=c", "constructor=1", "__proto__=2", "empty="];
+      expect(Object.entries(resolveRun({ setting }, {}).settings)).to.deep.equal([
+        ["max_threads", "4"],
+        ["log_comment", "a b=c"],
+        ["constructor", "1"],
+        ["__proto__", "2"],
+        ["empty", ""],
+      ]);
+    });
+  });
+
+  describe("a flag goes before CLICKSTORM_<NAME>, that before the seed's variable, that before the default", () => {
+    const values = ["41", "42", "43"] as const;
+    const read: readonly (readonly [
+      name: string,
+      variable: string,
+      values: readonly string[],
+      of: (options: Options) => unknown,
+      seen: readonly unknown[],
+    ])[] = [
+      ["rate", "EVENT_RATE", values, ({ rateText }) => rateText, ["41", "42", "43", "5"]],
+      ["duration", "INGESTION_DURATION", values, ({ durationNs }) => Number(durationNs) / 1e9, [41, 42, 43, 30]],
+      [
+        "clickhouse-url",
+        "CLICKHOUSE_URL",
+        ["http://a:1", "http://b:2", "http://c:3"],
+        ({ endpoints }) => endpoints.map(({ origin }) => origin).join(" "),
+        ["http://a:1", "http://b:2", "http://c:3", "http://localhost:8123"],
+      ],
+      ["user", "CLICKHOUSE_USER", values, ({ credentials }) => credentials.user, ["41", "42", "43", "default"]],
+      ["password", "CLICKHOUSE_PASSWORD", values, ({ credentials }) => credentials.password, ["41", "42", "43", ""]],
+    ];
+    for (const [name, legacy, [flag, own, seed], of, seen] of read) {
+      it(`--${name}, CLICKSTORM_${name.toUpperCase().replace("-", "_")}, ${legacy}: ${seen.join(", ")}`, () => {
+        const variable = `CLICKSTORM_${name.toUpperCase().replace("-", "_")}`;
+        expect([
+          of(resolveRun({ [name]: flag }, { [variable]: own, [legacy]: seed })),
+          of(resolveRun({}, { [variable]: own, [legacy]: seed })),
+          of(resolveRun({}, { [legacy]: seed })),
+          of(resolveRun({}, {})),
+        ]).to.deep.equal(seen);
+      });
+    }
+
+    it("the seed's variables are these five, and no more", () => {
+      const variables = (RUN_FLAGS as readonly Flag[]).flatMap(({ name, variable }) =>
+        variable ? [[name, variable]] : [],
+      );
+      expect(variables.toSorted()).to.deep.equal(read.map(([name, variable]) => [name, variable]).toSorted());
+    });
+
+    it("an empty variable is none: CLICKSTORM_RATE= leaves EVENT_RATE", () => {
+      expect(resolveRun({}, { CLICKSTORM_RATE: "", EVENT_RATE: "7" }).rateText).to.equal("7");
+    });
+
+    it("a repeated flag's variable holds its values apart by spaces", () => {
+      const { endpoints, settings } = resolveRun(
+        {},
+        { CLICKHOUSE_URL: "http://a  http://b", CLICKSTORM_SETTING: "x=1 y=2" },
+      );
+      expect(endpoints.map(({ origin }) => origin)).to.deep.equal(["http://a", "http://b"]);
+      expect(settings).to.deep.equal({ x: "1", y: "2" });
+    });
+
+    it("a problem names the variable it came by", () => {
+      expect(problemsOf({}, { EVENT_RATE: "0" })).to.deep.equal([`EVENT_RATE ${RATE} 0`]);
+      expect(problemsOf({}, { CLICKHOUSE_URL: "bob:hunter2@x" })).to.deep.equal([
+        "CLICKHOUSE_URL must be a URL such as http://localhost:8123, got ***@x",
+      ]);
+    });
+
+    it("every flag of run does the same as a variable", () => {
+      const samples: Readonly<Record<string, string>> = {
+        "clickhouse-url": "http://db:1",
+        table: "a.b",
+        user: "bob",
+        password: "x",
+        embedded: "true",
+        blind: "true",
+        rate: "7",
+        duration: "8",
+        drain: "9",
+        workers: "2",
+        seed: "3",
+        "run-id": "r",
+        "data-start": "2026-01-01",
+        "in-flight": "4",
+        "batch-rows": "5",
+        "flush-interval": "6",
+        "async-insert": "true",
+        setting: "k=v",
+        timeout: "7",
+        report: "r.json",
+        "metrics-port": "1",
+        "metrics-host": "h",
+        "no-metrics": "true",
+        hold: "1",
+        "otlp-endpoint": "http://o",
+        "no-traces": "true",
+        "no-verify": "true",
+      };
+      expect(Object.keys(samples).toSorted()).to.deep.equal(RUN_FLAGS.map(({ name }) => name as string).toSorted());
+      const fixed = { seed: "1", "run-id": "fixed" };
+      const plain = resolveRun(fixed, {});
+      for (const flag of RUN_FLAGS) {
+        const { [flag.name]: _, ...others } = { ...fixed } as Record<string, string>;
+        const byFlag = resolveRun({ ...others, [flag.name]: samples[flag.name] }, {});
+        const byVariable = resolveRun(others, { [variableOf(flag)]: samples[flag.name] });
+        expect(byVariable, flag.name).to.deep.equal(byFlag);
+        expect(byFlag, flag.name).to.not.deep.equal(plain);
+      }
+    });
+
+    it("a switch of the environment may be off: CLICKSTORM_EMBEDDED=false or 0", () => {
+      for (const [value, expected] of [
+        ["true", true],
+        ["1", true],
+        ["false", false],
+        ["0", false],
+      ] as const) {
+        expect(resolveRun({}, { CLICKSTORM_EMBEDDED: value }).embedded, value).to.equal(expected);
+      }
+      expect(resolveRun({ embedded: "false" }, { CLICKSTORM_EMBEDDED: "true" }).embedded).to.equal(false);
+    });
+  });
+
+  describe("serve", () => {
+    it("without flags: port 8123, a temporary directory, user default", () => {
+      expect(resolveServe({}, {})).to.deep.equal({ port: 8123, path: undefined, user: "default", password: "" });
+    });
+
+    it("--prot 5: unknown option --prot: did you mean --port?", () => {
+      expect(problemsOf({ prot: "5" }, {}, resolveServe)).to.deep.equal([
+        "unknown option --prot: did you mean --port?",
+      ]);
+    });
+
+    it("reads CLICKSTORM_PORT, CLICKSTORM_PATH, CLICKHOUSE_USER and CLICKHOUSE_PASSWORD", () => {
+      const environment = {
+        CLICKSTORM_PORT: "0",
+        CLICKSTORM_PATH: "/data",
+        CLICKHOUSE_USER: "bob",
+        CLICKHOUSE_PASSWORD: "x",
+      };
+      expect(resolveServe({}, environment)).to.deep.equal({ port: 0, path: "/data", user: "bob", password: "x" });
+      expect(SERVE_FLAGS.map(({ name }) => name)).to.deep.equal(["port", "path", "user", "password"]);
+    });
+  });
+});

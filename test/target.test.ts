@@ -1,0 +1,258 @@
+// src/target.ts and src/server.ts: what the pre-flight finds out, creates and refuses, on a real ClickHouse.
+
+import { expect } from "chai";
+import { endpointOf } from "../src/endpoint.js";
+import { type RawFlags, resolveRun } from "../src/options.js";
+import { type Patience, quoteIdentifier } from "../src/server.js";
+import { blindTarget, InterruptedError, prepareTarget, type Target, TargetError } from "../src/target.js";
+import { clickhouse, newDatabase, numberOf, rowsOf, serverUrl } from "./support/server.js";
+import { closedPort, stranger } from "./support/strangers.js";
+
+const SEED_COLUMNS = "timestamp DateTime64(3), user_id String, action LowCardinality(String), payload String";
+const MERGE_TREE = "ENGINE = MergeTree ORDER BY tuple()";
+
+async function prepare(raw: RawFlags, patience?: Patience): Promise<Target> {
+  const options = resolveRun(raw, {});
+  return prepareTarget(options.endpoints, options, patience);
+}
+
+/** The sentence a target is refused with. */
+async function refusal(raw: RawFlags, patience?: Patience): Promise<string> {
+  try {
+    await prepare(raw, patience);
+  } catch (error) {
+    if (error instanceof TargetError) return error.message;
+    throw error;
+  }
+  throw new Error("the target was taken");
+}
+
+describe("target", () => {
+  describe("the default table", () => {
+    it("events is created if missing, with DESIGN's columns, order and deduplication window", async () => {
+      const { database, url } = await newDatabase();
+      const target = await prepare({ "clickhouse-url": url });
+      expect(await rowsOf(`SELECT name, type FROM system.columns WHERE database = '${database}'`)).to.deep.equal([
+        { name: "timestamp", type: "DateTime64(3)" },
+        { name: "user_id", type: "String" },
+        { name: "action", type: "LowCardinality(String)" },
+        { name: "payload", type: "String" },
+        { name: "run_id", type: "LowCardinality(String)" },
+        { name: "seq", type: "UInt64" },
+      ]);
+      const [table] = await rowsOf<Record<string, string>>(
+        `SELECT name, engine, sorting_key, engine_full FROM system.tables WHERE database = '${database}'`,
+      );
+      expect(table).to.include({ name: "events", engine: "MergeTree", sorting_key: "timestamp" });
+      expect(table?.engine_full).to.include("non_replicated_deduplication_window = 1000");
+      expect(target).to.include({
+        version: await clickhouse("SELECT version()"),
+        database,
+        table: "events",
+        engine: "MergeTree",
+        ledgerColumns: true,
+        tokens: true,
+      });
+    });
+
+    it("inserts carry the statement, the settings and async_insert=0, or 1 and the wait with --async-insert", async () => {
+      const { database, url } = await newDatabase();
+      const plain = await prepare({ "clickhouse-url": url, setting: ["max_threads=3", "log_comment=a b"] });
+      const statement = `INSERT INTO \`${database}\`.\`events\` FORMAT JSONEachRow`;
+      expect(plain.parameters).to.deep.equal({
+        query: statement,
+        wait_end_of_query: "1",
+        async_insert: "0",
+        max_threads: "3",
+        log_comment: "a b",
+      });
+      const waiting = await prepare({ "clickhouse-url": url, "async-insert": "true" });
+      expect(waiting.parameters).to.deep.equal({
+        query: statement,
+        wait_end_of_query: "1",
+        async_insert: "1",
+        wait_for_async_insert: "1",
+      });
+    });
+
+    it("--blind takes the same table for granted and asks nobody", async () => {
+      const { url } = await newDatabase();
+      const raw = { "clickhouse-url": url, "run-id": "r" };
+      const asked = await prepare(raw);
+      const options = resolveRun({ ...raw, blind: "true" }, {});
+      expect(blindTarget(options)).to.deep.equal({ ...asked, version: undefined, engine: undefined, stores: [] });
+    });
+
+    it("the pre-flight leaves no row and asks every endpoint", async () => {
+      const { database, url } = await newDatabase();
+      await prepare({ "clickhouse-url": [url, url] });
+      expect(await numberOf(`SELECT count() FROM ${database}.events`)).to.equal(0);
+      const port = await closedPort();
+      expect(await refusal({ "clickhouse-url": [url, `http://127.0.0.1:${port}`] })).to.equal(
+        `cannot reach ClickHouse at http://127.0.0.1:${port}: nothing listens there: is ClickHouse running? \`clickstorm serve\` starts one`,
+      );
+    });
+  });
+
+  describe("an existing table", () => {
+    const taken: readonly (readonly [what: string, columns: string, names: readonly string[]])[] = [
+      ["the seed's four columns alone", SEED_COLUMNS, ["timestamp", "user_id", "action", "payload"]],
+      [
+        "DateTime, Nullable and LowCardinality where the seed has others",
+        "timestamp DateTime('UTC'), user_id LowCardinality(String), action Nullable(String), payload String",
+        ["timestamp", "user_id", "action", "payload"],
+      ],
+      [
+        "more columns, each with an expression: DEFAULT, MATERIALIZED, ALIAS",
+        `${SEED_COLUMNS}, a UInt8 DEFAULT 7, b UInt8 MATERIALIZED 8, c UInt8 ALIAS 9, d UInt8 EPHEMERAL 1`,
+        ["timestamp", "user_id", "action", "payload"],
+      ],
+      [
+        "the ledger's two in another order",
+        `seq UInt64, run_id String, ${SEED_COLUMNS}`,
+        ["timestamp", "user_id", "action", "payload", "run_id", "seq"],
+      ],
+      [
+        "a DEFAULT for the row time, which is sent all the same",
+        SEED_COLUMNS.replace("DateTime64(3)", "DateTime64(3) DEFAULT now64(3)"),
+        ["timestamp", "user_id", "action", "payload"],
+      ],
+    ];
+    for (const [what, columns, names] of taken) {
+      it(`with ${what} is used as it is: ${names.join(", ")}`, async () => {
+        const { database, url } = await newDatabase();
+        await clickhouse(`CREATE TABLE ${database}.events (${columns}) ${MERGE_TREE}`);
+        const before = await clickhouse(`SHOW CREATE TABLE ${database}.events`);
+        const target = await prepare({ "clickhouse-url": url });
+        expect(target.columns.map(({ name }) => name)).to.deep.equal(names);
+        expect(target.ledgerColumns).to.equal(names.includes("seq"));
+        expect(await clickhouse(`SHOW CREATE TABLE ${database}.events`)).to.equal(before);
+        for (const { name, type } of target.columns) {
+          expect(
+            await clickhouse(`SELECT type FROM system.columns WHERE database = '${database}' AND name = '${name}'`),
+          ).to.equal(type.replaceAll("'", "\\'"));
+        }
+      });
+    }
+
+    const refused: readonly (readonly [columns: string, problems: string])[] = [
+      [`${SEED_COLUMNS}, country String, ip IPv4`, "country is not one of them; ip is not one of them"],
+      ["timestamp DateTime64(3), user_id String", "action is missing; payload is missing"],
+      [SEED_COLUMNS.replace("user_id String", "user_id UUID"), "user_id is UUID, not String"],
+      [`${SEED_COLUMNS}, seq UInt64`, "run_id is missing"],
+      [`${SEED_COLUMNS}, run_id String, seq Int8`, "seq is Int8, not UInt64"],
+      [SEED_COLUMNS.replace("payload String", "payload String MATERIALIZED 'x'"), "payload is MATERIALIZED"],
+    ];
+    for (const [columns, problems] of refused) {
+      it(`is refused, naming the columns: ${problems}`, async () => {
+        const { database, url } = await newDatabase();
+        await clickhouse(`CREATE TABLE ${database}.events (${columns}) ${MERGE_TREE}`);
+        expect(await refusal({ "clickhouse-url": url })).to.equal(
+          `${database}.events does not have the columns of events (timestamp, user_id, action, payload, run_id, seq): ${problems}`,
+        );
+      });
+    }
+
+    it("any name can be quoted: back quotes, quotes, backslashes, spaces, other scripts", async () => {
+      const { database, url } = await newDatabase();
+      const names = ["we`ird", "it's", 'a"b', "back\\slash", "two words", "名前", "a; DROP TABLE b"];
+      for (const name of names) {
+        await clickhouse(`CREATE TABLE ${database}.${quoteIdentifier(name)} (${SEED_COLUMNS}) ${MERGE_TREE}`);
+        expect(await prepare({ "clickhouse-url": url, table: name })).to.include({ database, table: name });
+      }
+      const tables = await rowsOf<{ name: string }>(`SELECT name FROM system.tables WHERE database = '${database}'`);
+      expect(tables.map(({ name }) => name).toSorted()).to.deep.equal(names.toSorted());
+    });
+
+    for (const [kind, create] of [
+      ["View", (source: string, view: string) => `CREATE VIEW ${view} AS SELECT * FROM ${source}`],
+      [
+        "MaterializedView",
+        (source: string, view: string) => `CREATE MATERIALIZED VIEW ${view} ${MERGE_TREE} AS SELECT * FROM ${source}`,
+      ],
+    ] as const) {
+      it(`a ${kind} is no table`, async () => {
+        const { database, url } = await newDatabase();
+        await clickhouse(`CREATE TABLE ${database}.source (${SEED_COLUMNS}) ${MERGE_TREE}`);
+        await clickhouse(create(`${database}.source`, `${database}.events`));
+        expect(await refusal({ "clickhouse-url": url })).to.equal(
+          `${database}.events is a view (${kind}): rows can only be inserted into a table`,
+        );
+      });
+    }
+
+    it("a run id it already holds is refused, another is taken", async () => {
+      const { database, url } = await newDatabase();
+      await prepare({ "clickhouse-url": url });
+      await clickhouse(`INSERT INTO ${database}.events (run_id, seq) VALUES ('monday', 0)`);
+      expect(await refusal({ "clickhouse-url": url, "run-id": "monday" })).to.equal(
+        `${database}.events already holds rows of run monday: choose another --run-id`,
+      );
+      expect((await prepare({ "clickhouse-url": url, "run-id": "tuesday" })).ledgerColumns).to.equal(true);
+    });
+  });
+
+  describe("settings", () => {
+    it("an unknown one is refused before anything is created, in the server's words", async () => {
+      const { database, url } = await newDatabase();
+      expect(await refusal({ "clickhouse-url": url, setting: ["max_threads=1", "max_threadz=2"] })).to.match(
+        /^http:\/\/127\.0\.0\.1:\d+ does not take --setting max_threadz=2: Code: 115\. DB::Exception: Unknown setting 'max_threadz': Maybe you meant \['max_threads'\]/,
+      );
+      expect(await numberOf(`SELECT count() FROM system.tables WHERE database = '${database}'`)).to.equal(0);
+    });
+
+    it("a bad value is refused, naming the setting", async () => {
+      const { url } = await newDatabase();
+      expect(await refusal({ "clickhouse-url": url, setting: "max_threads=many" })).to.match(
+        /does not take --setting max_threads=many: Code: \d+\. DB::Exception: Cannot parse/,
+      );
+    });
+  });
+
+  describe("whoever waits", () => {
+    const raw = (port: number): RawFlags => ({ "clickhouse-url": `http://127.0.0.1:${port}` });
+
+    it("is told that an answer takes long, and gets a sentence when it does not come", async () => {
+      const silent = await stranger(() => undefined);
+      const said: string[] = [];
+      const patience = { slowMs: 50, timeoutMs: 200, onSlow: (sentence: string) => void said.push(sentence) };
+      try {
+        expect(await refusal(raw(silent.port), patience)).to.equal(
+          `cannot reach ClickHouse at ${silent.url}: no answer within 0.2 s: is this ClickHouse's HTTP port (8123, or 8443 with https://; not 9000)?`,
+        );
+        expect(said).to.deep.equal([`waiting for an answer from ${silent.url}, up to 0.2 s`]);
+      } finally {
+        await silent.close();
+      }
+    });
+
+    it("may go: an aborted pre-flight ends within a second with an InterruptedError", async () => {
+      const silent = await stranger(() => undefined);
+      const interrupt = new AbortController();
+      const startedMs = performance.now();
+      setTimeout(() => interrupt.abort(130), 100);
+      try {
+        await prepare(raw(silent.port), { signal: interrupt.signal });
+        expect.fail("the target was taken");
+      } catch (error) {
+        expect(error).to.be.instanceOf(InterruptedError);
+        expect(performance.now() - startedMs).to.be.within(90, 1000);
+      } finally {
+        await silent.close();
+      }
+    });
+
+    it("hears nothing from a server that answers", async () => {
+      const { url } = await newDatabase();
+      const said: string[] = [];
+      await prepare({ "clickhouse-url": url }, { slowMs: 2000, onSlow: (sentence) => void said.push(sentence) });
+      expect(said).to.deep.equal([]);
+    });
+  });
+
+  it("an endpoint shows itself without login and query", () => {
+    const url = new URL(`${serverUrl().replace("://", "://bob:hunter2@")}/db/?database=x`);
+    const endpoint = endpointOf(url, { user: "default", password: "" });
+    expect(JSON.stringify({ ...endpoint, headers: {} })).to.not.include("hunter2");
+  });
+});
