@@ -30,6 +30,7 @@ export function closeBooks({ schedule, counters }: Plan, clock: Clock): Books {
     unknown: raw.unknown + orphanedRows,
     inserts: { ...raw.inserts, unknown: raw.inserts.unknown + raw.inFlight },
     inFlight: 0,
+    lagNs: 0,
   };
   const batchRows = rowsPerBatch(schedule);
   const scheduled =

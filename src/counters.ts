@@ -247,19 +247,31 @@ export class Counters {
     return Number(Atomics.load(this.#control, CONTROL.claimed));
   }
 
-  latency(): Float64Histogram {
-    return merge(this.workers.map((worker) => worker.latency));
+  /** Due to answered, of all workers; in `sum`, where one is given. */
+  latency(sum?: Float64Histogram): Float64Histogram {
+    return merge(
+      this.workers.map((worker) => worker.latency),
+      sum,
+    );
   }
 
-  service(): Float64Histogram {
-    return merge(this.workers.map((worker) => worker.service));
+  /** Sent to answered, likewise. */
+  service(sum?: Float64Histogram): Float64Histogram {
+    return merge(
+      this.workers.map((worker) => worker.service),
+      sum,
+    );
   }
 
   totals(nowNs: number): Totals {
     const sum = new Float64Array(ENDPOINT_CELLS);
     for (const worker of this.workers) {
       for (let endpoint = 0; endpoint < this.shape.endpoints; endpoint++) {
-        for (const [index, cell] of worker.endpointCells(endpoint).entries()) sum[index] = (sum[index] ?? 0) + cell;
+        const cells = worker.endpointCells(endpoint);
+        // Backwards: generated rows come first and are read last, so no sum ever shows more answered than generated.
+        for (let index = cells.length - 1; index >= 0; index--) {
+          sum[index] = (sum[index] ?? 0) + (cells[index] ?? 0);
+        }
       }
     }
     const at = (index: number): number => sum[index] ?? 0;

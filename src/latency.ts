@@ -10,8 +10,8 @@ const DIGITS = 3;
 export const HISTOGRAM_BYTES = new Float64Histogram(1, LONGEST_US, DIGITS).countsArrayLength * 8;
 
 /**
- * A histogram whose counts lie in shared memory. One thread records; another may read the counts at any time, which
- * are plain 8-byte cells, after `establishInternalTackingValues` (the library's spelling) has found total and maximum.
+ * A histogram whose counts lie in shared memory, as plain 8-byte cells. One thread records. Others may read the counts
+ * at any time, but nothing else: only a {@link merge} knows its total and its maximum.
  */
 export class SharedHistogram extends JsHistogram {
   readonly #counts: Float64Array;
@@ -58,19 +58,18 @@ export function emptyHistogram(): Float64Histogram {
   return new Float64Histogram(1, LONGEST_US, DIGITS);
 }
 
-/** The sum of shared histograms as they stand now. */
-export function merge(histograms: Iterable<SharedHistogram>): Float64Histogram {
-  const sum = emptyHistogram();
-  for (const histogram of histograms) {
-    histogram.establishInternalTackingValues();
-    sum.add(histogram);
-  }
+/** The sum of shared histograms as they stand now, in `sum`, whose own counts are forgotten. */
+export function merge(histograms: Iterable<SharedHistogram>, sum = emptyHistogram()): Float64Histogram {
+  sum.reset();
+  for (const histogram of histograms) sum.add(histogram);
+  // Total and maximum (the library's spelling) of what was read, not of what is being written.
+  sum.establishInternalTackingValues();
   return sum;
 }
 
-/** What was recorded in `now` and not yet in `before`, an earlier state of the same histogram. */
-export function difference(now: Float64Histogram, before: Float64Histogram): Float64Histogram {
-  const rest = emptyHistogram();
+/** What was recorded in `now` and not yet in `before`, an earlier state of the same histogram; in `rest`, likewise. */
+export function difference(now: Float64Histogram, before: Float64Histogram, rest = emptyHistogram()): Float64Histogram {
+  rest.reset();
   rest.add(now);
   rest.subtract(before);
   rest.establishInternalTackingValues();

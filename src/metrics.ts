@@ -10,18 +10,22 @@ import { countsAtMost, emptyHistogram } from "./latency.js";
 
 /** The load as a scrape sees it. */
 export interface MetricsSource {
-  readonly counters: Counters;
+  readonly counters: Pick<Counters, "totals" | "latency" | "service">;
   /** Nanoseconds since the start. */
   now(): number;
   /** Rows scheduled and not handed to insert; 0 until the run is over. */
   unsent(): number;
   /** Rows per second the schedule asks for; Infinity in a closed loop. */
   readonly targetRowsPerSecond: number;
-  /** Busy share of each worker since the last call. */
+  /** Busy share of each worker since the last call. The registry is to be the only caller. */
   utilization(): readonly number[];
 }
 
 const OUTCOMES = ["acknowledged", "failed", "unknown"] as const;
+/** Windows of the workers' utilization. */
+const UTILIZATION_MS = 1000;
+/** Connections that say nothing are looked for so often. */
+const CHECK_CONNECTIONS_MS = 5000;
 /** Upper bounds in seconds. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] as const;
 
@@ -57,19 +61,50 @@ class HistogramMetric {
   reset(): void {}
 }
 
+/** What one scrape shows: every metric of it is read from the same state of the load. */
+interface Scrape {
+  readonly source: MetricsSource;
+  readonly totals: Totals;
+}
+
+/** The registry of a run. It reads the load anew at each scrape, and the workers' utilization once a second. */
+class RunRegistry extends Registry {
+  /** Undefined before the load starts. Valid while a scrape is being collected, which takes no turn of the event loop. */
+  scrape: Scrape | undefined;
+  /** Busy share of each worker in the last whole second: the same for every scraper, however often each comes. */
+  utilization: readonly number[] = [];
+  readonly #source: () => MetricsSource | undefined;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(source: () => MetricsSource | undefined) {
+    super();
+    this.#source = source;
+    this.#timer = setInterval(() => {
+      this.utilization = this.#source()?.utilization() ?? [];
+    }, UTILIZATION_MS).unref();
+  }
+
+  override async metrics(): Promise<string> {
+    const source = this.#source();
+    this.scrape = source && { source, totals: source.counters.totals(source.now()) };
+    return super.metrics();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}
+
 /** `info` becomes the labels of ingestion_run_info. `source` is undefined before the load starts. */
 export function createRegistry(
   info: Readonly<Record<string, string>>,
   source: () => MetricsSource | undefined,
-): Registry {
-  const registry = new Registry();
+): RunRegistry {
+  const registry = new RunRegistry(source);
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
 
-  const totals = (): Totals | undefined => {
-    const current = source();
-    return current?.counters.totals(current.now());
-  };
+  const totals = (): Totals | undefined => registry.scrape?.totals;
   const counter = (name: string, help: string, read: (totals: Totals) => number): void => {
     new Counter({
       name,
@@ -86,7 +121,11 @@ export function createRegistry(
   counter("ingestion_acknowledged_events_total", "Rows the server acknowledged", (now) => now.acknowledged);
   counter("ingestion_unknown_events_total", "Rows that may or may not be stored", (now) => now.unknown);
   counter("ingestion_dropped_events_total", "Scheduled rows dropped for being late", () => 0);
-  counter("ingestion_unsent_events_total", "Scheduled rows never handed to insert", () => source()?.unsent() ?? 0);
+  counter(
+    "ingestion_unsent_events_total",
+    "Scheduled rows never handed to insert",
+    () => registry.scrape?.source.unsent() ?? 0,
+  );
   counter("ingestion_insert_retries_total", "Inserts sent again", () => 0);
   counter("ingestion_rendered_bytes_total", "Bytes of rows handed to insert", (now) => now.bytes.rendered);
   counter("ingestion_sent_bytes_total", "Bytes of request bodies sent", (now) => now.bytes.sent);
@@ -125,11 +164,10 @@ export function createRegistry(
 
   const histogram = (name: string, help: string, kind: "latency" | "service"): void => {
     const metric = new HistogramMetric(name, help, () => {
-      const current = source();
-      if (current === undefined) return { histogram: emptyHistogram(), sumSeconds: 0 };
-      const now = current.counters.totals(current.now());
-      const sumNs = kind === "latency" ? now.latencySumNs : now.serviceSumNs;
-      return { histogram: current.counters[kind](), sumSeconds: sumNs / 1e9 };
+      const { scrape } = registry;
+      if (scrape === undefined) return { histogram: emptyHistogram(), sumSeconds: 0 };
+      const sumNs = kind === "latency" ? scrape.totals.latencySumNs : scrape.totals.serviceSumNs;
+      return { histogram: scrape.source.counters[kind](), sumSeconds: sumNs / 1e9 };
     });
     // The registry asks for name, type and get alone; the library has no class for values counted elsewhere.
     registry.registerMetric(metric as unknown as Metric);
@@ -137,37 +175,36 @@ export function createRegistry(
   histogram("ingestion_insert_latency_seconds", "Batch due to insert answered; empty in a closed loop", "latency");
   histogram("ingestion_insert_service_seconds", "Insert sent to insert answered", "service");
 
-  const gauge = (name: string, help: string, read: (source: MetricsSource) => number): void => {
+  const gauge = (name: string, help: string, read: (scrape: Scrape) => number): void => {
     new Gauge({
       name,
       help,
       registers,
       collect() {
-        const current = source();
-        this.set(current === undefined ? 0 : read(current));
+        const { scrape } = registry;
+        this.set(scrape === undefined ? 0 : read(scrape));
       },
     });
   };
+  gauge("ingestion_inserts_in_flight", "Inserts sent and not answered", (now) => now.totals.inFlight);
   gauge(
-    "ingestion_inserts_in_flight",
-    "Inserts sent and not answered",
-    (now) => now.counters.totals(now.now()).inFlight,
+    "ingestion_target_events_per_second",
+    "Rows per second asked for; +Inf in a closed loop",
+    (now) => now.source.targetRowsPerSecond,
   );
-  gauge("ingestion_target_events_per_second", "Rows per second asked for", (now) => now.targetRowsPerSecond);
   gauge(
     "ingestion_schedule_lag_seconds",
     "How long the oldest due batch has waited to be sent",
-    (now) => now.counters.totals(now.now()).lagNs / 1e9,
+    (now) => now.totals.lagNs / 1e9,
   );
   new Gauge({
     name: "ingestion_worker_utilization_ratio",
-    help: "Busy share of a worker's event loop since the last scrape",
+    help: "Busy share of a worker's event loop in the last second, 0 to 1",
     labelNames: ["worker"],
     registers,
     collect() {
       this.reset();
-      for (const [worker, ratio] of (source()?.utilization() ?? []).entries())
-        this.set({ worker: String(worker) }, ratio);
+      for (const [worker, ratio] of registry.utilization.entries()) this.set({ worker: String(worker) }, ratio);
     },
   });
   new Gauge({
@@ -187,9 +224,13 @@ export interface MetricsServer {
   close(): Promise<void>;
 }
 
-/** Serves GET /metrics. Rejects with a MetricsPortError. */
-export async function serveMetrics(registry: Registry, port: number, host: string | undefined): Promise<MetricsServer> {
-  const server = createServer((request, response) => {
+/** Serves GET /metrics, and stops the registry when it is closed. Rejects with a MetricsPortError. */
+export async function serveMetrics(
+  registry: RunRegistry,
+  port: number,
+  host: string | undefined,
+): Promise<MetricsServer> {
+  const server = createServer({ connectionsCheckingInterval: CHECK_CONNECTIONS_MS }, (request, response) => {
     if (request.url?.split("?")[0] !== "/metrics") {
       response.writeHead(404, { "content-type": "text/plain" }).end("see /metrics\n");
       return;
@@ -199,19 +240,38 @@ export async function serveMetrics(registry: Registry, port: number, host: strin
       return;
     }
     registry.metrics().then(
-      (text) => response.writeHead(200, { "content-type": registry.contentType }).end(text),
+      (text) => {
+        const length = Buffer.byteLength(text);
+        response.writeHead(200, { "content-type": registry.contentType, "content-length": length }).end(text);
+      },
       (error: unknown) => response.writeHead(500, { "content-type": "text/plain" }).end(`${error}\n`),
     );
   });
   server.headersTimeout = 10_000;
   server.requestTimeout = 10_000;
   server.maxConnections = 64;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(new MetricsPortError(describe(error, port, host))));
+  try {
+    await listen(server, port, host);
+  } catch (error) {
+    registry.stop();
+    throw error;
+  }
+  const shownHost = host === undefined ? "localhost" : isIPv6(host) ? `[${host}]` : host;
+  return {
+    url: `http://${shownHost}:${portOf(server)}/metrics`,
+    async close() {
+      registry.stop();
+      await close(server);
+    },
+  };
+}
+
+function listen(server: Server, port: number, host: string | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // Stays: a connection that could not be accepted, for want of file descriptors, must not end the run.
+    server.on("error", (error) => reject(new MetricsPortError(describe(error, port, host))));
     server.listen({ port, ...(host !== undefined && { host }) }, resolve);
   });
-  const shownHost = host === undefined ? "localhost" : isIPv6(host) ? `[${host}]` : host;
-  return { url: `http://${shownHost}:${portOf(server)}/metrics`, close: () => close(server) };
 }
 
 function describe(error: Error, port: number, host: string | undefined): string {

@@ -84,6 +84,7 @@ export function makePlan(options: Options, target: Target, endpoints: readonly E
         otlpEndpoint: options.traces.otlpEndpoint,
         tracesPerSecond: TRACES_PER_SECOND / workers,
         version,
+        runId: options.runId,
         database: target.database,
         table: target.table,
       },

@@ -1,5 +1,6 @@
 // The worker threads: one long task a thread. The only file that knows piscina.
 
+import { setImmediate as endOfTurn } from "node:timers/promises";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import type { FromWorker, LoaderTask, ToWorker } from "../workers/loader.js";
@@ -54,6 +55,8 @@ export class Load {
       }),
     );
     await Promise.all(watched);
+    // What a worker said last lies in its port while the end of its task is heard: a port that is closed drops it.
+    await endOfTurn();
     for (const port of this.#ports) port.close();
     await this.#pool.destroy();
     return failure;

@@ -6,10 +6,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
 import { closeBooks } from "./books.js";
 import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
-import { endpointOf, redact } from "./endpoint.js";
+import { endpointOf } from "./endpoint.js";
 import { countRows, readLedger } from "./ledger.js";
 import { createRegistry, MetricsPortError, type MetricsServer, type MetricsSource, serveMetrics } from "./metrics.js";
 import { type Options, OptionsError } from "./options.js";
+import { tracesUrl } from "./otlp.js";
 import { makePlan, type Plan } from "./plan.js";
 import { type Load, type Notice, startLoad } from "./pool.js";
 import { Progress } from "./progress.js";
@@ -79,7 +80,15 @@ export async function run(options: Options, { out, err, interrupt }: Surrounding
     const interrupted = interrupt.aborted;
 
     const books = closeBooks(plan, load.clock);
-    source = { ...source, unsent: () => books.scheduled - books.totals.generated };
+    source = {
+      ...source,
+      counters: {
+        totals: () => books.totals,
+        latency: () => plan.counters.latency(),
+        service: () => plan.counters.service(),
+      },
+      unsent: () => books.scheduled - books.totals.generated,
+    };
     const ledger = verify
       ? await readLedger(target, { runId: options.runId, ...books.claim }, rowsBefore).catch((error: Error) => {
           problems.push(`the ledger cannot be read: ${error.message}`);
@@ -178,13 +187,9 @@ function sentenceOf(notice: Exclude<Notice, { readonly kind: "refused" }>, optio
   if (notice.kind === "saturated") {
     return `all ${options.inFlight} inserts are in flight and due batches wait: the server is at its limit, or --in-flight is too small`;
   }
-  const { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT } = process.env;
-  const where =
-    options.traces?.otlpEndpoint ||
-    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ||
-    OTEL_EXPORTER_OTLP_ENDPOINT ||
-    "http://localhost:4318";
-  return `traces do not reach ${redact(where)} (${notice.sentence}): the run goes on; --no-traces sends none`;
+  const url = tracesUrl(options.traces?.otlpEndpoint);
+  const where = url?.origin ?? "the collector";
+  return `traces do not reach ${where} (${notice.sentence}): the run goes on; --no-traces sends none`;
 }
 
 /** Shows a snapshot a second until the workers are done; an interrupt begins the drain. */

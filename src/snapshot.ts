@@ -17,7 +17,10 @@ export interface Snapshot {
 export class Snapshots {
   readonly #counters: Counters;
   readonly #closedLoop: boolean;
+  // Used in turn, for ever: a histogram takes some 190 KB, and a second is soon over.
   #before = emptyHistogram();
+  #now = emptyHistogram();
+  readonly #rest = emptyHistogram();
   #sumNs = 0;
   #rows = 0;
   #atNs = 0;
@@ -29,7 +32,7 @@ export class Snapshots {
 
   take(atNs: number): Snapshot {
     const totals = this.#counters.totals(atNs);
-    const histogram = this.#closedLoop ? this.#counters.service() : this.#counters.latency();
+    const histogram = this.#closedLoop ? this.#counters.service(this.#now) : this.#counters.latency(this.#now);
     const sumNs = this.#closedLoop ? totals.serviceSumNs : totals.latencySumNs;
     const rows = totals.acknowledged - this.#rows;
     const snapshot: Snapshot = {
@@ -37,8 +40,9 @@ export class Snapshots {
       totals,
       rows,
       rowsPerSecond: atNs > this.#atNs ? (rows * 1e9) / (atNs - this.#atNs) : 0,
-      latency: summarize(difference(histogram, this.#before), sumNs - this.#sumNs),
+      latency: summarize(difference(histogram, this.#before, this.#rest), sumNs - this.#sumNs),
     };
+    this.#now = this.#before;
     this.#before = histogram;
     this.#sumNs = sumNs;
     this.#rows = totals.acknowledged;

@@ -132,11 +132,13 @@ class Loader {
     this.wake();
     await clock.until(0);
     for (let turn = 0; ; turn++) {
+      const planned = this.#planned(turn);
+      if (planned === "over") break;
+      if (planned !== undefined) this.#own.nextDue(planned.dueNs);
       const slot = await this.#slots.take();
       if (slot === undefined) break;
-      const batch = this.#next(clock, turn);
+      const batch = planned ?? this.#claim(clock);
       if (batch === undefined) break;
-      this.#own.nextDue(batch.dueNs);
       // Before it is due: latency is never our own rendering, unless we are behind.
       const trace = this.#tracing?.begin(batch);
       await this.#renderer.fill(slot, batch, dataStartNs);
@@ -154,13 +156,18 @@ class Loader {
     await this.#tracing?.flush();
   }
 
-  /** The batch of this worker's turn: from its stripe of the schedule, or the first that nobody has claimed. */
-  #next(clock: Clock, turn: number): Batch | undefined {
-    const { schedule, worker, workers } = this.#plan;
-    const { endNs } = this.#counters;
-    if (this.#schedule !== undefined) return this.#schedule.batch(turn * workers + worker, endNs);
+  /** The batch of this worker's turn in its stripe of the schedule; undefined in a closed loop, which plans none. */
+  #planned(turn: number): Batch | "over" | undefined {
+    const { worker, workers } = this.#plan;
+    if (this.#schedule === undefined) return undefined;
+    return this.#schedule.batch(turn * workers + worker, this.#counters.endNs) ?? "over";
+  }
+
+  /** The first batch that nobody has claimed; undefined when the run is over. */
+  #claim(clock: Clock): Batch | undefined {
     const claimedNs = clock.now();
-    return claimedNs < endNs ? claimedBatch(this.#counters.claim(), schedule.batchRows, claimedNs) : undefined;
+    if (claimedNs >= this.#counters.endNs) return undefined;
+    return claimedBatch(this.#counters.claim(), this.#plan.schedule.batchRows, claimedNs);
   }
 
   /**

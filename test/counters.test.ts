@@ -1,0 +1,309 @@
+// The counters: sums against arithmetic, and against a model of a run whose every event is known. Real threads for what
+// threads do.
+
+import { Worker } from "node:worker_threads";
+import { expect } from "chai";
+import fc from "fast-check";
+import { ACKNOWLEDGED, type Code, type Outcome, REASONS, type Reason, TRANSPORT_CODES } from "../src/answer.js";
+import { Counters, type CountersShape } from "../src/counters.js";
+
+const MS = 1_000_000;
+const failed = (reason: Reason, code: Code): Outcome => ({ kind: "failed", reason, code, sentence: "no" });
+const unknown = (code: Code): Outcome => ({ kind: "unknown", code, sentence: "who knows" });
+
+/** One insert from its start to its end, in slot 0. */
+function insert(counters: Counters, worker: number, endpoint: number, rows: number, outcome: Outcome, batch = 0): void {
+  counters.worker(worker).generated(endpoint, 0, batch, rows, rows * 100);
+  counters.worker(worker).sent(endpoint, rows * 100, 0);
+  counters.worker(worker).answered(endpoint, 0, batch, rows, outcome);
+}
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+
+/** Runs a function's text in `threads` threads, with the counters' module, their buffer and shape, and the thread's number. */
+async function inThreads(counters: Counters, threads: number, body: string): Promise<unknown[]> {
+  const module = JSON.stringify(new URL("../src/counters.js", import.meta.url).href);
+  return Promise.all(
+    Array.from({ length: threads }, (_, number) => {
+      const worker = new Worker(
+        `const { parentPort, workerData: { buffer, shape, number } } = require("node:worker_threads");
+         import(${module}).then(({ Counters }) => { const counters = new Counters(buffer, shape); ${body} });`,
+        { eval: true, workerData: { buffer: counters.buffer, shape: counters.shape, number } },
+      );
+      return new Promise((resolve, reject) => {
+        worker.on("message", resolve);
+        worker.on("error", reject);
+        worker.on("exit", () => reject(new Error("ended without a word")));
+      });
+    }),
+  );
+}
+
+describe("counters", () => {
+  const shape: CountersShape = { workers: 2, endpoints: 3, slots: 2 };
+
+  it("1, 20, 300 … rows of two workers to three endpoints are 654,321 rows in 6 inserts", () => {
+    const counters = Counters.allocate(shape);
+    for (const [index, rows] of [1, 20, 300, 4000, 50_000, 600_000].entries()) {
+      insert(counters, index % 2, index % 3, rows, ACKNOWLEDGED);
+    }
+    const { generated, acknowledged, failed, unknown, inserts, bytes, inFlight, errors } = counters.totals(0);
+    expect([generated, acknowledged, failed, unknown, inFlight]).to.deep.equal([654_321, 654_321, 0, 0, 0]);
+    expect(inserts).to.deep.equal({ acknowledged: 6, failed: 0, unknown: 0 });
+    expect(bytes).to.deep.equal({ rendered: 65_432_100, sent: 65_432_100 });
+    expect(errors).to.deep.equal([]);
+  });
+
+  it("each endpoint's cells hold its own rows: 10 of the first, 0 of the second, 40 of the third", () => {
+    const counters = Counters.allocate(shape);
+    insert(counters, 0, 0, 10, ACKNOWLEDGED);
+    insert(counters, 1, 2, 40, ACKNOWLEDGED);
+    const generated = [0, 1, 2].map((endpoint) =>
+      sum(counters.workers.map((worker) => worker.endpointCells(endpoint)[0] ?? Number.NaN)),
+    );
+    expect(generated).to.deep.equal([10, 0, 40]);
+  });
+
+  it("failed rows are counted by reason: busy 1, refused 20, read_only 300, unreachable 4,000", () => {
+    const counters = Counters.allocate(shape);
+    const rows = [1, 20, 300, 4000];
+    expect(REASONS).to.deep.equal(["busy", "refused", "read_only", "unreachable"]);
+    for (const [index, reason] of REASONS.entries())
+      insert(counters, index % 2, index % 3, rows[index] ?? 0, failed(reason, 60));
+    const { failed: all, failedBy, inserts, generated } = counters.totals(0);
+    expect(failedBy).to.deep.equal({ busy: 1, refused: 20, read_only: 300, unreachable: 4000 });
+    expect([all, generated, inserts.failed]).to.deep.equal([4321, 4321, 4]);
+  });
+
+  it("errors are counted by code, over workers and endpoints: 252 twice, timeout once", () => {
+    const counters = Counters.allocate(shape);
+    insert(counters, 0, 0, 5, failed("busy", 252));
+    insert(counters, 1, 2, 7, failed("busy", 252));
+    insert(counters, 1, 1, 11, unknown("timeout"));
+    expect(counters.totals(0).errors).to.deep.equal([
+      { code: 252, inserts: 2, rows: 12 },
+      { code: "timeout", inserts: 1, rows: 11 },
+    ]);
+  });
+
+  it("1199 is the last exception number with a cell of its own; 1200, 999,999 and what nobody knows are other", () => {
+    const counters = Counters.allocate(shape);
+    for (const code of [1, 1199, 1200, 999_999, "other"] as const) insert(counters, 0, 0, 1, unknown(code));
+    expect(counters.totals(0).errors).to.deep.equal([
+      { code: 1, inserts: 1, rows: 1 },
+      { code: 1199, inserts: 1, rows: 1 },
+      { code: "other", inserts: 3, rows: 3 },
+    ]);
+  });
+
+  it(`each of the ${TRANSPORT_CODES.length} transport codes is told apart`, () => {
+    const counters = Counters.allocate(shape);
+    for (const [index, code] of TRANSPORT_CODES.entries()) insert(counters, 0, 0, index + 1, unknown(code));
+    expect(counters.totals(0).errors).to.deep.equal(
+      TRANSPORT_CODES.map((code, index) => ({ code, inserts: 1, rows: index + 1 })),
+    );
+  });
+
+  it("troubled batches are 3 and 8, not acknowledged, and 5, still in flight; 4 went well", () => {
+    const worker = Counters.allocate(shape).worker(1);
+    const batches: readonly (readonly [number, Outcome])[] = [
+      [3, failed("busy", 202)],
+      [4, ACKNOWLEDGED],
+      [8, unknown("connection_reset")],
+    ];
+    for (const [batch, outcome] of batches) {
+      worker.generated(0, 0, batch, 1, 1);
+      worker.answered(0, 0, batch, 1, outcome);
+    }
+    worker.generated(0, 1, 5, 1, 1);
+    expect(worker.troubled()).to.deep.equal({ batches: [3, 8, 5], complete: true });
+  });
+
+  it("batch 0 in flight is troubled too: an empty slot is not batch 0", () => {
+    const worker = Counters.allocate(shape).worker(0);
+    expect(worker.troubled()).to.deep.equal({ batches: [], complete: true });
+    worker.generated(0, 0, 0, 1, 1);
+    expect(worker.troubled()).to.deep.equal({ batches: [0], complete: true });
+  });
+
+  it("10,000 troubled batches are remembered, the 10,001st is known to be forgotten, and counted", () => {
+    const counters = Counters.allocate(shape);
+    for (let batch = 0; batch < 10_000; batch++) insert(counters, 0, 0, 1, unknown("timeout"), batch);
+    const all = Array.from({ length: 10_000 }, (_, batch) => batch);
+    expect(counters.worker(0).troubled()).to.deep.equal({ batches: all, complete: true });
+    insert(counters, 0, 0, 1, unknown("timeout"), 10_000);
+    expect(counters.worker(0).troubled()).to.deep.equal({ batches: all, complete: false });
+    expect(counters.totals(0).unknown).to.equal(10_001);
+    expect(counters.worker(1).troubled()).to.deep.equal({ batches: [], complete: true });
+  });
+
+  it("the lag is that of the most belated worker: 30 ms of 10 and 30; 0 before anything is due, and when all is sent", () => {
+    const counters = Counters.allocate(shape);
+    expect(counters.totals(100 * MS).lagNs).to.equal(0);
+    counters.worker(0).nextDue(90 * MS);
+    counters.worker(1).nextDue(70 * MS);
+    expect(counters.totals(100 * MS).lagNs).to.equal(30 * MS);
+    expect(counters.totals(60 * MS).lagNs).to.equal(0);
+    for (const worker of counters.workers) worker.nextDue(Number.POSITIVE_INFINITY);
+    expect(counters.totals(100 * MS).lagNs).to.equal(0);
+  });
+
+  it("the largest lag is kept, and the last answer of any worker", () => {
+    const counters = Counters.allocate(shape);
+    for (const lagMs of [3, 8, 5]) counters.worker(1).sent(0, 1, lagMs * MS);
+    counters.worker(0).sent(2, 1, 4 * MS);
+    counters.worker(0).timed(0, 0, 20 * MS);
+    counters.worker(1).timed(0, 0, 15 * MS);
+    const { maxLagNs, lastAnswerNs } = counters.totals(0);
+    expect([maxLagNs, lastAnswerNs]).to.deep.equal([8 * MS, 20 * MS]);
+  });
+
+  it("times are summed exactly, and counted over both workers: latency 30 + 50 ms, service 20 + 45 + 7 ms", () => {
+    const counters = Counters.allocate(shape);
+    counters.worker(0).timed(0, 10 * MS, 30 * MS);
+    counters.worker(1).timed(100 * MS, 105 * MS, 150 * MS);
+    // A closed loop: no due time.
+    counters.worker(1).timed(undefined, 1 * MS, 8 * MS);
+    const { latencySumNs, serviceSumNs } = counters.totals(0);
+    expect([latencySumNs, serviceSumNs]).to.deep.equal([80 * MS, 72 * MS]);
+    expect([counters.latency().totalCount, counters.service().totalCount]).to.deep.equal([2, 3]);
+    expect([counters.latency().maxValue, counters.service().maxValue].map((us) => Math.floor(us / 1000))).to.deep.equal(
+      [50, 45],
+    );
+  });
+
+  it("the end and the drain's end are seen by every thread: 5 s and 35 s", async () => {
+    const counters = Counters.allocate(shape);
+    counters.endNs = 5_000_000_000n;
+    counters.drainedNs = 35_000_000_000n;
+    const seen = await inThreads(counters, 2, "parentPort.postMessage([counters.endNs, counters.drainedNs]);");
+    expect(seen).to.deep.equal(Array.from({ length: 2 }, () => [5_000_000_000n, 35_000_000_000n]));
+  });
+
+  it("four threads that claim 5,000 batches each get 0 to 19,999, every number once", async () => {
+    const counters = Counters.allocate(shape);
+    const claims = await inThreads(
+      counters,
+      4,
+      "const own = []; while (own.length < 5000) own.push(counters.claim()); parentPort.postMessage(own);",
+    );
+    const numbers = (claims as number[][]).flat().sort((a, b) => a - b);
+    expect(numbers).to.deep.equal(Array.from({ length: 20_000 }, (_, number) => number));
+    expect(counters.claimed).to.equal(20_000);
+  });
+
+  it("two threads count 50,000 inserts each, and what they counted outlives them", async () => {
+    const counters = Counters.allocate(shape);
+    await inThreads(
+      counters,
+      2,
+      `const own = counters.worker(number);
+       for (let batch = 0; batch < 50_000; batch++) {
+         own.generated(batch % 3, 0, batch, 10, 1700);
+         own.sent(batch % 3, 1700, batch);
+         own.answered(batch % 3, 0, batch, 10, { kind: "acknowledged" });
+         own.timed(0, 0, 1e6);
+       }
+       own.generated(0, 1, 77, 3, 500);
+       parentPort.postMessage("done");
+       process.exit(1);`,
+    );
+    const { generated, acknowledged, inserts, inFlight, maxLagNs } = counters.totals(0);
+    expect([generated, acknowledged, inserts.acknowledged]).to.deep.equal([1_000_006, 1_000_000, 100_000]);
+    expect([inFlight, maxLagNs, counters.latency().totalCount]).to.deep.equal([2, 49_999, 100_000]);
+    expect(counters.workers.map((worker) => worker.troubled().batches)).to.deep.equal([[77], [77]]);
+  });
+
+  it("while a thread counts 2,000,000 inserts, no sum shows more rows answered than generated", async () => {
+    const counters = Counters.allocate({ workers: 1, endpoints: 1, slots: 1 });
+    let over = false;
+    const counting = inThreads(
+      counters,
+      1,
+      `const own = counters.worker(0);
+       for (let batch = 0; batch < 2_000_000; batch++) {
+         own.generated(0, 0, batch, 10, 1);
+         own.answered(0, 0, batch, 10, { kind: "acknowledged" });
+       }
+       parentPort.postMessage("done");`,
+    ).finally(() => {
+      over = true;
+    });
+    let sums = 0;
+    let early = 0;
+    while (!over) {
+      for (let i = 0; i < 50; i++) {
+        const { generated, acknowledged } = counters.totals(0);
+        expect(acknowledged).to.be.at.most(generated);
+        if (generated > 0 && acknowledged < 20_000_000) early++;
+      }
+      sums += 50;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await counting;
+    expect(sums).to.be.greaterThan(100);
+    expect(early, "sums taken under way").to.be.greaterThan(10);
+    expect(counters.totals(0).acknowledged).to.equal(20_000_000);
+  });
+
+  it("there is no worker 2 of two", () => {
+    expect(() => Counters.allocate(shape).worker(2)).to.throw(RangeError, "there is no worker 2");
+  });
+
+  const anyOutcome: fc.Arbitrary<Outcome> = fc.oneof(
+    fc.constant(ACKNOWLEDGED),
+    fc
+      .tuple(fc.constantFrom(...REASONS), fc.constantFrom<Code>(252, 60, 164, 1200, 999_999, "connection_refused"))
+      .map(([reason, code]) => failed(reason, code)),
+    fc.constantFrom<Code>(159, 3, 2000, "timeout", "connection_reset").map(unknown),
+  );
+  const anyEvent = fc.record({
+    worker: fc.nat({ max: 1 }),
+    endpoint: fc.nat({ max: 2 }),
+    slot: fc.nat({ max: 1 }),
+    rows: fc.integer({ min: 1, max: 100_000 }),
+    outcome: anyOutcome,
+  });
+
+  it("property: generated = acknowledged + failed + unknown + in flight, after each of any sequence of events", () => {
+    let sawInFlight = 0;
+    fc.assert(
+      fc.property(fc.array(anyEvent, { maxLength: 40 }), (events) => {
+        const counters = Counters.allocate(shape);
+        // The model: what lies in each slot, and what became of the rest.
+        const slots = new Map<string, { rows: number; endpoint: number; batch: number }>();
+        const model = { generated: 0, acknowledged: 0, failed: 0, unknown: 0 };
+        const inserts = { acknowledged: 0, failed: 0, unknown: 0 };
+        for (const [batch, { worker, endpoint, slot, rows, outcome }] of events.entries()) {
+          const key = `${worker} ${slot}`;
+          const sent = slots.get(key);
+          if (sent === undefined) {
+            counters.worker(worker).generated(endpoint, slot, batch, rows, rows * 2);
+            slots.set(key, { rows, endpoint, batch });
+            model.generated += rows;
+          } else {
+            counters.worker(worker).answered(sent.endpoint, slot, sent.batch, sent.rows, outcome);
+            slots.delete(key);
+            model[outcome.kind] += sent.rows;
+            inserts[outcome.kind]++;
+          }
+          const totals = counters.totals(0);
+          const inFlightRows = sum([...slots.values()].map((each) => each.rows));
+          sawInFlight += slots.size;
+          expect(totals.generated).to.equal(totals.acknowledged + totals.failed + totals.unknown + inFlightRows);
+          expect(totals).to.deep.include({ ...model, inserts, inFlight: slots.size });
+          expect(sum(Object.values(totals.failedBy))).to.equal(totals.failed);
+          expect(sum(totals.errors.map((error) => error.rows))).to.equal(totals.failed + totals.unknown);
+          expect(sum(totals.errors.map((error) => error.inserts))).to.equal(inserts.failed + inserts.unknown);
+          expect(totals.bytes.rendered).to.equal(2 * totals.generated);
+        }
+        const inFlight = [...slots.values()].map(({ batch }) => batch);
+        const troubled = counters.workers.flatMap((worker) => worker.troubled().batches);
+        expect(troubled.length).to.equal(inserts.failed + inserts.unknown + inFlight.length);
+        expect(troubled).to.include.members(inFlight);
+      }),
+      { numRuns: 60 },
+    );
+    expect(sawInFlight).to.be.greaterThan(100);
+  });
+});
