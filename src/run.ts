@@ -48,6 +48,7 @@ export async function run(options: Options, { out, err, interrupt }: Surrounding
     if (options.embedded) {
       embedded = await startEmbedded(options.credentials);
       progress.say(`embedded ClickHouse at ${embedded.url}`);
+      void embedded.exited.then((sentence) => sentence !== undefined && warn(sentence));
     }
     const endpoints =
       embedded === undefined ? options.endpoints : [endpointOf(new URL(embedded.url), options.credentials)];

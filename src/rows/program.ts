@@ -18,6 +18,8 @@ const INSTRUCTION_BYTES = 64;
 const INLINE_BYTES = 32;
 /** The kernel copies 16 bytes at a time: what stands behind a text must be there, up to this many bytes. */
 const PADDING = 31;
+/** What is read 16 bytes at a time starts where that crosses no cache line. */
+const ALIGN_BYTES = 32;
 const CACHE_BYTES = 48;
 const LONGEST_INTEGER = 20;
 
@@ -92,8 +94,8 @@ function assemble(instructions: readonly Instruction[]): Uint8Array {
   let size = head.length;
   const append = (block: Buffer): number => {
     const offset = size;
-    blocks.push(block);
-    size += block.length;
+    blocks.push(block, Buffer.alloc(-block.length & (ALIGN_BYTES - 1)));
+    size += block.length + (-block.length & (ALIGN_BYTES - 1));
     return offset;
   };
   const appendText = (text: Buffer): number => append(Buffer.concat([text, Buffer.alloc(PADDING)]));

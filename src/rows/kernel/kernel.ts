@@ -18,7 +18,7 @@
 // Literals and texts are copied by unconditional 16-byte stores that may run 15 bytes past their end; the next value
 // overwrites what is too much. So each literal and text is followed by padding, and a slot ends with spare bytes.
 
-import { writeDecimal, writeFour, writeUpToEight, writeUuid } from "./digits";
+import { fillQuads, writeDecimal, writeFour, writeUpToEight, writeUuid } from "./digits";
 import { ROW_STEP, random, randomBelow } from "./random";
 
 const INSTRUCTION_BYTES: usize = 64;
@@ -148,3 +148,5 @@ export function render(
   }
   return at;
 }
+
+fillQuads();
