@@ -1,0 +1,57 @@
+// clickstorm itself, as a user runs it: the command in a process of its own, and the report it writes.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Child, startScript, temporaryDirectory } from "./process.js";
+
+interface Quantiles {
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+}
+
+/** The fields of clickstorm/report/1 that are read here. */
+export interface Report {
+  readonly elapsed_s: number;
+  readonly target_rows_per_s: number | null;
+  readonly achieved_rows_per_s: number;
+  readonly rows: Readonly<Record<"scheduled" | "acknowledged" | "landed" | "lost" | "duplicated", number>>;
+  /** Null in a closed loop. */
+  readonly latency_ms: Quantiles | null;
+  readonly service_ms: Quantiles;
+  readonly max_lag_ms: number;
+  readonly generator_cpu_s: number;
+  readonly series: readonly {
+    readonly t_s: number;
+    readonly rows: number;
+    readonly latency_ms: { readonly p99: number };
+  }[];
+}
+
+export interface Program {
+  readonly child: Child;
+  /** Once it has ended by itself: every row acknowledged and, where it may ask, landed once. */
+  report(): Promise<Report>;
+  /** The same, asking it to end now. */
+  finish(): Promise<Report>;
+}
+
+/** Neither is part of what is measured: there is nobody to scrape, and no collector. */
+const QUIET = ["--no-metrics", "--no-traces"];
+
+/** The command line, as a table shows it. */
+export function commandLine(flags: readonly string[]): string {
+  return ["clickstorm", "run", ...flags, ...QUIET].join(" ");
+}
+
+export function startProgram(flags: readonly string[], limitS: number): Program {
+  const file = join(temporaryDirectory(), "report.json");
+  const child = startScript("../src/cli.js", ["run", ...flags, ...QUIET, "--report", file], limitS);
+  const read = (): Report => JSON.parse(readFileSync(file, "utf8")) as Report;
+  return {
+    child,
+    report: () => child.ended.then(read),
+    finish: () => child.finish().then(read),
+  };
+}
