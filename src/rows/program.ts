@@ -61,7 +61,10 @@ export function compileJsonEachRow(columns: readonly Column[], seed: number): Ro
         literal += JSON.stringify(rule.text);
         break;
       case "choice": {
-        const texts = rule.texts.map((text) => JSON.stringify(text));
+        // What stands before the choice becomes part of every text: one copy in place of two.
+        const before = literal;
+        const texts = rule.texts.map((text) => before + JSON.stringify(text));
+        literal = "";
         value(
           { op: OP.choice, count: texts.length, stream, data: texts },
           Math.max(...texts.map((text) => Buffer.byteLength(text))),

@@ -6,7 +6,7 @@
 // Instructions are 64 bytes each, a cache line, one after the other, the last one END:
 //
 //    0  op       u32   what to write (below)
-//    4  prefix   u32   length of the literal that stands before the value
+//    4  prefix   u32   length of the literal that stands before the value; not of CHOICE, whose texts begin with it
 //    8  literal  u32   offset of that literal's 33rd byte, where it has one
 //   12  count    u32   CHOICE: number of texts; INTEGER: size of the range; TIME: nanoseconds a tick
 //   16  stream   u64   CHOICE, INTEGER, UUID: the leaf's random stream, a hash of (seed, column path)
@@ -97,6 +97,14 @@ export function render(
   let rowState = row * ROW_STEP;
   while (row < end) {
     for (let pc = program; ; pc += INSTRUCTION_BYTES) {
+      const op = load<u32>(pc);
+      if (op == CHOICE) {
+        const index = randomBelow(load<u64>(pc, 16), rowState, load<u32>(pc, 12));
+        const entry = program + load<u32>(pc, 24) + ((<usize>index) << 3);
+        copy(at, program + load<u32>(entry), load<u32>(pc, 28));
+        at += load<u32>(entry, 4);
+        continue;
+      }
       // Branches on what is the same in every row cost little; a loop costs more.
       const prefix = load<u32>(pc, 4);
       v128.store(at, v128.load(pc, 32));
@@ -105,7 +113,6 @@ export function render(
         if (prefix > 32) copy(at + 32, program + load<u32>(pc, 8), prefix - 32);
       }
       at += prefix;
-      const op = load<u32>(pc);
       if (op == END) break;
       switch (op) {
         case TIME: {
@@ -115,13 +122,6 @@ export function render(
         case UUID: {
           const stream = load<u64>(pc, 16);
           at = writeUuid(at, random(stream, rowState, 0), random(stream, rowState, 1));
-          break;
-        }
-        case CHOICE: {
-          const index = randomBelow(load<u64>(pc, 16), rowState, load<u32>(pc, 12));
-          const entry = program + load<u32>(pc, 24) + ((<usize>index) << 3);
-          copy(at, program + load<u32>(entry), load<u32>(pc, 28));
-          at += load<u32>(entry, 4);
           break;
         }
         case ROW_NUMBER: {
