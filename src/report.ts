@@ -2,6 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import { encodeIntoCompressedBase64, type Float64Histogram } from "hdr-histogram-js";
+import type { Code } from "./answer.js";
 import type { Totals } from "./counters.js";
 import type { Endpoint } from "./endpoint.js";
 import { shown } from "./endpoint.js";
@@ -32,6 +33,8 @@ export interface Result {
   readonly ledger: Ledger | undefined;
   readonly generatorCpuS: number;
   readonly series: readonly SeriesPoint[];
+  /** What the first insert with an error code was told. */
+  readonly sentences: ReadonlyMap<Code, string>;
   /** Why the run did not go its way to the end, if so. */
   readonly problems: readonly string[];
 }
@@ -41,17 +44,17 @@ export interface SeriesPoint {
   readonly t_s: number;
   /** Acknowledged in this second. */
   readonly rows: number;
-  /** Due to answered; sent to answered in a closed loop. */
-  readonly latency_ms: { readonly p50: number; readonly p99: number };
+  /** Due to answered; sent to answered in a closed loop; null where nothing was answered. */
+  readonly latency_ms: { readonly p50: number | null; readonly p99: number | null };
   readonly in_flight: number;
   readonly lag_ms: number;
 }
 
 export function seriesPoint({ atNs, rows, latency, totals }: Snapshot): SeriesPoint {
   return {
-    t_s: Math.round(atNs / 1e8) / 10,
+    t_s: Math.round(atNs / 1e6) / 1e3,
     rows,
-    latency_ms: { p50: latency.p50, p99: latency.p99 },
+    latency_ms: latency.count === 0 ? { p50: null, p99: null } : { p50: latency.p50, p99: latency.p99 },
     in_flight: totals.inFlight,
     lag_ms: totals.lagNs / 1e6,
   };
@@ -109,7 +112,12 @@ export function toJson(result: Result): string {
     inserts: totals.inserts,
     latency_ms: latency === undefined ? null : latencies(latency, totals.latencySumNs),
     service_ms: latencies(service, totals.serviceSumNs),
-    errors: totals.errors.map((error) => ({ ...error, code: String(error.code) })),
+    errors: totals.errors.map(({ code, inserts, rows }) => ({
+      code: String(code),
+      inserts,
+      rows,
+      first: result.sentences.get(code) ?? null,
+    })),
     problems: result.problems,
     max_lag_ms: totals.maxLagNs / 1e6,
     generator_cpu_s: result.generatorCpuS,
@@ -147,7 +155,7 @@ function reportedOptions({ options, endpoints, target, rowsPerBatch, workers }: 
 export function toText(result: Result): string {
   const { options, target, totals, ledger, generatorCpuS } = result;
   const line = (name: string, ...parts: string[]): string =>
-    `  ${name.padEnd(10)} ${parts.filter((part) => part !== "").join("   ")}`;
+    `  ${name.padEnd(10)} ${parts.filter((part) => part !== "").join("  ")}`;
   const server = target.version === undefined ? "unasked endpoint" : `ClickHouse ${target.version}`;
   const { acknowledged, failed, unknown } = totals.inserts;
   const lines = [
@@ -175,8 +183,8 @@ export function toText(result: Result): string {
     line("", QUANTILES.map(([name]) => name.padStart(9)).join("")),
     result.latency === undefined
       ? line("latency", "none: at --rate max a batch is due whenever there is room for it")
-      : line("latency", quantiles(summarize(result.latency, totals.latencySumNs)), "due to answered"),
-    line("service", quantiles(summarize(result.service, totals.serviceSumNs)), "sent to answered"),
+      : line("latency", quantiles(summarize(result.latency, totals.latencySumNs), "due to answered")),
+    line("service", quantiles(summarize(result.service, totals.serviceSumNs), "sent to answered")),
     line(
       "generator",
       count(result.workers, "worker"),
@@ -187,9 +195,10 @@ export function toText(result: Result): string {
         : "",
       options.rate === "max" ? "" : `largest lag ${milliseconds(totals.maxLagNs / 1e6)}`,
     ),
-    ...totals.errors.map(({ code, inserts, rows }) =>
+    ...totals.errors.flatMap(({ code, inserts, rows }) => [
       line("error", String(code), count(inserts, "insert"), count(rows, "row")),
-    ),
+      ...(result.sentences.has(code) ? [line("", `first: ${result.sentences.get(code)}`)] : []),
+    ]),
     ...result.problems.map((problem) => line("problem", problem)),
     ledger === undefined
       ? line("ledger", whyNoLedger(result))
@@ -205,12 +214,12 @@ export function toText(result: Result): string {
 
 function targetText(options: Options): string {
   const rate = targetRate(options);
-  return rate === null ? "max" : `${rateText(rate)} rows/s`;
+  return rate === null ? "max" : `${rate.toLocaleString("en-US", { maximumFractionDigits: 9 })} rows/s`;
 }
 
 /** Whole rows where there are many, else with decimals, but no more than it takes. */
 function rateText(rowsPerSecond: number): string {
-  return rowsPerSecond >= 1000 ? whole(rowsPerSecond) : String(Number(rowsPerSecond.toFixed(2)));
+  return rowsPerSecond >= 100 ? whole(rowsPerSecond) : String(Number(rowsPerSecond.toFixed(2)));
 }
 
 function whyNoLedger({ options, target }: Result): string {
@@ -227,7 +236,7 @@ const QUANTILES = [
   ["max", (latency: Latency) => latency.max],
 ] as const;
 
-function quantiles(latency: Latency): string {
+function quantiles(latency: Latency, meaning: string): string {
   if (latency.count === 0) return "no answers";
-  return QUANTILES.map(([, read]) => milliseconds(read(latency)).padStart(9)).join("");
+  return `${QUANTILES.map(([, read]) => milliseconds(read(latency)).padStart(9)).join("")}  ${meaning}`;
 }

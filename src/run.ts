@@ -4,6 +4,7 @@ import { accessSync, constants, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
+import type { Code } from "./answer.js";
 import { closeBooks } from "./books.js";
 import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
 import { endpointOf } from "./endpoint.js";
@@ -64,8 +65,11 @@ export async function run(options: Options, { out, err, interrupt }: Surrounding
     if (interrupt.aborted) return Number(interrupt.reason);
 
     const cpuBefore = process.cpuUsage();
+    const sentences = new Map<Code, string>();
     const onNotice = (notice: Notice): void => {
-      if (notice.kind === "refused") {
+      if (notice.kind === "error") {
+        sentences.set(notice.code, notice.sentence);
+      } else if (notice.kind === "refused") {
         problems.push(`stopped, as inserts will not work: ${notice.sentence}`);
         load?.end(0n);
       } else {
@@ -107,6 +111,7 @@ export async function run(options: Options, { out, err, interrupt }: Surrounding
       ledger,
       generatorCpuS: (cpu.user + cpu.system) / 1e6,
       series,
+      sentences,
       problems,
     };
     writeReport(options, result, problems);
@@ -174,17 +179,18 @@ function metricsSource({ schedule, counters }: Plan, load: Load): MetricsSource 
   };
 }
 
-/** Each kind of notice comes from every worker; one of them is enough. */
+/** The same notice may come from every worker; one of them is enough. */
 function once(onNotice: (notice: Notice) => void): (notice: Notice) => void {
-  const seen = new Set<Notice["kind"]>();
+  const seen = new Set<string>();
   return (notice) => {
-    if (seen.has(notice.kind)) return;
-    seen.add(notice.kind);
+    const what = notice.kind === "error" ? String(notice.code) : notice.kind;
+    if (seen.has(what)) return;
+    seen.add(what);
     onNotice(notice);
   };
 }
 
-function sentenceOf(notice: Exclude<Notice, { readonly kind: "refused" }>, options: Options): string {
+function sentenceOf(notice: Extract<Notice, { kind: "saturated" | "traces-failed" }>, options: Options): string {
   if (notice.kind === "saturated") {
     return `all ${options.inFlight} inserts are in flight and due batches wait: the server is at its limit, or --in-flight is too small`;
   }

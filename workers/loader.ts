@@ -2,6 +2,7 @@
 // run. It knows batches, slots and permits; it parses no flags, asks the server nothing and prints nothing.
 
 import type { MessagePort } from "node:worker_threads";
+import type { Code } from "../src/answer.js";
 import { Clock, LONGEST_TIMER_MS } from "../src/clock.js";
 import { Counters, type CountersShape, type WorkerCounters } from "../src/counters.js";
 import { Inserter, type InsertPlan } from "../src/insert.js";
@@ -55,6 +56,8 @@ export type FromWorker =
   | { readonly kind: "saturated" }
   /** Traces do not arrive. Said once. */
   | { readonly kind: "traces-failed"; readonly sentence: string }
+  /** What the first insert that failed with this code was told. Said once a code. */
+  | { readonly kind: "error"; readonly code: Code; readonly sentence: string }
   /** Inserts will never work. Said once. */
   | { readonly kind: "refused"; readonly sentence: string };
 
@@ -92,7 +95,7 @@ class Loader {
   readonly #tracing: Tracing | undefined;
   readonly #slots: Stock<Slot>;
   readonly #permits: Stock<true>;
-  readonly #said = new Set<FromWorker["kind"]>();
+  readonly #said = new Set<string>();
   #clock: Clock | undefined;
   #drainTimer: NodeJS.Timeout | undefined;
 
@@ -111,8 +114,9 @@ class Loader {
   }
 
   #say(message: FromWorker): void {
-    if (this.#said.has(message.kind)) return;
-    this.#said.add(message.kind);
+    const what = message.kind === "error" ? String(message.code) : message.kind;
+    if (this.#said.has(what)) return;
+    this.#said.add(what);
     this.#tell(message);
   }
 
@@ -209,6 +213,7 @@ class Loader {
     this.#own.answered(endpoint, slot.index, batch.number, batch.rows, outcome);
     if (sentNs !== undefined) this.#own.timed(closedLoop ? undefined : batch.dueNs, sentNs, answeredNs);
     trace?.answered(outcome);
+    if (outcome.kind !== "acknowledged") this.#say({ kind: "error", code: outcome.code, sentence: outcome.sentence });
     if (outcome.kind === "failed" && (outcome.reason === "refused" || outcome.reason === "read_only")) {
       this.#say({ kind: "refused", sentence: outcome.sentence });
     }
