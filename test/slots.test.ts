@@ -70,7 +70,12 @@ describe("slots", function () {
 
   it("a sink that does each of these in turn receives only the right batch", async () => {
     const turn = ["early", undefined, "silent", "late-reset", undefined, "early", "reset"] as const;
-    const { received } = await bodiesSentTo((_, index) => turn[index % turn.length], ["--timeout", "500ms"]);
+    const { ended, received } = await bodiesSentTo((_, index) => turn[index % turn.length], ["--timeout", "500ms"]);
+    const rows = /acknowledged ([\d,]+) +failed 0 +unknown ([\d,]+) +unsent 0/.exec(ended.stdout)?.slice(1, 3);
+    const [acknowledged = 0, unknown = 0] = (rows ?? []).map((text) => Number(text.replaceAll(",", "")));
+    // Every one of the 20 batches was handed to an insert and ended as one or the other; both happened.
+    expect(acknowledged + unknown).to.equal(1_000_000);
+    expect(Math.min(acknowledged, unknown)).to.be.above(0);
     // A connection given up early may be gone before the sink has read the head of its request.
     expect(new Set(received.map(({ batch }) => batch)).size).to.be.within(12, 20);
     expectOnlyOwnBytes(received);
