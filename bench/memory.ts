@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventColumns } from "../src/rows/column.js";
-import { compileJsonEachRow } from "../src/rows/program.js";
+import { compileRows } from "../src/rows/program.js";
 import { slotBytes } from "../src/rows/renderer.js";
 import { BATCH_ROWS, IN_FLIGHT } from "./contender.js";
 import type { Discarder } from "./nginx.js";
@@ -49,7 +49,7 @@ export async function memory(nginx: Discarder, { warmUpS, seconds }: WindowSpec)
   const quarter = Math.ceil(samples.length / 4);
   const [first, last] = [samples.slice(0, quarter), samples.slice(-quarter)];
   const slots = IN_FLIGHT + 1;
-  const slotMib = slotBytes(compileJsonEachRow(eventColumns(RUN_ID), 0), BATCH_ROWS) / MIB;
+  const slotMib = slotBytes(compileRows(eventColumns(RUN_ID), "JSONEachRow", 0), BATCH_ROWS) / MIB;
   printCommands([{ name: "clickstorm", command: commandLine(flags) }]);
   printTable(
     [`resident memory over ${seconds} s, every ${SAMPLE_MS} ms`, "MiB"],

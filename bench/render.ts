@@ -2,7 +2,8 @@
 // `npm run bench:render -- [--rounds 7] [--seconds 2]`; one contender is timed for `seconds` in each round.
 
 import { parseArgs } from "node:util";
-import { type Column, eventColumns } from "../src/rows/column.js";
+import { eventColumns } from "../src/rows/column.js";
+import type { Column } from "../src/rows/value.js";
 import { type Batch, Schedule } from "../src/schedule.js";
 import { makeRenderer } from "./kernel.js";
 import { event, webEvent } from "./objects.js";
@@ -64,6 +65,7 @@ function batches(batchRows: number): (number: number) => Batch {
     durationNs: 90n * 86_400_000_000_000n,
     batchRows,
     flushNs: 1_000_000_000n,
+    dataSpanNs: undefined,
   });
   return (number) => {
     const batch = schedule.batch(number);

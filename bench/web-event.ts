@@ -1,6 +1,8 @@
 // A web event as click streams have it: 10 columns, about 240 bytes a row as JSON.
 
-import type { Column } from "../src/rows/column.js";
+import { rowsOf } from "../src/rows/column.js";
+import type { Rule } from "../src/rows/rule.js";
+import type { Column } from "../src/rows/value.js";
 
 export const EVENTS = ["page_view", "click", "scroll", "search", "add_to_cart", "checkout", "purchase", "sign_up"];
 export const URLS = [
@@ -30,15 +32,22 @@ export const COUNTRIES = ["US", "DE", "FR", "GB", "IN", "BR", "JP", "PL", "NL", 
 export const DEVICES = ["desktop", "mobile", "tablet", "tv"];
 export const STATUSES = ["200", "204", "301", "304", "404", "500"];
 
-export const webEventColumns: readonly Column[] = [
-  { name: "timestamp", type: "DateTime64(3)", rule: { kind: "row-time" } },
-  { name: "event_id", type: "String", rule: { kind: "uuid", prefix: "" } },
-  { name: "user_id", type: "UInt64", rule: { kind: "integer", from: 1, to: 9_999_999 } },
-  { name: "event", type: "LowCardinality(String)", rule: { kind: "choice", texts: EVENTS } },
-  { name: "url", type: "String", rule: { kind: "choice", texts: URLS } },
-  { name: "referrer", type: "String", rule: { kind: "choice", texts: REFERRERS } },
-  { name: "country", type: "LowCardinality(String)", rule: { kind: "choice", texts: COUNTRIES } },
-  { name: "device", type: "LowCardinality(String)", rule: { kind: "choice", texts: DEVICES } },
-  { name: "status", type: "LowCardinality(String)", rule: { kind: "choice", texts: STATUSES } },
-  { name: "duration_ms", type: "UInt64", rule: { kind: "integer", from: 1, to: 30_000 } },
+const oneOf = (values: readonly string[]): Omit<Rule, "at"> => ({ choice: { values, weights: undefined } });
+const COLUMNS: readonly (readonly [name: string, type: string, rule: Omit<Rule, "at">])[] = [
+  ["timestamp", "DateTime64(3)", {}],
+  ["event_id", "String", { pattern: "{uuid}" }],
+  ["user_id", "UInt64", { uniform: { from: 1, to: 9_999_999 } }],
+  ["event", "LowCardinality(String)", oneOf(EVENTS)],
+  ["url", "String", oneOf(URLS)],
+  ["referrer", "String", oneOf(REFERRERS)],
+  ["country", "LowCardinality(String)", oneOf(COUNTRIES)],
+  ["device", "LowCardinality(String)", oneOf(DEVICES)],
+  ["status", "LowCardinality(String)", oneOf(STATUSES)],
+  ["duration_ms", "UInt64", { uniform: { from: 1, to: 30_000 } }],
 ];
+
+export const webEventColumns: readonly Column[] = rowsOf(
+  COLUMNS.map(([name, type]) => ({ name, type, defaultKind: "" })),
+  { columns: new Map(COLUMNS.map(([name, , rule]) => [name, { at: name, ...rule }])), together: [] },
+  "",
+).columns;

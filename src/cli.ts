@@ -7,7 +7,7 @@ import { type KnownFlag, readyForYargs } from "./args.js";
 import { EmbeddedError } from "./embedded/server.js";
 import { RUN_FLAGS, SERVE_FLAGS } from "./flags.js";
 import { type CommandHelp, commandHelp, programHelp } from "./help.js";
-import { OptionsError, type RawFlags, resolveRun, resolveServe } from "./options.js";
+import { configFileOf, type Options, OptionsError, type RawFlags, resolveRun, resolveServe } from "./options.js";
 import { EXIT, run } from "./run.js";
 import { serve } from "./serve.js";
 import { ServerError } from "./server.js";
@@ -16,8 +16,8 @@ import { nearest } from "./text.js";
 import { VERSION } from "./version.js";
 
 interface Command extends CommandHelp {
-  /** Throws an OptionsError; what it returns does the work and resolves with the exit code. */
-  readonly prepare: (raw: RawFlags) => (interrupt: AbortSignal) => Promise<number>;
+  /** Rejects with an OptionsError; what it resolves with does the work and resolves with the exit code. */
+  readonly prepare: (raw: RawFlags) => Promise<(interrupt: AbortSignal) => Promise<number>>;
 }
 
 const RUN: Command = {
@@ -36,8 +36,8 @@ const RUN: Command = {
     ["3", "the target cannot be reached, authenticated or prepared"],
     ["130, 143", "interrupted by SIGINT or SIGTERM, and drained whole"],
   ],
-  prepare: (raw) => {
-    const options = resolveRun(raw, process.env);
+  prepare: async (raw) => {
+    const options = await optionsOf(raw);
     return (interrupt) => run(options, { out: process.stdout, err: process.stderr as WriteStream, interrupt });
   },
 };
@@ -52,11 +52,31 @@ const SERVE: Command = {
     ["2", "bad options"],
     ["3", "the server did not start, or ended by itself"],
   ],
-  prepare: (raw) => {
+  prepare: async (raw) => {
     const options = resolveServe(raw, process.env);
     return (interrupt) => serve(options, { err: process.stderr, interrupt });
   },
 };
+
+/** Options of flags, environment and config file; rejects with the problems of all three. */
+async function optionsOf(raw: RawFlags): Promise<Options> {
+  const file = configFileOf(raw, process.env);
+  if (file === undefined) return resolveRun(raw, process.env);
+  // YAML and validation take some 100 ms to load: whoever has no config file does not wait for them.
+  const { ConfigError, readConfig } = await import("./config.js");
+  try {
+    return resolveRun(raw, process.env, readConfig(file, RUN_FLAGS));
+  } catch (error) {
+    if (!(error instanceof ConfigError) || error.config === undefined) throw error;
+    try {
+      resolveRun(raw, process.env, error.config);
+    } catch (other) {
+      if (other instanceof OptionsError) throw new OptionsError([...error.problems, ...other.problems]);
+      throw other;
+    }
+    throw error;
+  }
+}
 
 /** The first is the default. */
 const COMMANDS: readonly [Command, ...Command[]] = [RUN, SERVE];
@@ -143,10 +163,10 @@ function unknownCommand(word: string): string {
   return `unknown command ${word}: ${near === undefined ? `there are ${names.join(" and ")}` : `did you mean ${near}?`}`;
 }
 
-/** Throws an OptionsError with the problems of the line and of the values in it. */
-function prepare({ command, raw, problems }: Line): (interrupt: AbortSignal) => Promise<number> {
+/** Rejects with an OptionsError with the problems of the line and of the values in it. */
+async function prepare({ command, raw, problems }: Line): Promise<(interrupt: AbortSignal) => Promise<number>> {
   try {
-    const work = command.prepare(raw);
+    const work = await command.prepare(raw);
     if (problems.length === 0) return work;
   } catch (error) {
     if (error instanceof OptionsError) throw new OptionsError([...problems, ...error.problems]);
@@ -187,7 +207,8 @@ async function main(argv: readonly string[]): Promise<void> {
       process.stdout.write(line.text);
       return;
     }
-    const code = await prepare(line)(interrupt);
+    const work = await prepare(line);
+    const code = await work(interrupt);
     process.exitCode ??= code;
   } catch (error) {
     process.exitCode = explain(error, interrupt);

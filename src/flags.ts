@@ -131,6 +131,21 @@ export const RUN_FLAGS = [
     description: "Time of the first row: 2026-01-31 or 2026-01-31T12:00:00Z",
   },
   {
+    name: "data-span",
+    group: "Rows",
+    kind: "text",
+    placeholder: "TIME",
+    fallbackDescription: "the run's own time",
+    description: "Row times are spread over this span, apart from pacing: backfill",
+  },
+  {
+    name: "config",
+    group: "Rows",
+    kind: "text",
+    placeholder: "FILE.yaml",
+    description: "Options and rules for columns from this file; a flag or variable goes before it",
+  },
+  {
     name: "in-flight",
     group: "Inserts",
     kind: "text",
@@ -159,6 +174,14 @@ export const RUN_FLAGS = [
     group: "Inserts",
     kind: "switch",
     description: "Send async_insert=1 and wait for the flush; otherwise async_insert=0 is sent",
+  },
+  {
+    name: "format",
+    group: "Inserts",
+    kind: "text",
+    placeholder: "NAME",
+    fallback: "JSONEachRow",
+    description: "JSONEachRow or JSONCompactEachRow",
   },
   {
     name: "setting",

@@ -6,7 +6,7 @@ import type { WorkerPlan } from "../workers/loader.js";
 import { Counters } from "./counters.js";
 import type { Endpoint } from "./endpoint.js";
 import { type Options, OptionsError } from "./options.js";
-import { compileJsonEachRow, type RowProgram } from "./rows/program.js";
+import { compileRows, type RowProgram } from "./rows/program.js";
 import { MEMORY_LIMIT_BYTES, memoryBytes, slotBytes } from "./rows/renderer.js";
 import { rowsPerBatch, type ScheduleSpec } from "./schedule.js";
 import type { Target } from "./target.js";
@@ -22,13 +22,15 @@ const WORKER_BYTES_PER_SECOND = 1_000_000_000;
 const WORKER_INSERTS_PER_SECOND = 5_000;
 /** Slots may take so much of the machine's memory. */
 const MEMORY_SHARE = 0.5;
+/** What a slot has beside its rows, at most. */
+const SLOT_OVERHEAD_BYTES = 128;
 /** Traces a second, over all workers. */
 const TRACES_PER_SECOND = 100;
 
-export function scheduleOf(options: Options): ScheduleSpec {
-  const { rate, durationNs, batchRows, flushNs } = options;
+export function scheduleOf(options: Options, batchRows: number): ScheduleSpec {
+  const { rate, durationNs, flushNs, dataSpanNs } = options;
   if (rate === "max") return { kind: "max", durationNs, batchRows };
-  return { kind: "constant", rowsPerSecond: rate, durationNs, batchRows, flushNs };
+  return { kind: "constant", rowsPerSecond: rate, durationNs, batchRows, flushNs, dataSpanNs };
 }
 
 /** As many as the load needs, as few as it can: a core given to the generator is taken from a server beside it. */
@@ -43,17 +45,32 @@ function defaultWorkers(schedule: ScheduleSpec, program: RowProgram, inFlight: n
   return Math.min(most, Math.max(1, Math.ceil(needed)));
 }
 
-/** Throws an OptionsError where the batches do not fit into memory. */
+/** Throws an OptionsError where the batches asked for do not fit into memory. */
 export function makePlan(options: Options, target: Target, endpoints: readonly Endpoint[], version: string): Plan {
-  const schedule = scheduleOf(options);
-  const program = compileJsonEachRow(target.columns, options.seed);
-  const workers = options.workers ?? defaultWorkers(schedule, program, options.inFlight);
+  const program = compileRows(target.columns, options.format, options.seed);
+  const asked = scheduleOf(options, options.batchRows);
+  const workers = options.workers ?? defaultWorkers(asked, program, options.inFlight);
   const permits = (worker: number): number =>
     Math.floor(options.inFlight / workers) + (worker < options.inFlight % workers ? 1 : 0);
-  const bytesPerSlot = slotBytes(program, rowsPerBatch(schedule));
   // One more slot than permits: the next batch is rendered while the others are on the wire.
   const slots = permits(0) + 1;
-  checkMemory(program, bytesPerSlot, slots, workers, options.inFlight + workers);
+  const most = fittingRows(program, slots, workers);
+  const allSlots = options.inFlight + workers;
+  if (most < 1) {
+    throw new OptionsError([
+      `--in-flight is too large: ${allSlots} slots would need ${gibibytes(allSlots, program, 1)}`,
+    ]);
+  }
+  const rows = rowsPerBatch(asked);
+  if (rows > most && options.batchRowsGiven) {
+    throw new OptionsError([
+      `--batch-rows is too large: ${allSlots} slots would need ${gibibytes(allSlots, program, rows)}; ` +
+        `${most} rows fit, or fewer --in-flight`,
+    ]);
+  }
+  // Rows may be so long that the default does not fit.
+  const schedule = rows > most ? scheduleOf(options, most) : asked;
+  const bytesPerSlot = slotBytes(program, rowsPerBatch(schedule));
 
   const shape = { workers, endpoints: endpoints.length, slots };
   const counters = Counters.allocate(shape);
@@ -94,24 +111,14 @@ export function makePlan(options: Options, target: Target, endpoints: readonly E
   };
 }
 
-function checkMemory(
-  program: RowProgram,
-  bytesPerSlot: number,
-  slots: number,
-  workers: number,
-  allSlots: number,
-): void {
+/** How many rows a slot can have. */
+function fittingRows(program: RowProgram, slots: number, workers: number): number {
   // A container's limit, where there is one; without, some systems answer 0 or a number beyond any machine.
   const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   const limit = Math.min(MEMORY_LIMIT_BYTES, (memory * MEMORY_SHARE) / workers);
-  const needed = memoryBytes(program, slots, bytesPerSlot);
-  if (needed <= limit) return;
-  const overhead = memoryBytes(program, slots, 0) + slots * 128;
-  const fit = Math.floor((limit - overhead) / slots / program.longestRowBytes);
-  const total = ((bytesPerSlot * allSlots) / 2 ** 30).toFixed(1);
-  throw new OptionsError([
-    fit >= 1
-      ? `--batch-rows is too large: ${allSlots} slots would need ${total} GiB; ${fit} rows fit, or fewer --in-flight`
-      : `--in-flight is too large: ${allSlots} slots would need ${total} GiB`,
-  ]);
+  const overhead = memoryBytes(program, slots, 0) + slots * SLOT_OVERHEAD_BYTES;
+  return Math.floor((limit - overhead) / slots / program.longestRowBytes);
 }
+
+const gibibytes = (slots: number, program: RowProgram, rows: number): string =>
+  `${((slots * slotBytes(program, rows)) / 2 ** 30).toFixed(1)} GiB`;

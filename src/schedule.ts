@@ -42,6 +42,8 @@ export type ScheduleSpec =
       readonly batchRows: number;
       /** … or this long after its first row. */
       readonly flushNs: bigint;
+      /** Row k of n has the time k * span / n, whenever it is sent; undefined: the time at which it arrives. */
+      readonly dataSpanNs: bigint | undefined;
     }
   | {
       /** Closed loop: a batch whenever a worker can take one; batches have no due time of their own. */
@@ -69,12 +71,18 @@ export class Schedule {
   /** Nanoseconds between rows: #gap / #rate. */
   readonly #gap: bigint;
   readonly #rate: bigint;
+  /** Nanoseconds between the times of rows: #span / #parts. */
+  readonly #span: bigint;
+  readonly #parts: bigint;
 
   constructor(spec: Extract<ScheduleSpec, { kind: "constant" }>) {
     this.#spec = spec;
     this.#gap = spec.rowsPerSecond.denominator * NS;
     this.#rate = spec.rowsPerSecond.numerator;
     this.rowsPerBatch = rowsPerBatch(spec);
+    // Rows of the whole duration: they keep their times when the end is moved.
+    this.#span = spec.dataSpanNs ?? this.#gap;
+    this.#parts = spec.dataSpanNs === undefined ? this.#rate : BigInt(this.totalRows());
   }
 
   /** Rows that exist before `endNs`: row k is at k / rate, and exists when that is before the end. */
@@ -94,13 +102,19 @@ export class Schedule {
       firstRow,
       rows,
       dueNs: this.#dueNs(first, firstRow, rows, endNs),
-      times: {
-        ns: first / this.#rate,
-        fraction: first % this.#rate,
-        stepNs: this.#gap / this.#rate,
-        stepFraction: this.#gap % this.#rate,
-        denominator: this.#rate,
-      },
+      times: this.#times(BigInt(firstRow)),
+    };
+  }
+
+  /** In the kernel's range: the denominator is at most 10^18, so two fractions stay below 2^63, and so does a century. */
+  #times(firstRow: bigint): RowTimes {
+    const first = firstRow * this.#span;
+    return {
+      ns: first / this.#parts,
+      fraction: first % this.#parts,
+      stepNs: this.#span / this.#parts,
+      stepFraction: this.#span % this.#parts,
+      denominator: this.#parts,
     };
   }
 

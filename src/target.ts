@@ -3,9 +3,11 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { type Endpoint, shown } from "./endpoint.js";
-import type { Options } from "./options.js";
-import { type Column, eventColumns, fits, SEED_COLUMNS } from "./rows/column.js";
+import { type Options, OptionsError } from "./options.js";
+import { EVENT_TABLE, isEventTable, rowsOf, SEED_COLUMNS, type TableColumn, type TableRows } from "./rows/column.js";
+import type { Column } from "./rows/value.js";
 import { execute, insertNothing, type Patience, query, quoteIdentifier, ServerError } from "./server.js";
+import { nearest } from "./text.js";
 
 /** The target cannot be reached, authenticated or prepared: exit 3. */
 export class TargetError extends Error {}
@@ -48,14 +50,16 @@ export function tableIdentifier({ database, table }: Place): string {
   return `${quoteIdentifier(database)}.${quoteIdentifier(table)}`;
 }
 
+/** Columns are always named: those left out, and EPHEMERAL ones, need it, and what is added to the table does no harm. */
 function insertParameters(
-  database: string,
-  table: string,
+  place: Place,
+  columns: readonly Column[],
   options: Options,
   known: (setting: string) => boolean,
 ): Record<string, string> {
+  const names = columns.map(({ name }) => quoteIdentifier(name)).join(", ");
   return {
-    query: `INSERT INTO ${tableIdentifier({ database, table })} FORMAT JSONEachRow`,
+    query: `INSERT INTO ${tableIdentifier(place)} (${names}) FORMAT ${options.format}`,
     wait_end_of_query: "1",
     ...(known("async_insert") && { async_insert: options.asyncInsert ? "1" : "0" }),
     ...(options.asyncInsert && { wait_for_async_insert: "1" }),
@@ -68,25 +72,24 @@ export function keepsRows({ engine }: Target): boolean {
   return engine !== "Null";
 }
 
-/** With --blind: everything as for the default table of a new server, nothing asked. */
+/** With --blind: everything as for the default table of a new server, nothing asked. Throws an OptionsError. */
 export function blindTarget(options: Options): Target {
-  const database = options.table.database ?? "default";
-  const { table } = options.table;
+  const place = { database: options.table.database ?? "default", table: options.table.table };
+  const { columns, ledgerColumns } = fitRows(place, EVENT_TABLE, options);
   return {
     version: undefined,
-    database,
-    table,
+    ...place,
     engine: undefined,
     stores: [],
-    columns: eventColumns(options.runId),
-    ledgerColumns: true,
+    columns,
+    ledgerColumns,
     tokens: true,
-    parameters: insertParameters(database, table, options, () => true),
+    parameters: insertParameters(place, columns, options, () => true),
   };
 }
 
 /**
- * Throws a TargetError, or an InterruptedError when the signal of `patience` is aborted. Every endpoint must answer, have
+ * Throws a TargetError, an OptionsError where rules do not fit the table, or an InterruptedError when the signal of `patience` is aborted. Every endpoint must answer, have
  * the same table, and take an insert.
  */
 export async function prepareTarget(
@@ -126,11 +129,12 @@ async function preflight(all: readonly Asked[], options: Options, patience: Pati
   };
   const found: Found[] = [];
   for (const asked of all) found.push(await findOrCreate(asked, place, options));
-  const columns = await chooseColumns(first, place, options.runId);
+  const table = await describeTable(first, place, options);
   for (const asked of all.slice(1)) {
-    if (isDeepStrictEqual(await chooseColumns(asked, place, options.runId), columns)) continue;
+    if (isDeepStrictEqual(await describeTable(asked, place, options), table)) continue;
     throw new TargetError(`${fullName(place)} has other columns on ${asked.name} than on ${first.name}`);
   }
+  const { columns, ledgerColumns } = fitRows(place, table, options);
   const target: Target = {
     version,
     ...place,
@@ -140,9 +144,9 @@ async function preflight(all: readonly Asked[], options: Options, patience: Pati
       found,
     ),
     columns,
-    ledgerColumns: columns.length > SEED_COLUMNS,
+    ledgerColumns,
     tokens: known.has(TOKEN_SETTING),
-    parameters: insertParameters(place.database, place.table, options, (setting) => known.has(setting)),
+    parameters: insertParameters(place, columns, options, (setting) => known.has(setting)),
   };
   for (const asked of all) await asked.takesInserts(target);
   if (options.verify) for (const endpoint of target.stores) await checkLedger(new Asked(endpoint, patience), target);
@@ -256,13 +260,9 @@ async function findOrCreate(asked: Asked, place: Place, { tableGiven }: Options)
     throw new TargetError(`${asked.name} has no database ${database}, or this user may not see it`);
   }
   let found = await find(asked, place);
-  if (found === undefined && tableGiven) {
-    throw new TargetError(
-      `${asked.name} has no table ${fullName(place)}, or this user may not see it: create it, or leave --table out and events is created`,
-    );
-  }
+  if (found === undefined && tableGiven) throw new TargetError(await missingTable(asked, place));
   if (found === undefined) {
-    const columns = eventColumns("").map(({ name, type }) => `${quoteIdentifier(name)} ${type}`);
+    const columns = EVENT_TABLE.map(({ name, type }) => `${quoteIdentifier(name)} ${type}`);
     await asked.check(
       `CREATE TABLE IF NOT EXISTS ${tableIdentifier(place)} (${columns.join(", ")}) ` +
         "ENGINE = MergeTree ORDER BY timestamp SETTINGS non_replicated_deduplication_window = 1000",
@@ -286,39 +286,55 @@ async function find(asked: Asked, { database, table }: Place): Promise<Found | u
   return row && { engine: String(row.engine), identity: `${row.server} ${row.uuid} ${row.paths}` };
 }
 
-/** The default table's columns, or the seed service's four: no other table is supported yet. */
-async function chooseColumns(asked: Asked, place: Place, runId: string): Promise<readonly Column[]> {
+/** That it is not there, and what is. */
+async function missingTable(asked: Asked, place: Place): Promise<string> {
+  const tables = await asked.rows("SELECT name FROM system.tables WHERE database = {database:String} LIMIT 10000", {
+    database: place.database,
+  });
+  const near = nearest(
+    place.table,
+    tables.map(({ name }) => String(name)),
+  );
+  const advice = near === undefined ? "create it, or leave --table out and events is created" : `did you mean ${near}?`;
+  return `${asked.name} has no table ${fullName(place)}, or this user may not see it: ${advice}`;
+}
+
+/** Its columns, in the order of the table. Throws a TargetError where it is not what it is taken for. */
+async function describeTable(
+  asked: Asked,
+  place: Place,
+  { tableGiven, rules }: Options,
+): Promise<readonly TableColumn[]> {
   const { database, table } = place;
   const rows = await asked.rows(
     "SELECT name, type, default_kind FROM system.columns " +
       "WHERE database = {database:String} AND table = {table:String} ORDER BY position",
     { database, table },
   );
-  const found = new Map(
-    rows.map((row) => [String(row.name), { type: String(row.type), kind: String(row.default_kind) }]),
-  );
-  const all = eventColumns(runId);
-  const wanted = all.slice(SEED_COLUMNS).some(({ name }) => found.has(name)) ? all : all.slice(0, SEED_COLUMNS);
-  const columns: Column[] = [];
-  const problems: string[] = [];
-  for (const column of wanted) {
-    const there = found.get(column.name);
-    if (there === undefined) problems.push(`${column.name} is missing`);
-    else if (there.kind !== "" && there.kind !== "DEFAULT") problems.push(`${column.name} is ${there.kind}`);
-    else if (!fits(column.rule, there.type)) problems.push(`${column.name} is ${there.type}, not ${column.type}`);
-    else columns.push({ ...column, type: there.type });
+  const columns = rows.map((row) => ({
+    name: String(row.name),
+    type: String(row.type),
+    defaultKind: String(row.default_kind),
+  }));
+  if (columns.length === 0) {
+    throw new TargetError(`${asked.name} does not let this user see the columns of ${fullName(place)}`);
   }
-  for (const [name, { kind }] of found) {
-    // Whatever has an expression the server fills itself.
-    if (kind === "" && !all.some((column) => column.name === name)) problems.push(`${name} is not one of them`);
-  }
-  if (problems.length > 0) {
+  // Somebody else's table of that name is loaded only by whoever names it.
+  if (!tableGiven && rules.columns.size === 0 && !isEventTable(columns)) {
+    const missing = EVENT_TABLE.slice(0, SEED_COLUMNS).filter(({ name }) => !columns.some((one) => one.name === name));
     throw new TargetError(
-      `${fullName(place)} does not have the columns of events (${all.map(({ name }) => name).join(", ")}): ` +
-        problems.join("; "),
+      `${fullName(place)} is not the table of events clickstorm makes: it has no ${missing.map(({ name }) => name).join(", ")}; ` +
+        `--table ${place.table} loads it as it is`,
     );
   }
   return columns;
+}
+
+function fitRows(place: Place, table: readonly TableColumn[], { rules, runId }: Options): TableRows {
+  const rows = rowsOf(table, rules, runId);
+  if (rows.ruleProblems.length > 0) throw new OptionsError(rows.ruleProblems);
+  if (rows.typeProblems.length > 0) throw new TargetError(`${fullName(place)}: ${rows.typeProblems.join("; ")}`);
+  return rows;
 }
 
 /** What the ledger reads at the end must be readable now: nobody wants to hear it after an hour. */

@@ -44,6 +44,25 @@ export function clockTime(seconds: number): string {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
+/** Nanoseconds as a flag or a config file would have them: 90_000_000_000n → "1m30s"; whole days as "1 day", "30 days". */
+export function timespan(ns: bigint): string {
+  const dayNs = 86_400_000_000_000n;
+  if (ns >= dayNs && ns % dayNs === 0n) return `${ns / dayNs} day${ns === dayNs ? "" : "s"}`;
+  const whole = [3_600_000_000_000n, 60_000_000_000n].map((unitNs, index) => {
+    const units = index === 0 ? ns / unitNs : (ns / unitNs) % 60n;
+    return units === 0n ? "" : `${units}${"hm"[index]}`;
+  });
+  const restNs = Number(ns % 60_000_000_000n);
+  const text = whole.join("");
+  if (restNs === 0 && text !== "") return text;
+  return restNs % 1e9 === 0 || text !== "" || restNs > 1e9 ? `${text}${restNs / 1e9}s` : `${restNs / 1e6}ms`;
+}
+
+/** A share of 1: 0.1 → "10%", 0.00123 → "0.123%". */
+export function percent(share: number): string {
+  return `${Number((share * 100).toPrecision(3))}%`;
+}
+
 /** 1 insert, 2 inserts. */
 export function count(value: number, noun: string): string {
   return `${whole(value)} ${noun}${value === 1 ? "" : "s"}`;

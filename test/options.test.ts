@@ -3,22 +3,22 @@
 import { expect } from "chai";
 import { type Flag, RUN_FLAGS, SERVE_FLAGS, variableOf } from "../src/flags.js";
 import {
+  configFileOf,
   type Environment,
   type Options,
   OptionsError,
-  parseDuration,
-  parseRate,
-  parseTime,
   type RawFlags,
   resolveRun,
   resolveServe,
 } from "../src/options.js";
+import { parseDuration, parseRate, parseTime } from "../src/quantities.js";
+import { NO_RULES } from "../src/rows/rule.js";
 
 /** The sentences a command line gets; none when it is taken. */
 function problemsOf(
   raw: RawFlags,
   environment: Environment = {},
-  resolve: typeof resolveRun | typeof resolveServe = resolveRun,
+  resolve: (raw: RawFlags, environment: Environment) => unknown = resolveRun,
 ) {
   try {
     resolve(raw, environment);
@@ -31,6 +31,40 @@ function problemsOf(
 
 const RATE = "must be rows per second above 0 and up to 1000M, such as 5, 2.5, 250k or 1.5M, or max, got";
 const TIME = "must be a time such as 30 (seconds), 500ms, 90s, 10m or 2h";
+
+/** A value of each flag of run, other than its default. */
+const SAMPLES: Readonly<Record<string, string>> = {
+  "clickhouse-url": "http://db:1",
+  table: "a.b",
+  user: "bob",
+  password: "x",
+  embedded: "true",
+  blind: "true",
+  rate: "7",
+  duration: "8",
+  drain: "9",
+  workers: "2",
+  seed: "3",
+  "run-id": "r",
+  "data-start": "2026-01-01",
+  "data-span": "365d",
+  config: "c.yaml",
+  "in-flight": "4",
+  "batch-rows": "5",
+  "flush-interval": "6",
+  "async-insert": "true",
+  format: "JSONCompactEachRow",
+  setting: "k=v",
+  timeout: "7",
+  report: "r.json",
+  "metrics-port": "1",
+  "metrics-host": "h",
+  "no-metrics": "true",
+  hold: "1",
+  "otlp-endpoint": "http://o",
+  "no-traces": "true",
+  "no-verify": "true",
+};
 
 describe("options", () => {
   describe("parseRate: rows per second as an exact fraction", () => {
@@ -102,7 +136,10 @@ describe("options", () => {
       [".5s", undefined],
       ["s", undefined],
       ["1 m", undefined],
-      ["1d", undefined],
+      ["1d", 86_400_000_000_000n],
+      ["36500d", 3_153_600_000_000_000_000n],
+      ["1d12h", 129_600_000_000_000n],
+      ["1D", undefined],
       ["1M", undefined],
       ["1m30", undefined],
       ["max", undefined],
@@ -172,6 +209,26 @@ describe("options", () => {
       [{ "metrics-port": "65536" }, "--metrics-port must be an integer from 0 to 65535, got 65536"],
       [{ "metrics-host": "" }, "--metrics-host must be an address of this machine, got nothing"],
       [{ report: "" }, "--report must be a file name, got nothing"],
+      [{ config: "" }, "--config must be a file name, got nothing"],
+      [{ config: ["a.yaml", "b.yaml"] }, "--config was given 2 times, once is enough"],
+      [{ format: "CSV" }, "--format must be JSONEachRow or JSONCompactEachRow, got CSV"],
+      [
+        { format: "jsoneachrw" },
+        "--format must be JSONEachRow or JSONCompactEachRow, got jsoneachrw: did you mean JSONEachRow?",
+      ],
+      [{ format: "JsonCompact" }, "--format must be JSONEachRow or JSONCompactEachRow, got JsonCompact"],
+      [{ format: "" }, "--format must be JSONEachRow or JSONCompactEachRow, got nothing"],
+      [{ "data-span": "0" }, `--data-span ${TIME}, from 1ms to 36500d, got 0`],
+      [{ "data-span": "36501d" }, `--data-span ${TIME}, from 1ms to 36500d, got 36501d`],
+      [
+        { "data-span": "1d", rate: "max" },
+        "--data-span cannot be used with --rate max: how many rows there will be is not known",
+      ],
+      [{ "data-span": "1d", rate: "abc" }, `--rate ${RATE} abc`],
+      [
+        { "data-span": "2d", "data-start": "2199-12-31" },
+        "--data-span must end before 2200, counted from --data-start",
+      ],
       [
         { "data-start": "2026-02-31" },
         "--data-start must be a date or time from 1970 to 2199 such as 2026-01-31 or 2026-01-31T12:00:00Z, got 2026-02-31",
@@ -335,8 +392,10 @@ describe("options", () => {
         workers: undefined,
         inFlight: 8,
         batchRows: 50_000,
+        batchRowsGiven: false,
         flushNs: 1_000_000_000n,
         asyncInsert: false,
+        format: "JSONEachRow",
         settings: {},
         timeoutMs: 30_000,
         metrics: { port: 8080, host: undefined, asked: false },
@@ -344,6 +403,9 @@ describe("options", () => {
         traces: { otlpEndpoint: undefined },
         runIdGiven: false,
         dataStartNs: undefined,
+        dataSpanNs: undefined,
+        configFile: undefined,
+        rules: NO_RULES,
         reportFile: undefined,
         verify: true,
         blind: false,
@@ -479,45 +541,36 @@ describe("options", () => {
     });
 
     it("every flag of run does the same as a variable", () => {
-      const samples: Readonly<Record<string, string>> = {
-        "clickhouse-url": "http://db:1",
-        table: "a.b",
-        user: "bob",
-        password: "x",
-        embedded: "true",
-        blind: "true",
-        rate: "7",
-        duration: "8",
-        drain: "9",
-        workers: "2",
-        seed: "3",
-        "run-id": "r",
-        "data-start": "2026-01-01",
-        "in-flight": "4",
-        "batch-rows": "5",
-        "flush-interval": "6",
-        "async-insert": "true",
-        setting: "k=v",
-        timeout: "7",
-        report: "r.json",
-        "metrics-port": "1",
-        "metrics-host": "h",
-        "no-metrics": "true",
-        hold: "1",
-        "otlp-endpoint": "http://o",
-        "no-traces": "true",
-        "no-verify": "true",
-      };
-      expect(Object.keys(samples).toSorted()).to.deep.equal(RUN_FLAGS.map(({ name }) => name as string).toSorted());
+      expect(Object.keys(SAMPLES).toSorted()).to.deep.equal(RUN_FLAGS.map(({ name }) => name as string).toSorted());
       const fixed = { seed: "1", "run-id": "fixed" };
       const plain = resolveRun(fixed, {});
       for (const flag of RUN_FLAGS) {
         const { [flag.name]: _, ...others } = { ...fixed } as Record<string, string>;
-        const byFlag = resolveRun({ ...others, [flag.name]: samples[flag.name] }, {});
-        const byVariable = resolveRun(others, { [variableOf(flag)]: samples[flag.name] });
+        const byFlag = resolveRun({ ...others, [flag.name]: SAMPLES[flag.name] }, {});
+        const byVariable = resolveRun(others, { [variableOf(flag)]: SAMPLES[flag.name] });
         expect(byVariable, flag.name).to.deep.equal(byFlag);
         expect(byFlag, flag.name).to.not.deep.equal(plain);
       }
+    });
+
+    it("--format takes a name in any case: jsoncompacteachrow is JSONCompactEachRow", () => {
+      expect(resolveRun({ format: "jsoncompacteachrow" }, {}).format).to.equal("JSONCompactEachRow");
+    });
+
+    it("--data-span 1d up to the last day there is: 2199-12-31", () => {
+      const raw = { "data-span": "1d", "data-start": "2199-12-31" };
+      expect(resolveRun(raw, {}).dataSpanNs).to.equal(86_400_000_000_000n);
+    });
+
+    it("batch rows are given by a flag, a variable or a config file, not by the default they may equal", () => {
+      const config = { file: "c.yaml", options: { "batch-rows": "50000" }, rules: NO_RULES };
+      const given = [
+        resolveRun({ "batch-rows": "50000" }, {}),
+        resolveRun({}, { CLICKSTORM_BATCH_ROWS: "50000" }),
+        resolveRun({}, {}, config),
+        resolveRun({}, {}),
+      ];
+      expect(given.map(({ batchRowsGiven }) => batchRowsGiven)).to.deep.equal([true, true, true, false]);
     });
 
     it("a switch of the environment may be off: CLICKSTORM_EMBEDDED=false or 0", () => {
@@ -530,6 +583,103 @@ describe("options", () => {
         expect(resolveRun({}, { CLICKSTORM_EMBEDDED: value }).embedded, value).to.equal(expected);
       }
       expect(resolveRun({ embedded: "false" }, { CLICKSTORM_EMBEDDED: "true" }).embedded).to.equal(false);
+    });
+  });
+
+  describe("a config file goes before the default, and behind everything else", () => {
+    const config = (options: Readonly<Record<string, string | readonly string[]>>) => ({
+      file: "c.yaml",
+      options,
+      rules: { columns: new Map([["a", "omit" as const]]), together: [] },
+    });
+    const given = config({ rate: "40", "clickhouse-url": ["http://d", "http://e"], "async-insert": "true" });
+
+    it("--rate, CLICKSTORM_RATE, EVENT_RATE, rate in the file, default: 41, 42, 43, 40, 5", () => {
+      const rateOf = (...args: Parameters<typeof resolveRun>) => resolveRun(...args).rateText;
+      expect([
+        rateOf({ rate: "41" }, { CLICKSTORM_RATE: "42", EVENT_RATE: "43" }, given),
+        rateOf({}, { CLICKSTORM_RATE: "42", EVENT_RATE: "43" }, given),
+        rateOf({}, { EVENT_RATE: "43" }, given),
+        rateOf({}, { EVENT_RATE: "" }, given),
+        rateOf({}, {}, config({})),
+      ]).to.deep.equal(["41", "42", "43", "40", "5"]);
+    });
+
+    it("lists, switches and rules arrive; a list of a flag replaces that of the file", () => {
+      const { endpoints, asyncInsert, rules } = resolveRun({}, {}, given);
+      expect(endpoints.map(({ host }) => host)).to.deep.equal(["d", "e"]);
+      expect([asyncInsert, rules]).to.deep.equal([true, given.rules]);
+      const replaced = resolveRun({ "clickhouse-url": "http://f", "async-insert": "false" }, {}, given);
+      expect([replaced.endpoints.map(({ host }) => host), replaced.asyncInsert]).to.deep.equal([["f"], false]);
+    });
+
+    it("every flag of run does the same in a config file", () => {
+      const fixed = { seed: "1", "run-id": "fixed" };
+      for (const { name, kind } of RUN_FLAGS as readonly Flag[]) {
+        if (name === "config") continue;
+        const { [name]: _, ...others } = fixed as Record<string, string>;
+        const value = SAMPLES[name] ?? "";
+        const byFile = resolveRun(others, {}, config({ [name]: kind === "texts" ? [value] : value }));
+        const byFlag = resolveRun({ ...others, [name]: value }, {});
+        expect({ ...byFile, rules: NO_RULES }, name).to.deep.equal(byFlag);
+      }
+    });
+
+    const problems: readonly (readonly [options: Record<string, string | readonly string[]>, RawFlags, string])[] = [
+      [{ rate: "0" }, {}, `rate in c.yaml ${RATE} 0`],
+      [{ "async-insert": "yes" }, {}, "async-insert in c.yaml is a switch, true or false, got yes"],
+      [{ setting: ["a=1", "a=2"] }, {}, "setting in c.yaml sets a twice"],
+      [{ setting: ["async_insert=1"] }, {}, "setting in c.yaml cannot set async_insert: use --async-insert"],
+      [
+        { "clickhouse-url": "bob:hunter2@x" },
+        {},
+        "clickhouse-url in c.yaml must be a URL such as http://localhost:8123, got ***@x",
+      ],
+      [
+        { "clickhouse-url": "http://bob@x", user: "eve" },
+        {},
+        "clickhouse-url in c.yaml names a user, and so does user in c.yaml",
+      ],
+      [
+        { embedded: "true", "clickhouse-url": "http://x" },
+        {},
+        "clickhouse-url in c.yaml cannot be used with embedded in c.yaml: it is the one or the other",
+      ],
+      [
+        { "in-flight": "2" },
+        { workers: "3" },
+        "--workers must be at most in-flight in c.yaml (2), got 3: each worker needs an insert of its own",
+      ],
+      [
+        { rate: "max" },
+        { "data-span": "1d" },
+        "--data-span cannot be used with rate in c.yaml max: how many rows there will be is not known",
+      ],
+      [
+        { password: "a\nhunter2" },
+        {},
+        "password in c.yaml cannot hold line breaks or other control characters, nor begin or end with a space: it is sent as an HTTP header",
+      ],
+    ];
+    for (const [options, raw, sentence] of problems) {
+      it(`${JSON.stringify(options)} with flags ${JSON.stringify(raw)}: ${sentence}`, () => {
+        expect(
+          problemsOf(raw, {}, (given, environment) => resolveRun(given, environment, config(options))),
+        ).to.deep.equal([sentence]);
+      });
+    }
+
+    it("a flag overrides what the file says, and no contradiction is left: --embedded and a URL in the file", () => {
+      expect(resolveRun({ embedded: "true" }, {}, given).embedded).to.equal(true);
+    });
+
+    it("the file is named by --config, else by CLICKSTORM_CONFIG; nothing is no name", () => {
+      expect([
+        configFileOf({ config: "a.yaml" }, { CLICKSTORM_CONFIG: "b.yaml" }),
+        configFileOf({}, { CLICKSTORM_CONFIG: "b.yaml" }),
+        configFileOf({ config: "" }, {}),
+        configFileOf({}, {}),
+      ]).to.deep.equal(["a.yaml", "b.yaml", undefined, undefined]);
     });
   });
 

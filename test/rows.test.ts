@@ -1,40 +1,18 @@
 // The kernel's rows: what ClickHouse reads out of them, and that they depend on nothing but seed, column and row number.
 
-import { readFileSync } from "node:fs";
 import { expect } from "chai";
 import fc from "fast-check";
-import { type Column, eventColumns } from "../src/rows/column.js";
-import { compileJsonEachRow } from "../src/rows/program.js";
-import { Renderer, slotBytes } from "../src/rows/renderer.js";
-import { type RowTimes, Schedule } from "../src/schedule.js";
+import { eventColumns } from "../src/rows/column.js";
+import { compileRows } from "../src/rows/program.js";
+import type { Column } from "../src/rows/value.js";
+import { Schedule } from "../src/schedule.js";
+import { columnsOf, lines, render, valuesOf } from "./support/rows.js";
 import { clickhouse, newDatabase, rowsOf, serverUrl } from "./support/server.js";
-
-const KERNEL = new WebAssembly.Module(readFileSync(new URL("../src/rows/kernel/kernel.wasm", import.meta.url)));
-const DATA_START = 1_767_225_600_000_000_000n; // 2026-01-01T00:00:00Z
-const EVERY_MS: RowTimes = { ns: 0n, fraction: 0n, stepNs: 1_000_000n, stepFraction: 0n, denominator: 1n };
-
-/** Rows `firstRow` to `firstRow + rows` as text. `times` are those of row 0. */
-async function render(columns: readonly Column[], seed: number, firstRow: number, rows: number, times = EVERY_MS) {
-  const program = compileJsonEachRow(columns, seed);
-  const renderer = new Renderer(KERNEL, program, 1, slotBytes(program, rows));
-  const [slot] = renderer.slots;
-  if (slot === undefined) throw new Error("no slot");
-  const fractions = times.fraction + BigInt(firstRow) * times.stepFraction;
-  const first: RowTimes = {
-    ...times,
-    ns: times.ns + BigInt(firstRow) * times.stepNs + fractions / times.denominator,
-    fraction: fractions % times.denominator,
-  };
-  await renderer.fill(slot, { number: 0, firstRow, rows, dueNs: 0, times: first }, DATA_START);
-  return Buffer.from(renderer.body(slot)).toString();
-}
-
-const lines = (text: string): string[] => text.split("\n").slice(0, -1);
 
 describe("rows", () => {
   it("the first default row of seed 42 is this one, for ever", async () => {
-    expect(await render(eventColumns("golden"), 42, 0, 1)).to.equal(
-      '{"timestamp":1767225600000,"user_id":"user-5db8b4c0-d79f-4d39-a4c7-c16954f9da67","action":"purchase","payload":"example-payload","run_id":"golden","seq":0}\n',
+    expect((await render(eventColumns("golden"), { seed: 42, rows: 1 })).toString()).to.equal(
+      '{"timestamp":1767225600000,"user_id":"user-f709277c-0b23-4e91-aec1-0db0ba99d996","action":"purchase","payload":"example-payload","run_id":"golden","seq":0}\n',
     );
   });
 
@@ -46,7 +24,7 @@ describe("rows", () => {
       database,
     );
     const sql = encodeURIComponent("INSERT INTO t FORMAT JSONEachRow");
-    const body = await render(columns, 1, 0, 10_000);
+    const body = await render(columns, { rows: 10_000 });
     const answer = await fetch(`${serverUrl()}/?database=${database}&query=${sql}`, { method: "POST", body });
     expect(await answer.text()).to.equal("");
     const [row] = await rowsOf<Record<string, unknown>>(
@@ -85,14 +63,15 @@ describe("rows", () => {
       durationNs: 10n ** 15n,
       batchRows: 1,
       flushNs: 1n,
+      dataSpanNs: undefined,
     }).batch(0)?.times;
-    const whole = lines(await render(columns, 9, 9_000, 12_000, times));
+    const whole = lines(await render(columns, { seed: 9, firstRow: 9_000, rows: 12_000, ...(times && { times }) }));
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 0, max: 11_999 }), fc.integer({ min: 1, max: 4000 }), async (from, rows) => {
         const length = Math.min(rows, 12_000 - from);
-        expect(lines(await render(columns, 9, 9_000 + from, length, times))).to.deep.equal(
-          whole.slice(from, from + length),
-        );
+        expect(
+          lines(await render(columns, { seed: 9, firstRow: 9_000 + from, rows: length, ...(times && { times }) })),
+        ).to.deep.equal(whole.slice(from, from + length));
       }),
       { numRuns: 30 },
     );
@@ -101,14 +80,14 @@ describe("rows", () => {
   it("another seed gives other users; the same seed with a column left out gives the same users", async () => {
     const columns = eventColumns("s");
     const users = async (seed: number, some: readonly Column[]) =>
-      lines(await render(some, seed, 0, 100)).map((line) => JSON.parse(line).user_id as string);
+      valuesOf<string>(some, "user_id", { seed, rows: 100 });
     const all = await users(5, columns);
     expect(new Set([...all, ...(await users(6, columns))]).size).to.equal(200);
     expect(await users(5, columns.slice(0, 2))).to.deep.equal(all);
   });
 
   it("numbers of any length are written as JavaScript writes them", async () => {
-    const seq: Column[] = [{ name: "seq", type: "UInt64", rule: { kind: "row-number" } }];
+    const seq = columnsOf({ seq: "UInt64" }, { seq: { sequence: { from: 0, step: 1 } } });
     for (const first of [
       0,
       9,
@@ -122,7 +101,7 @@ describe("rows", () => {
       10 ** 12 - 1,
       2 ** 53 - 10,
     ]) {
-      const numbers = lines(await render(seq, 1, first, 5)).map((line) => JSON.parse(line).seq as number);
+      const numbers = await valuesOf<number>(seq, "seq", { firstRow: first, rows: 5 });
       expect(numbers).to.deep.equal([0, 1, 2, 3, 4].map((n) => first + n));
     }
   });
@@ -135,8 +114,8 @@ describe("rows", () => {
       [99_999_990, 100_000_010],
       [4_294_967_285, 4_294_967_295],
     ] as const) {
-      const column: Column = { name: "n", type: "UInt64", rule: { kind: "integer", from, to } };
-      const numbers = lines(await render([column], 3, 0, 2000)).map((line) => JSON.parse(line).n as number);
+      const columns = columnsOf({ n: "UInt64" }, { n: { uniform: { from, to } } });
+      const numbers = await valuesOf<number>(columns, "n", { seed: 3, rows: 2000 });
       expect([Math.min(...numbers), Math.max(...numbers), new Set(numbers).size]).to.deep.equal([
         from,
         to,
@@ -147,19 +126,19 @@ describe("rows", () => {
 
   it("quotes, backslashes, control characters and emoji in constants and choices survive", async () => {
     const odd = ['"', "\\", "\n\t\0", "🙂 ünïcödé", "", "x".repeat(100)];
-    const columns: Column[] = [
-      { name: 'na"me', type: "String", rule: { kind: "constant", text: odd.join("|") } },
-      { name: "c", type: "String", rule: { kind: "choice", texts: odd } },
-    ];
-    const rows = lines(await render(columns, 3, 0, 1000)).map((line) => JSON.parse(line));
+    const columns = columnsOf(
+      { 'na"me': "String", c: "String" },
+      { 'na"me': { constant: odd.join("|") }, c: { choice: { values: odd, weights: undefined } } },
+    );
+    const rows = lines(await render(columns, { seed: 3, rows: 1000 })).map((line) => JSON.parse(line));
     expect(rows).to.have.length(1000);
     expect(new Set(rows.map((row) => row['na"me']))).to.deep.equal(new Set([odd.join("|")]));
     expect(new Set(rows.map((row) => row.c))).to.deep.equal(new Set(odd));
   });
 
   it("a row is never longer than the program says", async () => {
-    const program = compileJsonEachRow(eventColumns("length"), 1);
-    const text = await render(eventColumns("length"), 1, 2 ** 53 - 1001, 1000);
+    const program = compileRows(eventColumns("length"), "JSONEachRow", 1);
+    const text = await render(eventColumns("length"), { firstRow: 2 ** 53 - 1001, rows: 1000 });
     const longest = Math.max(...lines(text).map((line) => Buffer.byteLength(line) + 1));
     expect(longest).to.be.at.most(program.longestRowBytes);
   });

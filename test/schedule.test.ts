@@ -14,6 +14,7 @@ function spec(rate: readonly [bigint, bigint], durationS: number, batchRows = 50
     durationNs: BigInt(Math.round(durationS * 1e9)),
     batchRows,
     flushNs: BigInt(flushMs) * 1_000_000n,
+    dataSpanNs: undefined,
   };
 }
 
@@ -152,6 +153,83 @@ describe("schedule", () => {
         }
       }),
     );
+  });
+
+  describe("a data span: row k of n has the time k * span / n", () => {
+    const DAY = 86_400n * S;
+    const timesOf = (all: readonly Batch[]): bigint[] =>
+      all.flatMap((batch) => Array.from({ length: batch.rows }, (_, i) => rowNs(batch, i)));
+
+    it("10 rows/s for 1 s over 10 days: a row a day, due within the second", () => {
+      const all = batches(new Schedule({ ...spec([10n, 1n], 1, 4), dataSpanNs: 10n * DAY }));
+      expect(timesOf(all)).to.deep.equal([0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n].map((day) => day * DAY));
+      expect(all.map(({ dueNs }) => dueNs)).to.deep.equal([3e8, 7e8, 1e9]);
+    });
+
+    it("3 rows over 1 s are at 0, 333,333,333 and 666,666,666 ns", () => {
+      const all = batches(new Schedule({ ...spec([3n, 1n], 1), dataSpanNs: S }));
+      expect(timesOf(all)).to.deep.equal([0n, 333_333_333n, 666_666_666n]);
+    });
+
+    it("more rows than nanoseconds: 2,000 rows over 1,000 ns are two a nanosecond", () => {
+      const all = batches(new Schedule({ ...spec([2000n, 1n], 1, 300), dataSpanNs: 1000n }));
+      expect(timesOf(all)).to.deep.equal(Array.from({ length: 2000 }, (_, k) => BigInt(Math.floor(k / 2))));
+    });
+
+    it("rows keep their times when the end is moved: 25 of 100 rows are the first quarter of the span", () => {
+      const schedule = new Schedule({ ...spec([100n, 1n], 1, 10), dataSpanNs: 100n * DAY });
+      const cut = timesOf(batches(schedule, S / 4n));
+      expect(cut).to.deep.equal(Array.from({ length: 25 }, (_, k) => BigInt(k) * DAY));
+    });
+
+    it("the largest there is stays in the kernel's range: 1000M rows/s for 90 days over a century", () => {
+      const century = 36_500n * DAY;
+      const schedule = new Schedule({ ...spec([1_000_000_000n, 1n], 7_776_000), dataSpanNs: century });
+      const rows = schedule.totalRows();
+      const last = schedule.batch(Math.ceil(rows / 50_000) - 1);
+      if (last === undefined) throw new Error("no batch");
+      const { ns, fraction, stepNs, stepFraction, denominator } = last.times;
+      expect(last.firstRow + last.rows)
+        .to.equal(rows)
+        .and.to.equal(7_776_000_000_000_000);
+      expect(rowNs(last, last.rows - 1)).to.equal((BigInt(rows - 1) * century) / BigInt(rows));
+      for (const value of [ns, stepNs, denominator, fraction + stepFraction]) expect(value < 2n ** 63n).to.equal(true);
+    });
+
+    it("the finest rate stays in the kernel's range too: 999,999,999.123456789 rows/s", () => {
+      const { times } = new Schedule(spec([999_999_999_123_456_789n, 1_000_000_000n], 1)).batch(7) ?? {};
+      if (times === undefined) throw new Error("no batch");
+      expect(times.fraction + times.stepFraction < 2n ** 63n).to.equal(true);
+    });
+
+    const anySpan = fc.tuple(anySpec, fc.bigInt(1n, 36_500n * DAY), fc.integer({ min: 1, max: 2000 }));
+
+    it("property: times never decrease, begin at 0, end before the span, and are k * span / n exactly", () => {
+      fc.assert(
+        fc.property(anySpan, ([any, dataSpanNs]) => {
+          const schedule = new Schedule({ ...any, dataSpanNs });
+          const times = timesOf(batches(schedule));
+          const rows = BigInt(schedule.totalRows());
+          expect(times.every((ns, k) => ns === (BigInt(k) * dataSpanNs) / rows)).to.equal(true);
+          expect(times.every((ns, k) => k === 0 || ns >= (times[k - 1] ?? 0n))).to.equal(true);
+          expect(times[0]).to.equal(0n);
+          expect((times.at(-1) ?? dataSpanNs) < dataSpanNs).to.equal(true);
+        }),
+      );
+    });
+
+    it("property: cut into any batches and moved to any end the times are the same, and batches are due as without a span", () => {
+      fc.assert(
+        fc.property(anySpan, fc.double({ min: 0, max: 1, noNaN: true }), ([any, dataSpanNs, batchRows], share) => {
+          const whole = timesOf(batches(new Schedule({ ...any, dataSpanNs })));
+          const endNs = BigInt(Math.floor(Number(any.durationNs) * share));
+          const cut = timesOf(batches(new Schedule({ ...any, dataSpanNs, batchRows }), endNs));
+          expect(cut).to.deep.equal(whole.slice(0, cut.length));
+          const dues = (each: Constant) => batches(new Schedule(each)).map(({ rows, dueNs }) => [rows, dueNs]);
+          expect(dues({ ...any, dataSpanNs })).to.deep.equal(dues(any));
+        }),
+      );
+    });
   });
 
   it("property: stripes of any number of workers are the same batches, each once", () => {

@@ -1,59 +1,178 @@
-// A column and the rule its values follow, apart from how they are written (program.ts). Pure.
+// The columns of a table, each with its value (value.ts): from the server's description of the table and the rules of the
+// config file. Pure. Called by target.ts.
 
-import { parseType, type ValueType } from "./type.js";
+import { nearest } from "../text.js";
+import { Fitter, TOP } from "./fit.js";
+import { NO_RULES, type Rule, type Rules, type Together } from "./rule.js";
+import { parseType, type Type, UnknownTypeError } from "./type.js";
+import type { Column } from "./value.js";
 
-/** Where a column's values come from. Every random one is a function of (seed, column, global row number). */
-export type Rule =
-  /** The row's time in the schedule. */
-  | { readonly kind: "row-time" }
-  /** The global row number of this run: 0, 1, 2 … */
-  | { readonly kind: "row-number" }
-  | { readonly kind: "constant"; readonly text: string }
-  /** One of these texts, each as likely. */
-  | { readonly kind: "choice"; readonly texts: readonly string[] }
-  /** A fixed text and a random version 4 UUID. */
-  | { readonly kind: "uuid"; readonly prefix: string }
-  /** A whole number from `from` to `to`, each as likely; 0 <= from <= to < 2^32. */
-  | { readonly kind: "integer"; readonly from: number; readonly to: number };
-
-export interface Column {
+/** As system.columns has it. */
+export interface TableColumn {
   readonly name: string;
-  /** As ClickHouse spells it. */
   readonly type: string;
-  readonly rule: Rule;
+  /** "", DEFAULT, EPHEMERAL; MATERIALIZED and ALIAS, which the server fills. */
+  readonly defaultKind: string;
 }
 
-/** The seed service's event and the two ledger columns, in the order of the table. */
-export function eventColumns(runId: string): readonly Column[] {
-  return [
-    { name: "timestamp", type: "DateTime64(3)", rule: { kind: "row-time" } },
-    { name: "user_id", type: "String", rule: { kind: "uuid", prefix: "user-" } },
-    {
-      name: "action",
-      type: "LowCardinality(String)",
-      rule: { kind: "choice", texts: ["login", "click", "purchase", "logout"] },
-    },
-    { name: "payload", type: "String", rule: { kind: "constant", text: "example-payload" } },
-    { name: "run_id", type: "LowCardinality(String)", rule: { kind: "constant", text: runId } },
-    { name: "seq", type: "UInt64", rule: { kind: "row-number" } },
-  ];
+export interface TableRows {
+  /** Those that an insert names, in the order of the table. */
+  readonly columns: readonly Column[];
+  /** Whether run_id and seq are among them, so that each row can be found again. */
+  readonly ledgerColumns: boolean;
+  /** Sentences about the rules. */
+  readonly ruleProblems: readonly string[];
+  /** Sentences about columns that no row can be made for. */
+  readonly typeProblems: readonly string[];
 }
 
-/** How many of the first columns of {@link eventColumns} the seed service's own table has. */
+/** The default table: the seed service's event and the two ledger columns. */
+export const EVENT_TABLE: readonly TableColumn[] = [
+  { name: "timestamp", type: "DateTime64(3)", defaultKind: "" },
+  { name: "user_id", type: "String", defaultKind: "" },
+  { name: "action", type: "LowCardinality(String)", defaultKind: "" },
+  { name: "payload", type: "String", defaultKind: "" },
+  { name: "run_id", type: "LowCardinality(String)", defaultKind: "" },
+  { name: "seq", type: "UInt64", defaultKind: "" },
+];
+
+/** How many of the first columns of {@link EVENT_TABLE} the seed service's own table has. */
 export const SEED_COLUMNS = 4;
 
-/** The kinds of value each rule can fill. */
-const FILLS: Readonly<Record<Rule["kind"], readonly ValueType["kind"][]>> = {
-  "row-time": ["DateTime64"],
-  "row-number": ["UInt64"],
-  constant: ["String"],
-  choice: ["String"],
-  uuid: ["String"],
-  integer: ["UInt64"],
-};
+/** What the seed service's event holds; its timestamp is the row's time, as any. */
+const EVENT_RULES: ReadonlyMap<string, Rule> = new Map([
+  ["user_id", { at: "user_id", pattern: "user-{uuid}" }],
+  ["action", { at: "action", choice: { values: ["login", "click", "purchase", "logout"], weights: undefined } }],
+  ["payload", { at: "payload", constant: "example-payload" }],
+]);
 
-/** Whether a column of this type takes what the rule makes. */
-export function fits(rule: Rule, type: string): boolean {
-  const parsed = parseType(type);
-  return parsed !== undefined && FILLS[rule.kind].includes(parsed.kind);
+/** Whether a table has the columns of the seed service's event. */
+export function isEventTable(table: readonly TableColumn[]): boolean {
+  return EVENT_TABLE.slice(0, SEED_COLUMNS).every(({ name }) => table.some((column) => column.name === name));
 }
+
+const isServerFilled = ({ defaultKind }: TableColumn): boolean =>
+  defaultKind === "MATERIALIZED" || defaultKind === "ALIAS";
+
+export function rowsOf(table: readonly TableColumn[], rules: Rules, runId: string): TableRows {
+  const fitter = new Fitter();
+  const typeProblems: string[] = [];
+  const ruleProblems = strayRules(table, rules);
+  const wanted = table.filter((column) => !isServerFilled(column) && rules.columns.get(column.name) !== "omit");
+  const ownRules = ownRulesOf(wanted, rules, runId);
+  const columns = wanted.flatMap(({ name, type: text }): Column[] => {
+    try {
+      const type = parseType(text);
+      const together = rules.together.find((group) => group.columns.includes(name));
+      if (together !== undefined) return [{ name, type: text, value: chosenTogether(fitter, type, name, together) }];
+      const nested = nestedOf(name, type);
+      const rule = ruleOf(name, nested, rules, ruleProblems) ?? ownRules.get(name);
+      const position = { ...TOP, path: name, at: rule?.at ?? name, ...(nested && { lengthPath: `${nested}#length` }) };
+      return [{ name, type: text, value: fitter.value(type, rule, position) }];
+    } catch (error) {
+      if (!(error instanceof UnknownTypeError)) throw error;
+      typeProblems.push(
+        `column ${name}: ${error.message}; leave it out with --config and \`columns: { ${yamlName(name)}: omit }\``,
+      );
+      return [];
+    }
+  });
+  if (columns.length === 0 && typeProblems.length === 0) ruleProblems.push("no column is left to insert");
+  return {
+    columns,
+    ledgerColumns: ownRules.has("run_id"),
+    ruleProblems: [...ruleProblems, ...fitter.problems],
+    typeProblems,
+  };
+}
+
+/** The rows of the default table. */
+export function eventColumns(runId: string): readonly Column[] {
+  return rowsOf(EVENT_TABLE, NO_RULES, runId).columns;
+}
+
+/** Rules of columns that are not there, or that the server fills. */
+function strayRules(table: readonly TableColumn[], rules: Rules): string[] {
+  const problems: string[] = [];
+  const names = table.map(({ name }) => name);
+  const look = (name: string, at: string): void => {
+    const column = table.find((one) => one.name === name);
+    if (column === undefined && !names.some((one) => one.startsWith(`${name}.`))) {
+      const near = nearest(name, names);
+      problems.push(`${at}: the table has no column ${name}${near === undefined ? "" : `: did you mean ${near}?`}`);
+    } else if (column !== undefined && isServerFilled(column)) {
+      problems.push(`${at}: column ${name} is ${column.defaultKind}: the server fills it`);
+    }
+  };
+  for (const [name, rule] of rules.columns) look(name, rule === "omit" ? `columns.${name}` : rule.at);
+  for (const { at, columns } of rules.together) for (const name of columns) look(name, at);
+  return problems;
+}
+
+/** The program's own rules: the ledger's two columns where both are free for it, and the seed service's event. */
+function ownRulesOf(wanted: readonly TableColumn[], rules: Rules, runId: string): ReadonlyMap<string, Rule> {
+  const own = new Map<string, Rule>();
+  const isFree = (name: string, fits: (type: Type) => boolean): boolean => {
+    const column = wanted.find((one) => one.name === name);
+    if (column === undefined || rules.columns.has(name)) return false;
+    if (rules.together.some(({ columns }) => columns.includes(name))) return false;
+    return fits(bareType(column.type));
+  };
+  const isText = ({ kind }: Type): boolean => kind === "String";
+  const isNumber = (type: Type): boolean => type.kind === "Int" && type.bits === 64 && !type.signed;
+  if (isFree("run_id", isText) && isFree("seq", isNumber)) {
+    own.set("run_id", { at: "run_id", constant: runId });
+    own.set("seq", { at: "seq", sequence: { from: 0, step: 1 } });
+  }
+  if (isEventTable(wanted)) {
+    for (const [name, rule] of EVENT_RULES) if (isFree(name, isText)) own.set(name, rule);
+  }
+  return own;
+}
+
+/** Without LowCardinality and Nullable around it. */
+function bareType(text: string): Type {
+  let type: Type;
+  try {
+    type = parseType(text);
+  } catch {
+    return { kind: "Dynamic" };
+  }
+  while (type.kind === "LowCardinality" || type.kind === "Nullable") type = type.of;
+  return type;
+}
+
+/** The arrays n.a and n.b of a table are one Nested column n to ClickHouse, and have one length. */
+function nestedOf(name: string, type: Type): string | undefined {
+  const dot = name.indexOf(".");
+  return dot > 0 && type.kind === "Array" ? name.slice(0, dot) : undefined;
+}
+
+/** The rule of the column itself, or its share of the rule of the Nested it belongs to. */
+function ruleOf(name: string, nested: string | undefined, rules: Rules, problems: string[]): Rule | undefined {
+  const own = rules.columns.get(name);
+  const outer = nested === undefined ? undefined : rules.columns.get(nested);
+  if (own !== undefined && own !== "omit") {
+    if (nested !== undefined && own.length !== undefined) {
+      problems.push(`${own.at}.length: the arrays of ${nested} have one length: give it as columns.${nested}.length`);
+    }
+    return outer === undefined || outer === "omit" ? own : { ...own, ...(outer.length && { length: outer.length }) };
+  }
+  if (outer === undefined || outer === "omit" || nested === undefined) return undefined;
+  const items = outer.fields?.[name.slice(nested.length + 1)];
+  return { at: outer.at, ...(outer.length && { length: outer.length }), ...(items && { items }) };
+}
+
+function chosenTogether(fitter: Fitter, type: Type, name: string, { at, columns, options }: Together) {
+  const place = columns.indexOf(name);
+  return fitter.together(
+    type,
+    at,
+    options.map(({ values }) => values[place] ?? null),
+    options.map(({ weight }) => weight),
+    `together ${columns.join(",")}`,
+  );
+}
+
+/** As a key in YAML. */
+const yamlName = (name: string): string => (/^[A-Za-z_]\w*$/.test(name) ? name : JSON.stringify(name));

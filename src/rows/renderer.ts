@@ -57,7 +57,8 @@ export class Renderer {
   readonly #memory: WebAssembly.Memory;
   readonly #kernel: Kernel;
   readonly #programAddress: number;
-  readonly #sliceRows: number;
+  /** By the longest row at first, then by what rows are. */
+  #sliceRows: number;
 
   /** `kernel` is the compiled module of kernel/kernel.ts. Throws a RangeError when there is not so much memory. */
   constructor(kernel: WebAssembly.Module, program: RowProgram, slots: number, bytesPerSlot: number) {
@@ -79,9 +80,12 @@ export class Renderer {
   /** Renders the batch into the slot; between slices other events get their turn. `dataStartNs`: since the epoch. */
   async fill(slot: Slot, batch: Batch, dataStartNs: bigint): Promise<void> {
     slot.bytes = 0;
-    for (let row = 0; row < batch.rows; row += this.#sliceRows) {
+    for (let row = 0; row < batch.rows; ) {
       if (row > 0) await new Promise<void>((resolve) => setImmediate(resolve));
-      this.#render(slot, batch, dataStartNs, row, Math.min(this.#sliceRows, batch.rows - row));
+      const rows = Math.min(this.#sliceRows, batch.rows - row);
+      this.#render(slot, batch, dataStartNs, row, rows);
+      row += rows;
+      this.#sliceRows = Math.max(1, Math.floor((SLICE_BYTES * row) / slot.bytes));
     }
   }
 

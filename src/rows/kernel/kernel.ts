@@ -3,48 +3,67 @@
 // It allocates nothing, reads no clock, and writes nothing but the slot and the caches inside the program.
 //
 // A program is a relocatable block of bytes (../program.ts makes it); offsets count from its first byte.
-// Instructions are 64 bytes each, a cache line, one after the other, the last one END:
+// Instructions are 96 bytes each, one after the other, the last one END:
 //
 //    0  op       u32   what to write (below)
 //    4  prefix   u32   length of the literal that stands before the value; not of CHOICE, whose texts begin with it
 //    8  literal  u32   offset of that literal's 33rd byte, where it has one
-//   12  count    u32   CHOICE: number of texts; INTEGER: size of the range; TIME: nanoseconds a tick
-//   16  stream   u64   CHOICE, INTEGER, UUID: the leaf's random stream, a hash of (seed, column path)
-//   24  data     u32   CHOICE: offset of a table of (offset u32, length u32); TIME, ROW_NUMBER: offset of a cache;
-//                      INTEGER: the first value of the range
-//   28  longest  u32   CHOICE: length of the longest text
-//   32  text     32 B  the literal's first bytes
+//   12  source   u32 ┐
+//   16  stream   u64 │ the leaf's whole number: draw.ts. The stream is a hash of (seed, column path)
+//   24  from     i64 │
+//   32  count    u64 │
+//   40  table    u32 ┘
+//   44  data     u32   what the op needs: an offset in the program
+//   48  size     u32   a length, a number of digits
+//   52  ---      u32
+//   56  power    u64   10^decimals, nanoseconds a tick
+//   64  text     32 B  the literal's first bytes
 //
 // Literals and texts are copied by unconditional 16-byte stores that may run 15 bytes past their end; the next value
 // overwrites what is too much. So each literal and text is followed by padding, and a slot ends with spare bytes.
 
-import { fillQuads, writeDecimal, writeFour, writeUpToEight, writeUuid } from "./digits";
+import { control, nextAt, nextState } from "./control";
+import {
+  fillTables,
+  writeDate,
+  writeDecimal,
+  writeFour,
+  writeFraction,
+  writeSixGroups,
+  writeUpToEight,
+  writeUuid,
+} from "./digits";
+import { below, drawCell, key, setKey } from "./draw";
+import { writeDrawn } from "./drawn";
+import {
+  CELL_INTEGER,
+  CHOICE,
+  DIGITS,
+  END,
+  INSTRUCTION_BYTES,
+  INTEGER,
+  JUMP,
+  KEY_INTEGER,
+  LITERAL,
+  NUMBER,
+  ROW_CELL_KEY,
+  ROW_DATE,
+  ROW_KEY,
+  ROW_NUMBER,
+  ROW_RESTORE,
+  SIX_GROUPS,
+  TIME,
+  UUID,
+} from "./instructions";
+import { copy } from "./memory";
 import { ROW_STEP, random, randomBelow } from "./random";
 
-const INSTRUCTION_BYTES: usize = 64;
-
-/** The end of a row: its literal, no value. */
-const END: u32 = 0;
-/** The row's time in ticks since the epoch. Cache: next tick's time i64, length u32, unused u32, text 32 bytes. */
-const TIME: u32 = 1;
-/** A random version 4 UUID. */
-const UUID: u32 = 2;
-/** One of `count` texts, each as likely. */
-const CHOICE: u32 = 3;
-/** The global row number. Cache: next row u64, its last four digits u32, length of the others u32, text 32 bytes. */
-const ROW_NUMBER: u32 = 4;
-/** A whole number from a range, each as likely. */
-const INTEGER: u32 = 5;
+// Exported, they are not inlined into the loop, which must stay small enough for the engine's registers.
+export { control, writeDrawn };
 
 /** The first address that the kernel's own tables leave free. */
 export function tablesEnd(): usize {
   return __heap_base;
-}
-
-/** Copies `length` bytes in steps of 16, running over by up to 15. */
-function copy(to: usize, from: usize, length: usize): void {
-  v128.store(to, v128.load(from));
-  for (let done: usize = 16; done < length; done += 16) v128.store(to + done, v128.load(from + done));
 }
 
 /** Rows that share a tick share its text: it is made anew only when the tick changes. */
@@ -58,6 +77,18 @@ function writeTime(at: usize, cache: usize, timeNs: i64, tickNs: i64): usize {
   v128.store(at, v128.load(cache + 16));
   v128.store(at, v128.load(cache + 16, 16), 16);
   return at + load<u32>(cache, 8);
+}
+
+/** Likewise. */
+function writeRowDate(at: usize, cache: usize, timeNs: i64, dayNs: i64): usize {
+  const next = load<i64>(cache);
+  if (timeNs >= next || timeNs < next - dayNs) {
+    const day = timeNs / dayNs;
+    store<i64>(cache, (day + 1) * dayNs);
+    writeDate(cache + 16, day);
+  }
+  v128.store(at, v128.load(cache + 16));
+  return at + 10;
 }
 
 /** Rows come in order: only the last four digits change from one to the next. */
@@ -75,6 +106,25 @@ function writeRowNumber(at: usize, cache: usize, row: u64): usize {
   at += load<u32>(cache, 12);
   writeFour(at, low);
   return at + 4;
+}
+
+/** Eighteen from each random number, the first of them as many as are left over; a zero in front is left out. */
+function writeDigits(at: usize, digits: u32, stream: u64, state: u64): usize {
+  let begun = false;
+  for (let part: u64 = 0; digits > 0; part++) {
+    const now: u32 = digits % 18 == 0 ? 18 : digits % 18;
+    digits -= now;
+    let power: u64 = 1;
+    for (let digit: u32 = 0; digit < now; digit++) power *= 10;
+    const value = below(random(stream, state, part), power);
+    if (begun) {
+      at = writeFraction(at, value, now);
+    } else if (value != 0 || digits == 0) {
+      at = writeDecimal(at, value);
+      begun = true;
+    }
+  }
+  return at;
 }
 
 /**
@@ -96,43 +146,96 @@ export function render(
   const end = row + <u64>rows;
   let rowState = row * ROW_STEP;
   while (row < end) {
+    let state = rowState;
     for (let pc = program; ; pc += INSTRUCTION_BYTES) {
       const op = load<u32>(pc);
       if (op == CHOICE) {
-        const index = randomBelow(load<u64>(pc, 16), rowState, load<u32>(pc, 12));
-        const entry = program + load<u32>(pc, 24) + ((<usize>index) << 3);
-        copy(at, program + load<u32>(entry), load<u32>(pc, 28));
+        const index = randomBelow(load<u64>(pc, 16), state, load<u32>(pc, 32));
+        const entry = program + load<u32>(pc, 44) + ((<usize>index) << 3);
+        copy(at, program + load<u32>(entry), load<u32>(pc, 48));
         at += load<u32>(entry, 4);
         continue;
       }
       // Branches on what is the same in every row cost little; a loop costs more.
       const prefix = load<u32>(pc, 4);
-      v128.store(at, v128.load(pc, 32));
+      v128.store(at, v128.load(pc, 64));
       if (prefix > 16) {
-        v128.store(at, v128.load(pc, 48), 16);
+        v128.store(at, v128.load(pc, 80), 16);
         if (prefix > 32) copy(at + 32, program + load<u32>(pc, 8), prefix - 32);
       }
       at += prefix;
       if (op == END) break;
+      if (op >= NUMBER) {
+        if (op < JUMP) {
+          at = writeDrawn(op, program, pc, at, state, row, timeNs);
+        } else {
+          pc = control(op, program, pc, at, state, row, timeNs);
+          at = nextAt;
+          state = nextState;
+        }
+        continue;
+      }
       switch (op) {
         case TIME: {
-          at = writeTime(at, program + load<u32>(pc, 24), timeNs, <i64>load<u32>(pc, 12));
+          at = writeTime(at, program + load<u32>(pc, 44), timeNs, load<i64>(pc, 56));
+          break;
+        }
+        case ROW_DATE: {
+          at = writeRowDate(at, program + load<u32>(pc, 44), timeNs, load<i64>(pc, 56));
           break;
         }
         case UUID: {
           const stream = load<u64>(pc, 16);
-          at = writeUuid(at, random(stream, rowState, 0), random(stream, rowState, 1));
+          at = writeUuid(at, random(stream, state, 0), random(stream, state, 1));
           break;
         }
         case ROW_NUMBER: {
-          at = writeRowNumber(at, program + load<u32>(pc, 24), row);
+          at = writeRowNumber(at, program + load<u32>(pc, 44), row);
           break;
         }
         case INTEGER: {
-          const value = randomBelow(load<u64>(pc, 16), rowState, load<u32>(pc, 12)) + <u64>load<u32>(pc, 24);
+          const value = randomBelow(load<u64>(pc, 16), state, load<u64>(pc, 32)) + load<u64>(pc, 24);
           at = value < 100000000 ? writeUpToEight(at, value) : writeDecimal(at, value);
           break;
         }
+        case CELL_INTEGER: {
+          const value = drawCell(program + load<u32>(pc, 40), load<u64>(pc, 32), load<u64>(pc, 16), state);
+          at = writeUpToEight(at, <u64>value);
+          break;
+        }
+        case ROW_KEY: {
+          const thing = randomBelow(load<u64>(pc, 16), state, load<u64>(pc, 32));
+          setKey(thing);
+          state = thing * ROW_STEP;
+          break;
+        }
+        case ROW_CELL_KEY: {
+          const thing = <u64>drawCell(program + load<u32>(pc, 40), load<u64>(pc, 32), load<u64>(pc, 16), state);
+          setKey(thing);
+          state = thing * ROW_STEP;
+          break;
+        }
+        case ROW_RESTORE: {
+          state = rowState;
+          break;
+        }
+        case KEY_INTEGER: {
+          const step = load<u64>(pc, 32);
+          const value = load<u64>(pc, 24) + key * step + randomBelow(load<u64>(pc, 16), state, step);
+          at = value < 100000000 ? writeUpToEight(at, value) : writeDecimal(at, value);
+          break;
+        }
+        case SIX_GROUPS: {
+          const stream = load<u64>(pc, 16);
+          at = writeSixGroups(at, random(stream, state, 0), random(stream, state, 1));
+          break;
+        }
+        case DIGITS: {
+          at = writeDigits(at, load<u32>(pc, 48), load<u64>(pc, 16), state);
+          break;
+        }
+        case LITERAL:
+          break;
         default:
           unreachable();
       }
@@ -149,4 +252,4 @@ export function render(
   return at;
 }
 
-fillQuads();
+fillTables();

@@ -7,7 +7,7 @@
 
 /** What the state grows by from row to row. `rowState` below is (global row number) * ROW_STEP, shared by all leaves. */
 export const ROW_STEP: u64 = 0x9e3779b97f4a7c15;
-const DRAW_STEP: u64 = 0xd1342543de82ef95;
+export const DRAW_STEP: u64 = 0xd1342543de82ef95;
 
 /** Its upper half is already as good as that of {@link random}. */
 function mix(stream: u64, rowState: u64, draw: u64): u64 {

@@ -1,0 +1,219 @@
+// A plain value of a rule file → a literal of a type, or a sentence on why it is none. Pure. Called by fit.ts.
+
+import { isIPv4, isIPv6 } from "node:net";
+import type { Plain } from "./rule.js";
+import type { Type } from "./type.js";
+import { parseDay, parseDecimal, showUnits, toUnits, unitsOf } from "./units.js";
+import type { Literal } from "./value.js";
+
+/** What is wrong with a value, as the end of a complaint: "must be a whole number, got x". */
+export class Misfit extends Error {}
+
+const NULL: Literal = { kind: "null" };
+const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i;
+
+/** A value as it is told in a complaint. */
+export function shown(value: Plain): string {
+  const text =
+    typeof value === "bigint"
+      ? String(value)
+      : JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? String(inner) : inner));
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+}
+
+const misfit = (expected: string, value: Plain): Misfit => new Misfit(`must be ${expected}, got ${shown(value)}`);
+
+/** Throws a Misfit. */
+export function literalOf(type: Type, value: Plain): Literal {
+  switch (type.kind) {
+    case "Nullable":
+      return value === null ? NULL : literalOf(type.of, value);
+    case "LowCardinality":
+      return literalOf(type.of, value);
+    case "Bool":
+      if (typeof value === "boolean") return { kind: "bool", value };
+      if (value === "true" || value === "false") return { kind: "bool", value: value === "true" };
+      throw misfit("true or false", value);
+    case "String":
+      return { kind: "text", text: textOf(value) };
+    case "FixedString": {
+      const text = textOf(value);
+      if (Buffer.byteLength(text) > type.bytes) throw misfit(`at most ${type.bytes} bytes`, value);
+      return { kind: "text", text };
+    }
+    case "UUID":
+      return check(typeof value === "string" && UUID.test(value), "a UUID", value);
+    case "IPv4":
+      return check(typeof value === "string" && isIPv4(value), "an IPv4 address", value);
+    case "IPv6":
+      return check(typeof value === "string" && isIPv6(value) && !value.includes("%"), "an IPv6 address", value);
+    case "Enum": {
+      const found = type.values.find(({ name, value: number }) => name === value || number === value);
+      if (found === undefined) throw misfit(`one of ${type.values.map(({ name }) => shown(name)).join(", ")}`, value);
+      return { kind: "text", text: found.name };
+    }
+    case "Int":
+      return integerOf(type, value);
+    case "Float":
+      return floatOf(value);
+    case "Decimal":
+      return decimalOf(type, value);
+    case "Date":
+    case "DateTime":
+    case "Time":
+    case "Interval":
+      return orderedOf(type, value);
+    case "Array":
+      return { kind: "list", items: listOf(value).map((item) => literalOf(type.of, item)) };
+    case "QBit": {
+      const items = listOf(value);
+      if (items.length !== type.dimension) throw misfit(`a list of ${type.dimension} numbers`, value);
+      return { kind: "list", items: items.map((item) => literalOf(type.of, item)) };
+    }
+    case "Point": {
+      const items = listOf(value);
+      if (items.length !== 2) throw misfit("a point as [1.5, 2.5]", value);
+      return { kind: "list", items: items.map(floatOf) };
+    }
+    case "Tuple":
+      return tupleOf(type, value);
+    case "Map":
+      if (!isMapping(value)) throw misfit("a mapping", value);
+      return {
+        kind: "map",
+        entries: Object.entries(value).map(([key, inner]) => [literalOf(type.key, key), literalOf(type.value, inner)]),
+      };
+    case "Variant":
+      return variantOf(type.of, value);
+    case "Dynamic":
+      return anyOf(value);
+    case "JSON":
+      if (!isMapping(value)) throw misfit("a mapping", value);
+      return anyOf(value);
+  }
+}
+
+function check(right: boolean, expected: string, value: Plain): Literal {
+  if (!right) throw misfit(expected, value);
+  return { kind: "text", text: String(value) };
+}
+
+/** YAML takes an unquoted 200 for a number and yes for a text: for a String both are texts. */
+function textOf(value: Plain): string {
+  if (
+    typeof value !== "string" &&
+    typeof value !== "number" &&
+    typeof value !== "bigint" &&
+    typeof value !== "boolean"
+  ) {
+    throw misfit("a text", value);
+  }
+  const text = String(value);
+  if (/\p{Surrogate}/u.test(text)) throw misfit("a text without halves of characters (lone surrogates)", value);
+  return text;
+}
+
+function integerOf(type: Type & { kind: "Int" }, value: Plain): Literal {
+  const units = isQuantity(value) ? parseDecimal(value, 0, false) : undefined;
+  if (units === undefined) throw misfit("a whole number", value);
+  const bits = BigInt(type.bits);
+  const [lowest, highest] = type.signed ? [-(1n << (bits - 1n)), (1n << (bits - 1n)) - 1n] : [0n, (1n << bits) - 1n];
+  if (units < lowest || units > highest) throw misfit(`from ${lowest} to ${highest}`, value);
+  return { kind: "number", units, decimals: 0 };
+}
+
+function floatOf(value: Plain): Literal {
+  if (value === "nan" || value === "inf" || value === "-inf") {
+    return {
+      kind: "float",
+      value: { nan: Number.NaN, inf: Number.POSITIVE_INFINITY, "-inf": Number.NEGATIVE_INFINITY }[value],
+    };
+  }
+  const number = isQuantity(value) && String(value).trim() !== "" ? Number(value) : Number.NaN;
+  if (typeof value === "number") return { kind: "float", value };
+  if (Number.isNaN(number)) throw misfit("a number", value);
+  return { kind: "float", value: number };
+}
+
+function decimalOf({ precision, scale }: Type & { kind: "Decimal" }, value: Plain): Literal {
+  const units = isQuantity(value) ? parseDecimal(value, scale, false) : undefined;
+  if (units === undefined) throw misfit(`a number with at most ${scale} digits behind the point`, value);
+  if (String(units).replace("-", "").length > precision) throw misfit(`a number of at most ${precision} digits`, value);
+  return { kind: "number", units, decimals: scale };
+}
+
+function orderedOf(type: Type, value: Plain): Literal {
+  const units = unitsOf(type);
+  if (units === undefined) throw new RangeError(`${type.kind} has no units`);
+  const number = isQuantity(value) ? toUnits(type, units.decimals, value) : undefined;
+  if (number === undefined) throw misfit(units.example, value);
+  if (number < units.lowest || number > units.highest) {
+    const [from, to] = [units.lowest, units.highest].map((end) => showUnits(type, units.decimals, end));
+    throw misfit(`from ${from} to ${to}`, value);
+  }
+  if (type.kind === "Date") return { kind: "date", day: Number(parseDay(String(value))) };
+  return { kind: "number", units: number, decimals: 0 };
+}
+
+function tupleOf({ elements }: Type & { kind: "Tuple" }, value: Plain): Literal {
+  const named = elements.every(({ name }) => name !== undefined);
+  if (named && isMapping(value)) {
+    const unknown = Object.keys(value).find((key) => !elements.some(({ name }) => name === key));
+    if (unknown !== undefined) throw new Misfit(`has no element ${unknown}`);
+    return {
+      kind: "object",
+      fields: elements.map(({ name = "", type }) => {
+        const inner = Object.hasOwn(value, name) ? value[name] : undefined;
+        if (inner === undefined) throw new Misfit(`needs an element ${name}`);
+        return [name, literalOf(type, inner)];
+      }),
+    };
+  }
+  const items = listOf(value);
+  if (items.length !== elements.length) throw misfit(`${elements.length} values`, value);
+  const literals = elements.map(({ type }, index) => literalOf(type, items[index] ?? null));
+  if (!named) return { kind: "list", items: literals };
+  return { kind: "object", fields: elements.map(({ name = "" }, index) => [name, literals[index] ?? NULL]) };
+}
+
+function variantOf(types: readonly Type[], value: Plain): Literal {
+  if (value === null) return NULL;
+  for (const type of types) {
+    try {
+      // Text first where it is text: "5" is none of the numbers.
+      if (typeof value === "string" && types.some(({ kind }) => kind === "String"))
+        return literalOf({ kind: "String" }, value);
+      return literalOf(type, value);
+    } catch (error) {
+      if (!(error instanceof Misfit)) throw error;
+    }
+  }
+  throw misfit("a value of one of the Variant's types", value);
+}
+
+/** For types that take anything: as JSON has it. */
+function anyOf(value: Plain): Literal {
+  if (value === null) return NULL;
+  if (typeof value === "boolean") return { kind: "bool", value };
+  if (typeof value === "bigint") return { kind: "number", units: value, decimals: 0 };
+  if (typeof value === "number") {
+    if (!Number.isFinite(value)) throw misfit("a finite number", value);
+    return { kind: "float", value };
+  }
+  if (typeof value === "string") return { kind: "text", text: textOf(value) };
+  if (isMapping(value))
+    return { kind: "object", fields: Object.entries(value).map(([name, inner]) => [name, anyOf(inner)]) };
+  return { kind: "list", items: value.map(anyOf) };
+}
+
+const isQuantity = (value: Plain): value is number | bigint | string =>
+  typeof value === "number" || typeof value === "bigint" || typeof value === "string";
+
+function isMapping(value: Plain): value is { readonly [name: string]: Plain } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function listOf(value: Plain): readonly Plain[] {
+  if (!Array.isArray(value)) throw misfit("a list", value);
+  return value;
+}
