@@ -2,7 +2,8 @@
 // config file. Pure. Called by target.ts.
 
 import { nearest } from "../text.js";
-import { Fitter, TOP } from "./fit.js";
+import { TOP } from "./compound.js";
+import { Fitter } from "./fit.js";
 import { NO_RULES, type Rule, type Rules, type Together } from "./rule.js";
 import { parseType, type Type, UnknownTypeError } from "./type.js";
 import type { Column } from "./value.js";

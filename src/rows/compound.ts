@@ -1,0 +1,207 @@
+// Values that are made of others: arrays, maps, tuples, JSON. Pure. Called by fit.ts, which makes what is inside.
+
+import type { Cell } from "./cells.js";
+import * as defaults from "./defaults.js";
+import type { Plain, Rule } from "./rule.js";
+import { fieldOf, isDefault, without } from "./takes.js";
+import { parseType, type Type, UnknownTypeError } from "./type.js";
+import { boundsOf, type Draw, type Literal, type Value } from "./value.js";
+
+/** Where in a column a value stands. */
+export interface Position {
+  /** What it draws from: value.ts. */
+  readonly path: string;
+  /** What to call it in a complaint: columns.status, or the column's name where there is no rule. */
+  readonly at: string;
+  /** Of an array's length, where it is not the array's own. */
+  readonly lengthPath?: string;
+  /** Inside an array or map: the row's time alone would make all of them the same. */
+  readonly nested: boolean;
+  /** The key of a map: the keys of one map differ. */
+  readonly key: boolean;
+  /** Of a set of so many things: each gets another value. */
+  readonly distinct: number | undefined;
+}
+
+export const TOP: Omit<Position, "path" | "at"> = { nested: false, key: false, distinct: undefined };
+
+/** The part of fit.ts that is needed here. */
+export interface Fit {
+  readonly problems: string[];
+  problem(rule: Rule, part: string, sentence: string): void;
+  literal(type: Type, rule: Rule, part: string, value: Plain): Literal;
+  value(type: Type, rule: Rule | undefined, position: Position): Value;
+}
+
+export function isPoints(type: Type): boolean {
+  return type.kind === "Point" || (type.kind === "Array" && isPoints(type.of));
+}
+
+/** How many different keys there can be; undefined: any number. */
+function distinctKeys(key: Value): bigint | undefined {
+  if (key.kind === "choice") return BigInt(key.options.length);
+  if (key.kind === "constant") return 1n;
+  if (key.kind === "number" && key.draw.kind === "rotate") return key.draw.count;
+  return undefined;
+}
+
+/** The type of an array's length. */
+const LENGTH: Type = { kind: "Int", bits: 32, signed: false };
+const LONGEST_ARRAY = 10_000n;
+
+export function arrayOf(fit: Fit, of: Type, length: Draw, items: Rule | undefined, position: Position): Value {
+  const { path, at } = position;
+  const inside: Position = {
+    ...position,
+    path: `${path}[]`,
+    at: items?.at ?? at,
+    nested: true,
+    key: false,
+    distinct: undefined,
+  };
+  const { lengthPath: _, ...item } = inside;
+  return {
+    kind: "array",
+    length,
+    lengthStream: position.lengthPath ?? `${path}#length`,
+    item: fit.value(of, items, item),
+  };
+}
+
+export function tupleOf(
+  fit: Fit,
+  elements: readonly { readonly name: string | undefined; readonly type: Type }[],
+  rule: Rule | undefined,
+  position: Position,
+): Value {
+  const names = elements.map(({ name }, index) => name ?? String(index + 1));
+  for (const name of Object.keys(rule?.fields ?? {})) {
+    if (!names.includes(name))
+      fit.problems.push(`${rule?.at}.fields has ${name}, which is none of ${names.join(", ")}`);
+  }
+  const values = elements.map(({ type }, index): Value => {
+    const name = names[index] ?? "";
+    return fit.value(type, fieldOf(rule, name), {
+      ...position,
+      path: `${position.path}.${name}`,
+      at: `${position.at}.${name}`,
+    });
+  });
+  if (elements.some(({ name }) => name === undefined)) return { kind: "tuple", elements: values };
+  return { kind: "named-tuple", elements: values.map((value, index) => [names[index] ?? "", value]) };
+}
+
+export function mapOf(fit: Fit, type: Type & { kind: "Map" }, rule: Rule | undefined, position: Position): Value {
+  const { path, at } = position;
+  const inside = { ...position, nested: true, distinct: undefined };
+  if (rule?.fields !== undefined) {
+    return {
+      kind: "entries",
+      entries: Object.entries(rule.fields).map(([name, inner]) => [
+        fit.literal(type.key, rule, `fields.${name}`, name),
+        fit.value(type.value, inner, { ...inside, key: false, path: `${path}.${name}`, at: `${at}.${name}` }),
+      ]),
+    };
+  }
+  const key = fit.value(type.key, rule?.keys, {
+    ...inside,
+    key: true,
+    path: `${path}.keys`,
+    at: rule?.keys?.at ?? `${at}.keys`,
+  });
+  const value = fit.value(type.value, rule?.values, {
+    ...inside,
+    key: false,
+    path: `${path}.values`,
+    at: rule?.values?.at ?? `${at}.values`,
+  });
+  const distinct = distinctKeys(key);
+  let length = lengthOf(fit, rule?.length) ?? defaults.MAP_LENGTH;
+  const longest = boundsOf(length).highest;
+  if (distinct !== undefined && longest > distinct) {
+    if (rule?.length === undefined) length = defaults.uniform(1n, distinct);
+    else fit.problem(rule, "length", `goes up to ${longest}, but there are only ${distinct} keys`);
+  }
+  return { kind: "map", length, lengthStream: `${path}#length`, key, value };
+}
+
+export function lengthOf(fit: Fit, rule: Rule | undefined): Draw | undefined {
+  if (rule === undefined) return undefined;
+  const value = fit.value(LENGTH, rule, { ...TOP, path: "", at: rule.at });
+  if (value.kind === "number") {
+    const { highest } = boundsOf(value.draw);
+    if (highest > LONGEST_ARRAY) fit.problem(rule, "", `must be at most ${LONGEST_ARRAY}, goes up to ${highest}`);
+    return value.draw;
+  }
+  if (value.kind === "choice") {
+    const { choice } = rule;
+    const weights = choice?.weights ?? value.options.map(() => 1);
+    const cells = value.options.map(
+      (option, index): Cell => ({
+        first: option.kind === "number" ? option.units : 0n,
+        count: 1n,
+        weight: weights[index] ?? 0,
+      }),
+    );
+    return { kind: "cells", cells };
+  }
+  if (value.kind === "constant" && value.literal.kind === "number")
+    return defaults.uniform(value.literal.units, value.literal.units);
+  return undefined;
+}
+
+export function objectOf(
+  fit: Fit,
+  declared: readonly { readonly path: string; readonly type: Type }[],
+  rule: Rule | undefined,
+  position: Position,
+): Value {
+  const types = new Map(declared.map(({ path, type }) => [path, type]));
+  if (rule === undefined && types.size === 0) for (const [path, type] of defaults.JSON_PATHS) types.set(path, type);
+  for (const [path, inner] of Object.entries(rule?.fields ?? {})) {
+    if (types.has(path)) {
+      if (inner.type !== undefined) fit.problem(inner, "type", "is declared by the column already");
+    } else {
+      types.set(path, pathType(fit, inner));
+    }
+  }
+  const paths = [...types.keys()];
+  for (const path of paths) {
+    const inside = paths.find((other) => other.startsWith(`${path}.`));
+    if (inside !== undefined) fit.problems.push(`${position.at}: ${path} cannot hold a value and ${inside} as well`);
+  }
+  return {
+    kind: "object",
+    paths: [...types].map(([path, type]) => {
+      const inner = fieldOf(rule, path);
+      const bare = inner && without(inner, "type");
+      const value = fit.value(type, bare && isDefault(bare) ? undefined : bare, {
+        ...position,
+        path: `${position.path}.${path}`,
+        at: `${position.at}.${path}`,
+      });
+      return [path.split("."), value];
+    }),
+    types: [...types.values()],
+  };
+}
+
+/** Of a path that the column does not declare. */
+function pathType(fit: Fit, rule: Rule): Type {
+  if (rule.type !== undefined) {
+    try {
+      return parseType(rule.type);
+    } catch (error) {
+      if (!(error instanceof UnknownTypeError)) throw error;
+      fit.problem(rule, "type", error.message);
+    }
+  }
+  if (rule.constant !== undefined || rule.choice !== undefined) return { kind: "Dynamic" };
+  const quantities = [rule.uniform?.from, rule.uniform?.to, rule.normal?.mean, rule.exponential?.mean];
+  const whole = quantities.every((quantity) => quantity === undefined || /^-?\d+$/.test(String(quantity)));
+  if (rule.decimals !== undefined || !whole || rule.normal || rule.exponential) return { kind: "Float", bits: 64 };
+  if (rule.uniform || rule.zipf || rule.sequence) return { kind: "Int", bits: 64, signed: true };
+  if (rule.time || rule.length || rule.items || rule.fields)
+    fit.problem(rule, "", "needs a type, as the column declares none for it");
+  return { kind: "String" };
+}
