@@ -2,7 +2,7 @@
 
 import type { Cell } from "./cells.js";
 import * as defaults from "./defaults.js";
-import type { Plain, Rule } from "./rule.js";
+import type { Plain, Rule, Things } from "./rule.js";
 import { fieldOf, isDefault, without } from "./takes.js";
 import { parseType, type Type, UnknownTypeError } from "./type.js";
 import { boundsOf, type Draw, type Literal, type Value } from "./value.js";
@@ -19,11 +19,11 @@ export interface Position {
   readonly nested: boolean;
   /** The key of a map: the keys of one map differ. */
   readonly key: boolean;
-  /** Of a set of so many things: each gets another value. */
-  readonly distinct: number | undefined;
+  /** Inside a cardinality. */
+  readonly things: Things | undefined;
 }
 
-export const TOP: Omit<Position, "path" | "at"> = { nested: false, key: false, distinct: undefined };
+export const TOP: Omit<Position, "path" | "at"> = { nested: false, key: false, things: undefined };
 
 /** The part of fit.ts that is needed here. */
 export interface Fit {
@@ -57,7 +57,7 @@ export function arrayOf(fit: Fit, of: Type, length: Draw, items: Rule | undefine
     at: items?.at ?? at,
     nested: true,
     key: false,
-    distinct: undefined,
+    things: undefined,
   };
   const { lengthPath: _, ...item } = inside;
   return {
@@ -93,7 +93,7 @@ export function tupleOf(
 
 export function mapOf(fit: Fit, type: Type & { kind: "Map" }, rule: Rule | undefined, position: Position): Value {
   const { path, at } = position;
-  const inside = { ...position, nested: true, distinct: undefined };
+  const inside = { ...position, nested: true, things: undefined };
   if (rule?.fields !== undefined) {
     return {
       kind: "entries",

@@ -7,7 +7,7 @@ import * as defaults from "./defaults.js";
 import { literalOf, Misfit } from "./literal.js";
 import { floatDecimals, Numbers } from "./numbers.js";
 import { PatternError, type Piece, parsePattern, partsOf } from "./pattern.js";
-import type { Cardinality, Plain, Rule } from "./rule.js";
+import type { Cardinality, Plain, Rule, Things } from "./rule.js";
 import { isDefault, nameOf, TAKEN_BY_ALL, TAKES, without } from "./takes.js";
 import type { Type } from "./type.js";
 import { unitsOf } from "./units.js";
@@ -26,15 +26,11 @@ export class Fitter implements Fit {
     if (type.kind === "LowCardinality") {
       if (type.of.kind === "Nullable")
         return this.#nullable({ kind: "LowCardinality", of: type.of.of }, rule, position);
-      return type.of.kind === "String" && isDefault(rule) && position.distinct === undefined && !position.key
-        ? this.#keyed(
-            defaults.LOW_CARDINALITY_DRAW,
-            `${position.path}#key`,
-            type.of,
-            undefined,
-            position,
-            defaults.LOW_CARDINALITY,
-          )
+      return type.of.kind === "String" && isDefault(rule) && position.things === undefined && !position.key
+        ? this.#keyed(defaults.LOW_CARDINALITY_DRAW, `${position.path}#key`, type.of, undefined, position, {
+            of: defaults.LOW_CARDINALITY,
+            apart: true,
+          })
         : this.value(type.of, rule, position);
     }
     if (rule === undefined) return this.#byDefault(type, position);
@@ -80,7 +76,7 @@ export class Fitter implements Fit {
 
   /** A set of things: which of them a row has is drawn, and what it is follows from its number alone. */
   #set(type: Type, rule: Rule, { of, draw, key }: Cardinality, position: Position): Value {
-    if (rule.choice !== undefined) {
+    if (rule.choice !== undefined && key === undefined) {
       this.problem(rule, "cardinality", "does not go with choice, which says how many values there are");
     }
     if ((type.kind === "Date" || type.kind === "DateTime") && rule.uniform === undefined) {
@@ -97,11 +93,11 @@ export class Fitter implements Fit {
       this.#keys.set(key, { text, draw: index });
     }
     const stream = key === undefined ? `${position.path}#key` : `key ${key}`;
-    return this.#keyed(index, stream, type, without(rule, "cardinality"), position, of);
+    return this.#keyed(index, stream, type, without(rule, "cardinality"), position, { of, apart: key === undefined });
   }
 
-  #keyed(draw: Draw, stream: string, type: Type, rule: Rule | undefined, position: Position, distinct: number): Value {
-    const inside = { ...position, distinct };
+  #keyed(draw: Draw, stream: string, type: Type, rule: Rule | undefined, position: Position, things: Things): Value {
+    const inside = { ...position, things };
     const value = isDefault(rule) ? this.#byDefault(type, inside) : this.value(type, rule, inside);
     return { kind: "keyed", draw, stream, value };
   }
@@ -136,7 +132,7 @@ export class Fitter implements Fit {
   }
 
   #byDefault(type: Type, position: Position): Value {
-    const { path, nested, key, distinct } = position;
+    const { path, nested, key, things } = position;
     switch (type.kind) {
       case "Bool":
         return this.#boolean(position);
@@ -156,11 +152,11 @@ export class Fitter implements Fit {
         return { kind: "ipv6", stream: path };
       case "Date":
       case "DateTime": {
-        const delay = nested || key || distinct !== undefined ? defaults.BEFORE_NS[type.kind] : undefined;
+        const delay = nested || key || things !== undefined ? defaults.BEFORE_NS[type.kind] : undefined;
         return this.#rowTime(type, delay === undefined ? undefined : [{ first: 0n, count: delay, weight: 1 }], path);
       }
       case "String":
-        return key ? this.#keyNames(path) : this.#text(defaults.textPieces(distinct), { at: position.at }, position);
+        return key ? this.#keyNames(path) : this.#text(defaults.textPieces(things?.of), { at: position.at }, position);
       case "FixedString":
         return this.#text([{ kind: "base62", fewest: type.bytes, most: type.bytes }], { at: position.at }, position);
       case "Array":
@@ -278,9 +274,9 @@ export class Fitter implements Fit {
     return this.#text(pieces, rule, position);
   }
 
-  #text(pieces: readonly Piece[], rule: Rule, { path, distinct }: Position): Value {
+  #text(pieces: readonly Piece[], rule: Rule, { path, things }: Position): Value {
     try {
-      return { kind: "text", parts: partsOf(pieces, path, distinct) };
+      return { kind: "text", parts: partsOf(pieces, path, things) };
     } catch (error) {
       if (!(error instanceof PatternError)) throw error;
       this.problem(rule, "pattern", error.message);

@@ -3,7 +3,7 @@
 import { percent, timespan } from "../text.js";
 import { type Cells, exponentialCells, mixture, normalCells, zipfCells } from "./cells.js";
 import { shown } from "./literal.js";
-import type { Cardinality, Quantity, Rule } from "./rule.js";
+import type { Cardinality, Quantity, Rule, Things } from "./rule.js";
 import { nameOf } from "./takes.js";
 import type { Type } from "./type.js";
 import { showUnits, toUnits, type Units } from "./units.js";
@@ -12,10 +12,10 @@ import type { Draw } from "./value.js";
 /** Hears what is wrong with a part of a rule. */
 export type Complain = (rule: Rule, part: string, sentence: string) => void;
 
-/** Where the numbers go: the keys of a map differ, and so do the values of a set of so many things. */
+/** Where the numbers go: the keys of a map differ, and so may the things of a set. */
 export interface Apart {
   readonly key: boolean;
-  readonly distinct: number | undefined;
+  readonly things: Things | undefined;
 }
 
 /** No run has so many rows. */
@@ -66,7 +66,7 @@ export class Numbers {
       if (from === undefined || to === undefined || !inside("uniform", from, to)) return undefined;
       return this.uniform(from, to, rule, "uniform", position);
     }
-    if (position.distinct !== undefined) {
+    if (position.things?.apart) {
       this.#problem(
         rule,
         "cardinality",
@@ -120,15 +120,16 @@ export class Numbers {
     return undefined;
   }
 
-  uniform(from: bigint, to: bigint, rule: Rule, part: string, { distinct, key }: Apart): Draw {
+  uniform(from: bigint, to: bigint, rule: Rule, part: string, { things, key }: Apart): Draw {
     const count = to - from + 1n;
     if (key) return { kind: "rotate", from, count };
-    if (distinct === undefined) return { kind: "uniform", from, count };
-    if (count < BigInt(distinct)) {
-      this.#problem(rule, part, `has ${count} values, fewer than the ${distinct} of its cardinality`);
+    if (things === undefined) return { kind: "uniform", from, count };
+    if (count < BigInt(things.of)) {
+      if (things.apart)
+        this.#problem(rule, part, `has ${count} values, fewer than the ${things.of} of its cardinality`);
       return { kind: "uniform", from, count };
     }
-    return { kind: "spread", from, count, of: BigInt(distinct) };
+    return { kind: "spread", from, count, of: BigInt(things.of) };
   }
 
   /** The number of one of `of` things. */

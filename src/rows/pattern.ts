@@ -2,6 +2,7 @@
 //
 //   {uuid}  {row}  {int 1..10000}  {hex 8}  {base62 4..12}  {words 3..10}  {GET|POST|PUT}  {{ and }} for { and }
 
+import type { Things } from "./rule.js";
 import type { Draw, Part } from "./value.js";
 
 export type Piece =
@@ -100,23 +101,24 @@ function capacity(piece: Piece): bigint {
 
 /**
  * @param path the stream of the text; each part has one of its own below it
- * @param distinct so many things, each of which must get another text: one of the parts is told apart by the thing's
+ * @param things if they are to be told apart, each gets another text: one of the parts is told apart by the thing's
  *   number. Throws a PatternError when none has so many values.
  */
-export function partsOf(pieces: readonly Piece[], path: string, distinct: number | undefined): readonly Part[] {
+export function partsOf(pieces: readonly Piece[], path: string, things: Things | undefined): readonly Part[] {
   let teller = -1;
-  if (distinct !== undefined && !pieces.some(({ kind }) => kind === "uuid")) {
+  if (things !== undefined && !pieces.some(({ kind }) => kind === "uuid")) {
     const capacities = pieces.map(capacity);
     teller = capacities.findIndex((most) => most === capacities.reduce((a, b) => (a > b ? a : b), 0n));
     const most = capacities[teller] ?? 0n;
-    if (most < BigInt(distinct)) {
+    if (most < BigInt(things.of)) {
+      if (!things.apart) return partsOf(pieces, path, undefined);
       throw new PatternError(
-        `needs a part with ${distinct} values or more, as {uuid}, {hex 16} or {int 1..${distinct}}: its largest has ${most}`,
+        `needs a part with ${things.of} values or more, as {uuid}, {hex 16} or {int 1..${things.of}}: its largest has ${most}`,
       );
     }
   }
   return pieces.flatMap((piece, index) => {
-    const of = index === teller && distinct !== undefined ? BigInt(distinct) : undefined;
+    const of = index === teller && things !== undefined ? BigInt(things.of) : undefined;
     return partOf(piece, `${path}#${index}`, (from, count) =>
       of === undefined ? uniform(from, count) : { kind: "spread", from, count, of },
     );

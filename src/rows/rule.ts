@@ -69,8 +69,18 @@ export interface Cardinality {
     | { readonly kind: "uniform" }
     | { readonly kind: "zipf"; readonly exponent: number }
     | { readonly kind: "cycle" };
-  /** Columns that name the same key belong together: the same row picks the same of the `of` things in each. */
+  /**
+   * Columns that name the same key belong together: the same row picks the same of the `of` things in each, and what the
+   * column holds is a property of the thing, which others may share.
+   */
   readonly key?: string;
+}
+
+/** A set of things that values belong to. */
+export interface Things {
+  readonly of: number;
+  /** Whether each thing has another value; a property of it may come again. */
+  readonly apart: boolean;
 }
 
 /** What values one column, or one part of a column, is to have. Everything may be left out. */
