@@ -41,8 +41,15 @@ export function isPoints(type: Type): boolean {
 function distinctKeys(key: Value): bigint | undefined {
   if (key.kind === "choice") return BigInt(key.options.length);
   if (key.kind === "constant") return 1n;
-  if (key.kind === "number" && key.draw.kind === "rotate") return key.draw.count;
-  return undefined;
+  if (key.kind === "text")
+    return key.parts.map((part) => ("draw" in part ? turnsOf(part.draw) : undefined)).find(Boolean);
+  return "draw" in key ? turnsOf(key.draw) : undefined;
+}
+
+/** Of a draw that gives the elements of a map different numbers: how many there are. */
+function turnsOf(draw: Draw): bigint | undefined {
+  if (draw.kind === "rotate") return draw.count;
+  return draw.kind === "row-time" ? draw.back : undefined;
 }
 
 /** The type of an array's length. */
@@ -87,7 +94,8 @@ export function tupleOf(
       at: `${position.at}.${name}`,
     });
   });
-  if (elements.some(({ name }) => name === undefined)) return { kind: "tuple", elements: values };
+  if (elements.length === 0 || elements.some(({ name }) => name === undefined))
+    return { kind: "tuple", elements: values };
   return { kind: "named-tuple", elements: values.map((value, index) => [names[index] ?? "", value]) };
 }
 

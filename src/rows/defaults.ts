@@ -1,9 +1,9 @@
 // What a type's values are when no rule says so: valid, varied, and of a size one would meet. Pure. Called by fit.ts.
 
 import { type Cells, zipfCells } from "./cells.js";
-import type { Piece } from "./pattern.js";
+import { type Piece, partsOf } from "./pattern.js";
 import type { Type } from "./type.js";
-import type { Draw } from "./value.js";
+import type { Draw, Value } from "./value.js";
 
 /** Share of NULL in a Nullable. */
 export const NULLS = 0.1;
@@ -17,12 +17,43 @@ export const LOW_CARDINALITY_DRAW: Draw = { kind: "cells", cells: LOW_CARDINALIT
 export const ARRAY_LENGTH: Draw = uniform(0n, 4n);
 export const SHAPE_LENGTH: Draw = uniform(3n, 6n);
 export const MAP_LENGTH: Draw = uniform(1n, 4n);
-/** A map's numbers as keys. */
-export const KEYS = 64n;
-
 const DAY_NS = 86_400_000_000_000n;
 /** Times inside arrays and maps lie before the row's: else they would all be the same. */
 export const BEFORE_NS = { DateTime: DAY_NS, Date: 30n * DAY_NS } as const;
+
+/** Texts as keys of maps: key-1 … key-64. */
+const KEY_NAMES = 64n;
+/** So many digits at the end of a FixedString tell keys apart. */
+const KEY_DIGITS = 5;
+
+/** Keys of a map, no two the same, of a type whose other values do not see to that themselves; undefined: they do. */
+export function keysOf(type: Type, path: string): Value | undefined {
+  switch (type.kind) {
+    case "String": {
+      const draw: Draw = { kind: "rotate", from: 1n, count: KEY_NAMES };
+      const parts = [{ kind: "literal", text: "key-" } as const, { kind: "number", draw, stream: path } as const];
+      return { kind: "text", parts };
+    }
+    case "FixedString": {
+      const last = Math.min(type.bytes, KEY_DIGITS);
+      const first = type.bytes - last;
+      const parts = partsOf(first === 0 ? [] : [{ kind: "base62", fewest: first, most: first }], path, undefined);
+      const draw: Draw = { kind: "rotate", from: 0n, count: 62n ** BigInt(last) };
+      return { kind: "text", parts: [...parts, { kind: "base62", draw, fewest: last, most: last, stream: path }] };
+    }
+    case "Date": {
+      const draw: Draw = { kind: "row-time", tickNs: DAY_NS, delayNs: undefined, back: BEFORE_NS.Date / DAY_NS };
+      return { kind: "date", draw, stream: path };
+    }
+    case "DateTime": {
+      const tickNs = 10n ** BigInt(9 - type.precision);
+      const draw: Draw = { kind: "row-time", tickNs, delayNs: undefined, back: BEFORE_NS.DateTime / tickNs };
+      return { kind: "number", draw, decimals: 0, stream: path };
+    }
+    default:
+      return undefined;
+  }
+}
 
 export function uniform(from: bigint, to: bigint): Draw & { readonly kind: "uniform" } {
   return { kind: "uniform", from, count: to - from + 1n };

@@ -133,6 +133,8 @@ export class Fitter implements Fit {
 
   #byDefault(type: Type, position: Position): Value {
     const { path, nested, key, things } = position;
+    const keys = key ? defaults.keysOf(type, path) : undefined;
+    if (keys !== undefined) return keys;
     switch (type.kind) {
       case "Bool":
         return this.#boolean(position);
@@ -152,11 +154,11 @@ export class Fitter implements Fit {
         return { kind: "ipv6", stream: path };
       case "Date":
       case "DateTime": {
-        const delay = nested || key || things !== undefined ? defaults.BEFORE_NS[type.kind] : undefined;
+        const delay = nested || things !== undefined ? defaults.BEFORE_NS[type.kind] : undefined;
         return this.#rowTime(type, delay === undefined ? undefined : [{ first: 0n, count: delay, weight: 1 }], path);
       }
       case "String":
-        return key ? this.#keyNames(path) : this.#text(defaults.textPieces(things?.of), { at: position.at }, position);
+        return this.#text(defaults.textPieces(things?.of), { at: position.at }, position);
       case "FixedString":
         return this.#text([{ kind: "base62", fewest: type.bytes, most: type.bytes }], { at: position.at }, position);
       case "Array":
@@ -212,18 +214,6 @@ export class Fitter implements Fit {
   #boolean({ path, key }: Position): Value {
     const options = [false, true].map((value): Literal => ({ kind: "bool", value }));
     return { kind: "choice", options, draw: { kind: key ? "rotate" : "uniform", from: 0n, count: 2n }, stream: path };
-  }
-
-  /** key-1 … key-64 */
-  #keyNames(path: string): Value {
-    const draw: Draw = { kind: "rotate", from: 1n, count: defaults.KEYS };
-    return {
-      kind: "text",
-      parts: [
-        { kind: "literal", text: "key-" },
-        { kind: "number", draw, stream: path },
-      ],
-    };
   }
 
   #byRule(type: Type, rule: Rule, position: Position): Value {

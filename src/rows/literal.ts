@@ -156,7 +156,7 @@ function orderedOf(type: Type, value: Plain): Literal {
 }
 
 function tupleOf({ elements }: Type & { kind: "Tuple" }, value: Plain): Literal {
-  const named = elements.every(({ name }) => name !== undefined);
+  const named = elements.length > 0 && elements.every(({ name }) => name !== undefined);
   if (named && isMapping(value)) {
     const unknown = Object.keys(value).find((key) => !elements.some(({ name }) => name === key));
     if (unknown !== undefined) throw new Misfit(`has no element ${unknown}`);

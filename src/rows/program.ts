@@ -35,6 +35,7 @@ const OP = {
   rowRestore: 12,
   rowCellKey: 13,
   keyInteger: 14,
+  thingInteger: 15,
   number: 16,
   scaled: 17,
   date: 18,
@@ -53,7 +54,7 @@ const OP = {
 } as const;
 
 /** As in kernel/draw.ts. */
-const SOURCE = { small: 0, uniform: 1, cells: 2, sequence: 3, rowTime: 4, spread: 5, rotate: 6 } as const;
+const SOURCE = { small: 0, uniform: 1, cells: 2, sequence: 3, rowTime: 4, spread: 5, rotate: 6, timeBack: 7 } as const;
 
 const CACHE_BYTES = 48;
 const FRAME_BYTES = 32;
@@ -190,6 +191,7 @@ class JsonWriter extends Emitter {
           table: () => numbers(draw.step),
         };
       case "row-time":
+        if (draw.back !== undefined) return { source: SOURCE.timeBack, stream, from: draw.tickNs, count: draw.back };
         return {
           source: SOURCE.rowTime,
           stream,
@@ -239,11 +241,11 @@ class JsonWriter extends Emitter {
       this.emit({ op: OP.scaled, ...source, size: decimals, power: 10n ** BigInt(decimals) }, longest);
     } else if (draw.kind === "sequence" && draw.from === 0n && draw.step === 1n && draw.count === 0n) {
       this.emit({ op: OP.rowNumber, data: cache(CACHE_BYTES) }, LONGEST_INTEGER);
-    } else if (draw.kind === "row-time" && draw.delayNs === undefined) {
+    } else if (isRowTime(draw)) {
       this.emit({ op: OP.time, power: draw.tickNs, data: cache(CACHE_BYTES) }, LONGEST_INTEGER);
     } else if (draw.kind === "uniform" && draw.from >= 0n && draw.count <= 1n << 32n) {
       this.emit({ op: OP.integer, ...source }, digits);
-    } else if (draw.kind === "spread" && draw.from >= 0n && draw.count / draw.of <= 1n << 32n) {
+    } else if (isSmallSpread(draw)) {
       this.emit({ op: OP.keyInteger, ...source }, digits);
     } else if (draw.kind === "cells" && lowest >= 0n && highest < 100_000_000n) {
       this.emit({ op: OP.cellInteger, ...source }, digits);
@@ -253,7 +255,7 @@ class JsonWriter extends Emitter {
   }
 
   #date(draw: Draw, stream: string): void {
-    if (draw.kind === "row-time" && draw.delayNs === undefined) {
+    if (isRowTime(draw)) {
       this.emit({ op: OP.rowDate, power: draw.tickNs, data: cache(CACHE_BYTES) }, 10);
     } else {
       this.emit({ op: OP.date, ...this.#draw(draw, stream) }, 10);
@@ -382,6 +384,21 @@ class JsonWriter extends Emitter {
   #keyed(draw: Draw, path: string, value: Value): void {
     const source = this.#draw(draw, path);
     const quick = { [SOURCE.small]: OP.rowKey, [SOURCE.cells]: OP.rowCellKey }[source.source ?? -1];
+    if (
+      quick !== undefined &&
+      this.#depth === 0 &&
+      value.kind === "number" &&
+      value.decimals === 0 &&
+      isSmallSpread(value.draw)
+    ) {
+      const inside = this.#draw(value.draw, value.stream);
+      const digits = String(boundsOf(value.draw).highest).length;
+      const stream = inside.stream ?? 0n;
+      const [data, size] = [stream & 0xffff_ffffn, stream >> 32n].map(Number);
+      const number = { from: inside.from ?? 0n, power: inside.count ?? 0n, data: data ?? 0, size: size ?? 0 };
+      this.emit({ op: OP.thingInteger, ...source, ...number }, digits);
+      return;
+    }
     const frame = cache(FRAME_BYTES);
     const inRow = this.#depth === 0 && quick !== undefined;
     this.#depth += 1;
@@ -392,6 +409,16 @@ class JsonWriter extends Emitter {
     else this.emit({ op: OP.restore, data: frame }, 0);
     this.#depth -= 1;
   }
+}
+
+/** The row's time itself, which rows of one tick share. */
+function isRowTime(draw: Draw): draw is Draw & { readonly kind: "row-time" } {
+  return draw.kind === "row-time" && draw.delayNs === undefined && draw.back === undefined;
+}
+
+/** Numbers of things that are not negative and less than 2^32 apart. */
+function isSmallSpread(draw: Draw): boolean {
+  return draw.kind === "spread" && draw.from >= 0n && draw.count / draw.of <= 1n << 32n;
 }
 
 function numbers(...values: readonly bigint[]): Buffer {

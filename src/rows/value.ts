@@ -19,7 +19,14 @@ export type Draw =
   /** from + step * (row modulo count); a count of 0 has no end. */
   | { readonly kind: "sequence"; readonly from: bigint; readonly step: bigint; readonly count: bigint }
   /** The row's time, less a delay in nanoseconds, in ticks of so many nanoseconds since the epoch, rounded down. */
-  | { readonly kind: "row-time"; readonly tickNs: bigint; readonly delayNs: Cells | undefined; readonly law?: string }
+  | {
+      readonly kind: "row-time";
+      readonly tickNs: bigint;
+      readonly delayNs: Cells | undefined;
+      /** Inside the keys of a map, in place of a delay: fewer ticks than that before it, other ones in one map. */
+      readonly back?: bigint;
+      readonly law?: string;
+    }
   /** Inside keyed: from `count` numbers, another one for each of the first `of` keys; of <= count. */
   | { readonly kind: "spread"; readonly from: bigint; readonly count: bigint; readonly of: bigint }
   /** Inside the keys of a map: other numbers in one map, as long as it has no more than `count` elements. */

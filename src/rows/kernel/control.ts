@@ -45,7 +45,7 @@ export function control(op: u32, program: usize, pc: usize, at: usize, state: u6
       if (elements == 0) return program + load<u32>(pc, 48) - INSTRUCTION_BYTES;
       const frame = program + load<u32>(pc, 44);
       const stream = load<u64>(pc, 16);
-      const firstKey = random(stream, state, FIRST_KEY) >> 32;
+      const firstKey = random(stream, state, FIRST_KEY);
       store<u64>(frame, state);
       store<u64>(frame, key, 8);
       store<u32>(frame, elements, 16);

@@ -20,6 +20,8 @@ export const ROW_TIME: u32 = 4;
 export const SPREAD: u32 = 5;
 /** Distinct in a map: from + (key modulo count); the key counts the elements, from a random start. */
 export const ROTATE: u32 = 6;
+/** Likewise: the row's time in ticks of `from` ns, less (key modulo count). */
+export const TIME_BACK: u32 = 7;
 
 /** The number of the thing of a set, or what tells an element of a map from the others. */
 export let key: u64 = 0;
@@ -95,6 +97,10 @@ export function draw(program: usize, pc: usize, state: u64, row: u64, timeNs: i6
             (count - 1 < MASK ? randomBelow(stream, state, count) : below(random(stream, state, 0), count)))
         )
       );
+    case TIME_BACK: {
+      const tick = timeNs / from;
+      return (timeNs < tick * from ? tick - 1 : tick) - <i64>(key % count);
+    }
     default:
       return from + <i64>(key % count);
   }

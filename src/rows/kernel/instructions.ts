@@ -31,6 +31,11 @@ export const ROW_RESTORE: u32 = 12;
 export const ROW_CELL_KEY: u32 = 13;
 /** A number that is distinct for distinct keys: SPREAD in draw.ts, neither negative nor of a step above 2^32. */
 export const KEY_INTEGER: u32 = 14;
+/**
+ * ROW_KEY or ROW_CELL_KEY, KEY_INTEGER and ROW_RESTORE in one: the most common set is one of numbers. `from` and `power`
+ * are the number's first value and step, the u64 at `data` its stream.
+ */
+export const THING_INTEGER: u32 = 15;
 
 // From here on they write a number that is drawn: drawn.ts.
 

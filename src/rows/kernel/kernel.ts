@@ -33,7 +33,7 @@ import {
   writeUpToEight,
   writeUuid,
 } from "./digits";
-import { below, drawCell, key, setKey } from "./draw";
+import { below, CELLS, drawCell, key, setKey } from "./draw";
 import { writeDrawn } from "./drawn";
 import {
   CELL_INTEGER,
@@ -52,6 +52,7 @@ import {
   ROW_NUMBER,
   ROW_RESTORE,
   SIX_GROUPS,
+  THING_INTEGER,
   TIME,
   UUID,
 } from "./instructions";
@@ -213,6 +214,18 @@ export function render(
           const thing = <u64>drawCell(program + load<u32>(pc, 40), load<u64>(pc, 32), load<u64>(pc, 16), state);
           setKey(thing);
           state = thing * ROW_STEP;
+          break;
+        }
+        case THING_INTEGER: {
+          const stream = load<u64>(pc, 16);
+          const things = load<u64>(pc, 32);
+          const thing =
+            load<u32>(pc, 12) === CELLS
+              ? <u64>drawCell(program + load<u32>(pc, 40), things, stream, state)
+              : randomBelow(stream, state, things);
+          const step = load<u64>(pc, 56);
+          const value = load<u64>(pc, 24) + thing * step + randomBelow(load<u64>(pc, 44), thing * ROW_STEP, step);
+          at = value < 100000000 ? writeUpToEight(at, value) : writeDecimal(at, value);
           break;
         }
         case ROW_RESTORE: {
