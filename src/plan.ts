@@ -57,8 +57,11 @@ export function makePlan(options: Options, target: Target, endpoints: readonly E
   const most = fittingRows(program, slots, workers);
   const allSlots = options.inFlight + workers;
   if (most < 1) {
+    const row = `a row may have ${(program.longestRowBytes / 2 ** 20).toFixed(1)} MiB`;
     throw new OptionsError([
-      `--in-flight is too large: ${allSlots} slots would need ${gibibytes(allSlots, program, 1)}`,
+      fittingRows(program, 2, 1) < 1
+        ? `rows are too long for memory: ${row}; shorten the lengths of arrays and maps`
+        : `--in-flight is too large: ${allSlots} slots would need ${gibibytes(allSlots, program, 1)}, as ${row}`,
     ]);
   }
   const rows = rowsPerBatch(asked);

@@ -330,8 +330,10 @@ async function describeTable(
   return columns;
 }
 
-function fitRows(place: Place, table: readonly TableColumn[], { rules, runId }: Options): TableRows {
-  const rows = rowsOf(table, rules, runId);
+function fitRows(place: Place, table: readonly TableColumn[], options: Options): TableRows {
+  const { rules, runId, dataStartNs = BigInt(Date.now()) * 1_000_000n, dataSpanNs, durationNs } = options;
+  const times = { fromNs: dataStartNs, toNs: dataStartNs + (dataSpanNs ?? durationNs) };
+  const rows = rowsOf(table, rules, runId, times);
   if (rows.ruleProblems.length > 0) throw new OptionsError(rows.ruleProblems);
   if (rows.typeProblems.length > 0) throw new TargetError(`${fullName(place)}: ${rows.typeProblems.join("; ")}`);
   return rows;

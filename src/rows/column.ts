@@ -3,7 +3,7 @@
 
 import { nearest } from "../text.js";
 import { TOP } from "./compound.js";
-import { Fitter } from "./fit.js";
+import { Fitter, type TimeSpan } from "./fit.js";
 import { NO_RULES, type Rule, type Rules, type Together } from "./rule.js";
 import { parseType, type Type, UnknownTypeError } from "./type.js";
 import type { Column } from "./value.js";
@@ -55,8 +55,9 @@ export function isEventTable(table: readonly TableColumn[]): boolean {
 const isServerFilled = ({ defaultKind }: TableColumn): boolean =>
   defaultKind === "MATERIALIZED" || defaultKind === "ALIAS";
 
-export function rowsOf(table: readonly TableColumn[], rules: Rules, runId: string): TableRows {
-  const fitter = new Fitter();
+/** `times`: those that rows can have, where a column may be too narrow for them. */
+export function rowsOf(table: readonly TableColumn[], rules: Rules, runId: string, times?: TimeSpan): TableRows {
+  const fitter = new Fitter(times);
   const typeProblems: string[] = [];
   const ruleProblems = strayRules(table, rules);
   const wanted = table.filter((column) => !isServerFilled(column) && rules.columns.get(column.name) !== "omit");

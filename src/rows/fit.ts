@@ -1,7 +1,7 @@
 // Joins a column's type and its rule into a Value (value.ts), or says in a sentence why they do not fit. Pure. Called by
 // column.ts, once a column and run.
 
-import { type Cells, weightedCells } from "./cells.js";
+import { type Cells, highest, weightedCells } from "./cells.js";
 import { arrayOf, type Fit, isPoints, lengthOf, mapOf, objectOf, type Position, tupleOf } from "./compound.js";
 import * as defaults from "./defaults.js";
 import { literalOf, Misfit } from "./literal.js";
@@ -13,12 +13,23 @@ import type { Type } from "./type.js";
 import { unitsOf } from "./units.js";
 import type { Draw, Literal, Value } from "./value.js";
 
+/** Of the first and the last row, in nanoseconds since the epoch. */
+export interface TimeSpan {
+  readonly fromNs: bigint;
+  readonly toNs: bigint;
+}
+
 /** Gathers the problems of all columns. */
 export class Fitter implements Fit {
+  readonly #times: TimeSpan | undefined;
   readonly problems: string[] = [];
   readonly #numbers = new Numbers((rule, part, sentence) => this.problem(rule, part, sentence));
   /** The draw of each `key` of a cardinality, by its name. */
   readonly #keys = new Map<string, { readonly text: string; readonly draw: Draw }>();
+
+  constructor(times?: TimeSpan) {
+    this.#times = times;
+  }
 
   /** Of a type and no rule, or with it. What is wrong is among the problems, and the value is then of no use. */
   value(type: Type, rule: Rule | undefined, position: Position): Value {
@@ -155,7 +166,11 @@ export class Fitter implements Fit {
       case "Date":
       case "DateTime": {
         const delay = nested || things !== undefined ? defaults.BEFORE_NS[type.kind] : undefined;
-        return this.#rowTime(type, delay === undefined ? undefined : [{ first: 0n, count: delay, weight: 1 }], path);
+        return this.#rowTime(
+          type,
+          delay === undefined ? undefined : [{ first: 0n, count: delay, weight: 1 }],
+          position,
+        );
       }
       case "String":
         return this.#text(defaults.textPieces(things?.of), { at: position.at }, position);
@@ -240,7 +255,7 @@ export class Fitter implements Fit {
         if (rule.time !== undefined) {
           // Columns with the same rule hold the same moment: the delay has a stream of its own.
           const { cells, law, name } = this.#numbers.delay(rule.time);
-          return this.#rowTime(type, cells, `time ${name}`, law);
+          return this.#rowTime(type, cells, { path: `time ${name}`, at: position.at }, law);
         }
         return rule.uniform === undefined ? this.#byDefault(type, position) : this.#ordered(type, rule, position);
       default:
@@ -277,12 +292,27 @@ export class Fitter implements Fit {
   #rowTime(
     type: Type & { kind: "Date" | "DateTime" },
     delayNs: Cells | undefined,
-    stream: string,
+    { path: stream, at }: { readonly path: string; readonly at: string },
     law?: string,
   ): Value {
+    this.#checkTimes(type, delayNs, at);
     const tickNs = type.kind === "Date" ? 86_400_000_000_000n : 10n ** BigInt(9 - type.precision);
     const draw: Draw = { kind: "row-time", tickNs, delayNs, ...(law !== undefined && { law }) };
     return type.kind === "Date" ? { kind: "date", draw, stream } : { kind: "number", draw, decimals: 0, stream };
+  }
+
+  /** Date and DateTime begin with 1970 and end before what a run may be asked for. */
+  #checkTimes(type: Type & { kind: "Date" | "DateTime" }, delayNs: Cells | undefined, at: string): void {
+    if (this.#times === undefined || type.bits === (type.kind === "Date" ? 32 : 64)) return;
+    const { fromNs, toNs } = this.#times;
+    const most = type.kind === "Date" ? 65_536n * 86_400n : 1n << 32n;
+    const least = fromNs - (delayNs === undefined ? 0n : highest(delayNs));
+    if (toNs < most * 1_000_000_000n && least >= 0n) return;
+    const day = (ns: bigint): string => new Date(Number(ns / 1_000_000n)).toISOString().slice(0, 10);
+    this.problems.push(
+      `${at}: ${nameOf(type)} holds times from 1970-01-01 to ${day((most - 1n) * 1_000_000_000n)}, ` +
+        `but its rows have some from ${day(least)} to ${day(toNs)}: see --data-start`,
+    );
   }
 
   #number(type: Type, draw: Draw, decimals: number, stream: string): Value {

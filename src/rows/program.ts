@@ -85,6 +85,8 @@ class JsonWriter extends Emitter {
   readonly #cells = new Map<Cells, Block>();
   /** In how many arrays and things of sets the value stands: in none, the state is that of the row. */
   #depth = 0;
+  /** In a JSON column, whose parser refuses numbers beyond 64 bits that are not in quotes. */
+  #inJson = false;
 
   constructor(seed: number) {
     super();
@@ -113,7 +115,7 @@ class JsonWriter extends Emitter {
         this.#quoted(key && value.unquoted !== true, () => this.#number(value.draw, value.decimals, value.stream));
         break;
       case "digits":
-        this.#quoted(key, () => {
+        this.#quoted(key || this.#inJson, () => {
           this.emit({ op: OP.digits, stream: this.#stream(value.stream), size: value.digits }, value.digits);
         });
         break;
@@ -154,9 +156,13 @@ class JsonWriter extends Emitter {
       case "named-tuple":
         this.#object(value.elements.map(([name, inner]) => [[name], inner]));
         break;
-      case "object":
+      case "object": {
+        const outer = this.#inJson;
+        this.#inJson = true;
         this.#object(value.paths);
+        this.#inJson = outer;
         break;
+      }
       case "variant":
         this.#variant(value.alternatives, value.stream);
         break;
