@@ -1,10 +1,11 @@
 // Compiles columns into a row program: the block of bytes the kernel interprets (its layout is drawn in
 // kernel/kernel.ts). Pure: no I/O, the same bytes for the same columns, format and seed. Called once a run, by plan.ts.
 
-import { createHash } from "node:crypto";
-import { aliasTable, type Cells } from "./cells.js";
-import { type Block, cache, Emitter, type Instruction, type Label } from "./instructions.js";
+import { labelTable, textTable, wordList } from "./blocks.js";
+import { cache, Emitter } from "./instructions.js";
 import { jsonOf, jsonText } from "./json.js";
+import { OP, SOURCE } from "./opcodes.js";
+import { Sources } from "./sources.js";
 import { boundsOf, type Column, type Draw, type Part, type Value } from "./value.js";
 import { WORDS } from "./words.js";
 
@@ -18,47 +19,8 @@ export interface RowProgram {
   readonly longestRowBytes: number;
 }
 
-/** As in kernel/instructions.ts. */
-const OP = {
-  end: 0,
-  time: 1,
-  uuid: 2,
-  choice: 3,
-  rowNumber: 4,
-  integer: 5,
-  literal: 6,
-  sixGroups: 7,
-  digits: 8,
-  rowDate: 9,
-  cellInteger: 10,
-  rowKey: 11,
-  rowRestore: 12,
-  rowCellKey: 13,
-  keyInteger: 14,
-  thingInteger: 15,
-  number: 16,
-  scaled: 17,
-  date: 18,
-  text: 19,
-  hex: 20,
-  base62: 21,
-  words: 22,
-  ipv4: 23,
-  jump: 32,
-  nullable: 33,
-  branch: 34,
-  array: 35,
-  next: 36,
-  key: 37,
-  restore: 38,
-} as const;
-
-/** As in kernel/draw.ts. */
-const SOURCE = { small: 0, uniform: 1, cells: 2, sequence: 3, rowTime: 4, spread: 5, rotate: 6, timeBack: 7 } as const;
-
 const CACHE_BYTES = 48;
 const FRAME_BYTES = 32;
-const CELL_BYTES = 32;
 const LONGEST_INTEGER = 20;
 /** Texts that are copied whole, each with the literal before it, as long as all of them take no more than this. */
 const CHOICE_BYTES = 4096;
@@ -77,12 +39,8 @@ export function compileRows(columns: readonly Column[], format: Format, seed: nu
   return writer.end();
 }
 
-/** What of an instruction says where its number comes from. */
-type Source = Pick<Instruction, "source" | "stream" | "from" | "count" | "table">;
-
 class JsonWriter extends Emitter {
-  readonly #seed: number;
-  readonly #cells = new Map<Cells, Block>();
+  readonly #sources: Sources;
   /** In how many arrays and things of sets the value stands: in none, the state is that of the row. */
   #depth = 0;
   /** In a JSON column, whose parser refuses numbers beyond 64 bits that are not in quotes. */
@@ -90,7 +48,7 @@ class JsonWriter extends Emitter {
 
   constructor(seed: number) {
     super();
-    this.#seed = seed;
+    this.#sources = new Sources(seed);
   }
 
   end(): RowProgram {
@@ -116,7 +74,7 @@ class JsonWriter extends Emitter {
         break;
       case "digits":
         this.#quoted(key || this.#inJson, () => {
-          this.emit({ op: OP.digits, stream: this.#stream(value.stream), size: value.digits }, value.digits);
+          this.emit({ op: OP.digits, stream: this.#sources.stream(value.stream), size: value.digits }, value.digits);
         });
         break;
       case "date":
@@ -128,14 +86,14 @@ class JsonWriter extends Emitter {
         });
         break;
       case "uuid":
-        this.#quoted(true, () => this.emit({ op: OP.uuid, stream: this.#stream(value.stream) }, 36));
+        this.#quoted(true, () => this.emit({ op: OP.uuid, stream: this.#sources.stream(value.stream) }, 36));
         break;
       case "ipv4":
-        this.#quoted(true, () => this.emit({ op: OP.ipv4, ...this.#draw(value.draw, value.stream) }, 15));
+        this.#quoted(true, () => this.emit({ op: OP.ipv4, ...this.#sources.draw(value.draw, value.stream) }, 15));
         break;
       case "ipv6":
         this.literal('"2001:db8:');
-        this.emit({ op: OP.sixGroups, stream: this.#stream(value.stream) }, 29);
+        this.emit({ op: OP.sixGroups, stream: this.#sources.stream(value.stream) }, 29);
         this.literal('"');
         break;
       case "nullable":
@@ -172,66 +130,6 @@ class JsonWriter extends Emitter {
     }
   }
 
-  #stream(path: string): bigint {
-    return createHash("sha256").update(`${this.#seed}\n${path}`).digest().readBigUInt64LE();
-  }
-
-  #draw(draw: Draw, path: string): Source {
-    const stream = this.#stream(path);
-    switch (draw.kind) {
-      case "uniform":
-        return {
-          source: draw.count <= 1n << 32n ? SOURCE.small : SOURCE.uniform,
-          stream,
-          from: draw.from,
-          count: BigInt.asUintN(64, draw.count),
-        };
-      case "cells":
-        return { source: SOURCE.cells, stream, count: BigInt(draw.cells.length), table: this.#table(draw.cells) };
-      case "sequence":
-        return {
-          source: SOURCE.sequence,
-          stream,
-          from: draw.from,
-          count: draw.count,
-          table: () => numbers(draw.step),
-        };
-      case "row-time":
-        if (draw.back !== undefined) return { source: SOURCE.timeBack, stream, from: draw.tickNs, count: draw.back };
-        return {
-          source: SOURCE.rowTime,
-          stream,
-          from: draw.tickNs,
-          count: BigInt(draw.delayNs?.length ?? 0),
-          table: draw.delayNs && this.#table(draw.delayNs),
-        };
-      case "spread":
-        return { source: SOURCE.spread, stream, from: draw.from, count: BigInt.asUintN(64, draw.count / draw.of) };
-      case "rotate":
-        return { source: SOURCE.rotate, stream, from: draw.from, count: draw.count };
-    }
-  }
-
-  /** Columns that share a distribution share its table. */
-  #table(cells: Cells): Block {
-    const there = this.#cells.get(cells);
-    if (there !== undefined) return there;
-    const block = (): Buffer => {
-      const { thresholds, aliases } = aliasTable(cells);
-      const table = Buffer.alloc(cells.length * CELL_BYTES);
-      for (const [index, { first, count }] of cells.entries()) {
-        const at = index * CELL_BYTES;
-        table.writeUInt32LE(thresholds[index] ?? 0, at);
-        table.writeUInt32LE(aliases[index] ?? 0, at + 4);
-        table.writeBigUInt64LE(BigInt.asUintN(64, count), at + 8);
-        table.writeBigInt64LE(BigInt.asIntN(64, first), at + 16);
-      }
-      return table;
-    };
-    this.#cells.set(cells, block);
-    return block;
-  }
-
   #quoted(quotes: boolean, write: () => void): void {
     if (quotes) this.literal('"');
     write();
@@ -240,7 +138,7 @@ class JsonWriter extends Emitter {
 
   #number(draw: Draw, decimals: number, stream: string): void {
     const { lowest, highest } = boundsOf(draw);
-    const source = this.#draw(draw, stream);
+    const source = this.#sources.draw(draw, stream);
     const digits = Math.max(String(lowest).length, String(highest).length);
     if (decimals > 0) {
       const longest = Math.max(digits, decimals + 2) + 2;
@@ -264,7 +162,7 @@ class JsonWriter extends Emitter {
     if (isRowTime(draw)) {
       this.emit({ op: OP.rowDate, power: draw.tickNs, data: cache(CACHE_BYTES) }, 10);
     } else {
-      this.emit({ op: OP.date, ...this.#draw(draw, stream) }, 10);
+      this.emit({ op: OP.date, ...this.#sources.draw(draw, stream) }, 10);
     }
   }
 
@@ -280,15 +178,18 @@ class JsonWriter extends Emitter {
       case "base62": {
         const { fewest, most } = part;
         const op = part.kind === "hex" ? OP.hex : OP.base62;
-        this.emit({ op, ...this.#draw(part.draw, part.stream), size: fewest, data: most - fewest }, most);
+        this.emit({ op, ...this.#sources.draw(part.draw, part.stream), size: fewest, data: most - fewest }, most);
         break;
       }
       case "uuid":
-        this.emit({ op: OP.uuid, stream: this.#stream(part.stream) }, 36);
+        this.emit({ op: OP.uuid, stream: this.#sources.stream(part.stream) }, 36);
         break;
       case "words": {
         const most = Number(boundsOf(part.draw).highest);
-        this.emit({ op: OP.words, ...this.#draw(part.draw, part.stream), data: wordList }, most * (LONGEST_WORD + 1));
+        this.emit(
+          { op: OP.words, ...this.#sources.draw(part.draw, part.stream), data: wordList },
+          most * (LONGEST_WORD + 1),
+        );
         break;
       }
       case "one-of":
@@ -304,17 +205,17 @@ class JsonWriter extends Emitter {
       const before = this.takeLiteral();
       const whole = texts.map((text) => before + text);
       const longest = Math.max(...whole.map((text) => Buffer.byteLength(text)));
-      this.emit({ op: OP.choice, ...this.#draw(draw, stream), data: textTable(whole), size: longest }, longest);
+      this.emit({ op: OP.choice, ...this.#sources.draw(draw, stream), data: textTable(whole), size: longest }, longest);
     } else {
       const longest = texts.reduce((most, text) => Math.max(most, Buffer.byteLength(text)), 0);
-      this.emit({ op: OP.text, ...this.#draw(draw, stream), data: textTable(texts) }, longest);
+      this.emit({ op: OP.text, ...this.#sources.draw(draw, stream), data: textTable(texts) }, longest);
     }
   }
 
   #nullable(ratio: number, value: Value, stream: string): void {
     const after = this.label();
     const power = BigInt(Math.round(ratio * 2 ** 32));
-    this.emit({ op: OP.nullable, stream: this.#stream(stream), power, data: after }, "null".length);
+    this.emit({ op: OP.nullable, stream: this.#sources.stream(stream), power, data: after }, "null".length);
     this.value(value);
     this.join(OP.literal, after);
   }
@@ -329,9 +230,9 @@ class JsonWriter extends Emitter {
     const most = Number(boundsOf(length).highest);
     const [begin, after] = [this.label(), this.label()];
     const frame = cache(FRAME_BYTES);
-    const stream = this.#stream(lengthStream);
+    const stream = this.#sources.stream(lengthStream);
     this.literal(open);
-    this.emit({ op: OP.array, ...this.#draw(length, lengthStream), data: frame, size: after }, 0);
+    this.emit({ op: OP.array, ...this.#sources.draw(length, lengthStream), data: frame, size: after }, 0);
     this.place(begin);
     const before = this.longest;
     this.#depth += 1;
@@ -373,7 +274,7 @@ class JsonWriter extends Emitter {
     const starts = alternatives.map(() => this.label());
     const after = this.label();
     const any: Draw = { kind: "uniform", from: 0n, count: BigInt(alternatives.length) };
-    this.emit({ op: OP.branch, ...this.#draw(any, stream), data: labelTable(starts) }, 0);
+    this.emit({ op: OP.branch, ...this.#sources.draw(any, stream), data: labelTable(starts) }, 0);
     const before = this.longest;
     let longest = before;
     for (const [index, alternative] of alternatives.entries()) {
@@ -388,7 +289,7 @@ class JsonWriter extends Emitter {
   }
 
   #keyed(draw: Draw, path: string, value: Value): void {
-    const source = this.#draw(draw, path);
+    const source = this.#sources.draw(draw, path);
     const quick = { [SOURCE.small]: OP.rowKey, [SOURCE.cells]: OP.rowCellKey }[source.source ?? -1];
     if (
       quick !== undefined &&
@@ -397,7 +298,7 @@ class JsonWriter extends Emitter {
       value.decimals === 0 &&
       isSmallSpread(value.draw)
     ) {
-      const inside = this.#draw(value.draw, value.stream);
+      const inside = this.#sources.draw(value.draw, value.stream);
       const digits = String(boundsOf(value.draw).highest).length;
       const stream = inside.stream ?? 0n;
       const [data, size] = [stream & 0xffff_ffffn, stream >> 32n].map(Number);
@@ -426,39 +327,3 @@ function isRowTime(draw: Draw): draw is Draw & { readonly kind: "row-time" } {
 function isSmallSpread(draw: Draw): boolean {
   return draw.kind === "spread" && draw.from >= 0n && draw.count / draw.of <= 1n << 32n;
 }
-
-function numbers(...values: readonly bigint[]): Buffer {
-  const bytes = Buffer.alloc(values.length * 8);
-  for (const [index, value] of values.entries()) bytes.writeBigInt64LE(value, index * 8);
-  return bytes;
-}
-
-const textTable =
-  (texts: readonly string[]): Block =>
-  (place) => {
-    const table = Buffer.alloc(texts.length * 8);
-    for (const [index, text] of texts.entries()) {
-      const bytes = Buffer.from(text);
-      table.writeUInt32LE(place.text(bytes), index * 8);
-      table.writeUInt32LE(bytes.length, index * 8 + 4);
-    }
-    return table;
-  };
-
-const labelTable =
-  (labels: readonly Label[]): Block =>
-  (place) => {
-    const table = Buffer.alloc(labels.length * 4);
-    for (const [index, label] of labels.entries()) table.writeUInt32LE(place.label(label), index * 4);
-    return table;
-  };
-
-/** Each word with the space behind it, in 16 bytes; then their lengths with it. */
-const wordList: Block = () => {
-  const list = Buffer.alloc(WORDS.length * 17);
-  for (const [index, word] of WORDS.entries()) {
-    list.write(`${word} `, index * 16);
-    list.writeUInt8(word.length + 1, WORDS.length * 16 + index);
-  }
-  return list;
-};
