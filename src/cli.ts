@@ -4,11 +4,21 @@
 import type { WriteStream } from "node:tty";
 import yargs from "yargs";
 import { type KnownFlag, readyForYargs } from "./args.js";
+import type { Config } from "./config.js";
 import { EmbeddedError } from "./embedded/server.js";
-import { RUN_FLAGS, SERVE_FLAGS } from "./flags.js";
+import { RUN_FLAGS, SAMPLE_FLAGS, SERVE_FLAGS } from "./flags.js";
 import { type CommandHelp, commandHelp, programHelp } from "./help.js";
-import { configFileOf, type Options, OptionsError, type RawFlags, resolveRun, resolveServe } from "./options.js";
+import {
+  configFileOf,
+  type Environment,
+  OptionsError,
+  type RawFlags,
+  resolveRun,
+  resolveSample,
+  resolveServe,
+} from "./options.js";
 import { EXIT, run } from "./run.js";
+import { sample } from "./sample.js";
 import { serve } from "./serve.js";
 import { ServerError } from "./server.js";
 import { InterruptedError, TargetError } from "./target.js";
@@ -37,8 +47,34 @@ const RUN: Command = {
     ["130, 143", "interrupted by SIGINT or SIGTERM, and drained whole"],
   ],
   prepare: async (raw) => {
-    const options = await optionsOf(raw);
+    const options = await withConfig(raw, resolveRun);
     return (interrupt) => run(options, { out: process.stdout, err: process.stderr as WriteStream, interrupt });
+  },
+};
+
+const SAMPLE: Command = {
+  name: "sample",
+  summary: "Print generated rows of a table, sending nothing; explain its rules",
+  flags: SAMPLE_FLAGS,
+  examples: [
+    "clickstorm sample --table shop.orders --rows 3",
+    "clickstorm sample --table shop.orders --config orders.yaml --explain",
+    "clickstorm sample --blind --rows 1 --format JSONCompactEachRow",
+  ],
+  exits: [
+    ["0", "printed"],
+    ["2", "bad options, config file or rules"],
+    ["3", "the target cannot be reached or authenticated, or has no such table"],
+    ["130, 143", "interrupted by SIGINT or SIGTERM"],
+  ],
+  prepare: async (raw) => {
+    const options = await withConfig(raw, resolveSample);
+    return async (interrupt) => {
+      const code = await sample(options, { out: process.stdout as WriteStream, err: process.stderr, interrupt });
+      // Who does not read on cannot hold up the end.
+      if (interrupt.aborted) process.exit(code);
+      return code;
+    };
   },
 };
 
@@ -59,17 +95,20 @@ const SERVE: Command = {
 };
 
 /** Options of flags, environment and config file; rejects with the problems of all three. */
-async function optionsOf(raw: RawFlags): Promise<Options> {
+async function withConfig<T>(
+  raw: RawFlags,
+  resolve: (raw: RawFlags, environment: Environment, config?: Config) => T,
+): Promise<T> {
   const file = configFileOf(raw, process.env);
-  if (file === undefined) return resolveRun(raw, process.env);
+  if (file === undefined) return resolve(raw, process.env);
   // YAML and validation take some 100 ms to load: whoever has no config file does not wait for them.
   const { ConfigError, readConfig } = await import("./config.js");
   try {
-    return resolveRun(raw, process.env, readConfig(file, RUN_FLAGS));
+    return resolve(raw, process.env, readConfig(file, RUN_FLAGS));
   } catch (error) {
     if (!(error instanceof ConfigError) || error.config === undefined) throw error;
     try {
-      resolveRun(raw, process.env, error.config);
+      resolve(raw, process.env, error.config);
     } catch (other) {
       if (other instanceof OptionsError) throw new OptionsError([...error.problems, ...other.problems]);
       throw other;
@@ -79,7 +118,7 @@ async function optionsOf(raw: RawFlags): Promise<Options> {
 }
 
 /** The first is the default. */
-const COMMANDS: readonly [Command, ...Command[]] = [RUN, SERVE];
+const COMMANDS: readonly [Command, ...Command[]] = [RUN, SAMPLE, SERVE];
 
 /** They ask for a text and nothing else. */
 const SWITCHES = (["help", "h", "version"] as const).map((name) => ({ name, kind: "switch" as const }));
@@ -160,7 +199,7 @@ function readWords(words: readonly string[], flags: readonly KnownFlag[]) {
 function unknownCommand(word: string): string {
   const names = COMMANDS.map(({ name }) => name);
   const near = nearest(word, names);
-  return `unknown command ${word}: ${near === undefined ? `there are ${names.join(" and ")}` : `did you mean ${near}?`}`;
+  return `unknown command ${word}: ${near === undefined ? `there are ${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : `did you mean ${near}?`}`;
 }
 
 /** Rejects with an OptionsError with the problems of the line and of the values in it. */

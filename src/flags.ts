@@ -242,6 +242,45 @@ export const RUN_FLAGS = [
   { name: "no-verify", group: "Observe", kind: "switch", description: "Skip the ledger check at the end" },
 ] as const satisfies readonly Flag[];
 
+const runFlag = (wanted: (typeof RUN_FLAGS)[number]["name"]): Flag => {
+  const flag = RUN_FLAGS.find(({ name }) => name === wanted);
+  if (flag === undefined) throw new RangeError(`run has no flag ${wanted}`);
+  return flag;
+};
+
+/** Those of `run` that its rows depend on, and what of them to print. */
+export const SAMPLE_FLAGS: readonly Flag[] = [
+  { ...runFlag("clickhouse-url"), description: "HTTP endpoint; of several, the first is asked" },
+  {
+    ...runFlag("table"),
+    description: "table or database.table, which must exist; without this flag, events as it is or would be created",
+  },
+  ...LOGIN,
+  { ...runFlag("blind"), description: "Ask the server nothing: the rows of the table that would be created" },
+  {
+    name: "rows",
+    group: "Rows",
+    kind: "text",
+    placeholder: "N",
+    fallback: "10",
+    description: "How many rows to print, up to 1000000000",
+  },
+  {
+    name: "explain",
+    group: "Rows",
+    kind: "switch",
+    description: "Print no rows but what they follow: each column with its type and rule",
+  },
+  { ...runFlag("rate"), group: "Rows", description: "Rows per second, by which row times are spaced: 5, 250k or 1.5M" },
+  { ...runFlag("duration"), group: "Rows", description: "How long the run would last; of use with --data-span only" },
+  runFlag("seed"),
+  { ...runFlag("run-id"), description: "Name of the run, in column run_id" },
+  runFlag("data-start"),
+  runFlag("data-span"),
+  runFlag("config"),
+  { ...runFlag("format"), group: "Rows" },
+];
+
 export const SERVE_FLAGS = [
   {
     name: "port",

@@ -43,6 +43,7 @@ function body({ name, flags, examples, exits }: CommandHelp, width: number): rea
   const sample = flags.find((flag) => flag.name.includes("-") && flag.variable === undefined) ?? flags[0];
   const left = (flag: Flag): string => [`--${flag.name}`, flag.placeholder].filter(Boolean).join(" ");
   const column = Math.max(...flags.map((flag) => left(flag).length));
+  const hasConfig = flags.some((flag) => flag.name === "config");
   const groups = GROUPS.map((group) => ({ group, members: flags.filter((flag) => flag.group === group) }));
   return [
     ...groups
@@ -66,7 +67,7 @@ function body({ name, flags, examples, exits }: CommandHelp, width: number): rea
     ),
     wrap(
       `Every option of ${name} is also a variable${sample && `: ${variableOf(sample)} for --${sample.name}`}. ` +
-        "A flag goes before it, and it goes before the variable shown in brackets.",
+        `A flag goes first, then this variable, then the one shown in brackets, then ${hasConfig ? "the config file, then " : ""}the default.`,
       width,
     ),
     ["Examples", ...examples.map((example) => `${INDENT}${example}`)],
@@ -104,7 +105,7 @@ function section(
 }
 
 /** Lines of at most `width` characters, broken at spaces; a longer word has a line of its own. */
-function wrap(text: string, width: number): readonly string[] {
+export function wrap(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of text.split(" ")) {

@@ -4,7 +4,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import type { Config } from "./config.js";
 import { type Credentials, type Endpoint, endpointOf, fitsHeader, redact } from "./endpoint.js";
-import { RUN_FLAGS, SERVE_FLAGS } from "./flags.js";
+import { RUN_FLAGS, SAMPLE_FLAGS, SERVE_FLAGS } from "./flags.js";
 import { LAST_NS, MS, parseHttpUrl, parseRate, parseTable, parseTime, SPANS, type TableName } from "./quantities.js";
 import { type Environment, type RawFlags, Reader, unfitForHeader } from "./reader.js";
 import { NO_RULES, type Rules } from "./rows/rule.js";
@@ -59,6 +59,24 @@ export interface Options {
   readonly reportFile: string | undefined;
   readonly verify: boolean;
   readonly blind: boolean;
+}
+
+/** What of the options the columns of the table depend on. */
+export type TableOptions = Pick<
+  Options,
+  "table" | "tableGiven" | "rules" | "runId" | "durationNs" | "dataStartNs" | "dataSpanNs"
+>;
+
+/** What `sample` is asked to do: options that mean to its rows what they mean to those of `run`. */
+export interface SampleOptions
+  extends TableOptions,
+    Pick<Options, "endpoints" | "blind" | "rateText" | "format" | "seed"> {
+  readonly rate: Ratio;
+  readonly rows: number;
+  /** Print what the rows follow, and no rows. */
+  readonly explain: boolean;
+  /** Whether all that the rows depend on was given: the same options give the same rows. */
+  readonly repeatable: boolean;
 }
 
 export interface ServeOptions extends Credentials {
@@ -119,18 +137,8 @@ export function resolveRun(raw: RawFlags, environment: Environment, config?: Con
       `${reader.label("workers")} must be at most ${reader.label("in-flight")} (${inFlight}), got ${workers}: each worker needs an insert of its own`,
     );
   }
-  const rate = reader.value(
-    "rate",
-    "rows per second above 0 and up to 1000M, such as 5, 2.5, 250k or 1.5M, or max",
-    undefined,
-    parseRate,
-  );
-  const dataStartNs = reader.value(
-    "data-start",
-    "a date or time from 1970 to 2199 such as 2026-01-31 or 2026-01-31T12:00:00Z",
-    undefined,
-    parseTime,
-  );
+  const rate = readRate(reader);
+  const dataStartNs = readDataStart(reader);
   const options: Options = {
     endpoints,
     embedded,
@@ -159,13 +167,8 @@ export function resolveRun(raw: RawFlags, environment: Environment, config?: Con
         },
     holdMs: Number(reader.duration("hold", SPANS.hold) / MS),
     traces: reader.switch("no-traces") ? undefined : { otlpEndpoint: readOtlpEndpoint(reader) },
-    seed: reader.integer("seed", 0, Number.MAX_SAFE_INTEGER, randomInt(2 ** 32)),
-    runId: reader.value(
-      "run-id",
-      "1 to 64 letters, digits, dots, dashes or underscores",
-      randomBytes(6).toString("hex"),
-      (text) => (/^[\w.-]{1,64}$/.test(text) ? text : undefined),
-    ),
+    seed: readSeed(reader),
+    runId: readRunId(reader),
     runIdGiven: reader.isGiven("run-id"),
     dataStartNs,
     dataSpanNs: readDataSpan(reader, rate, dataStartNs),
@@ -178,6 +181,32 @@ export function resolveRun(raw: RawFlags, environment: Environment, config?: Con
   if (reader.problems.length > 0) throw new OptionsError(reader.problems);
   return options;
 }
+
+const readRate = (reader: Reader): Ratio | "max" | undefined =>
+  reader.value(
+    "rate",
+    "rows per second above 0 and up to 1000M, such as 5, 2.5, 250k or 1.5M, or max",
+    undefined,
+    parseRate,
+  );
+
+const readDataStart = (reader: Reader): bigint | undefined =>
+  reader.value(
+    "data-start",
+    "a date or time from 1970 to 2199 such as 2026-01-31 or 2026-01-31T12:00:00Z",
+    undefined,
+    parseTime,
+  );
+
+const readSeed = (reader: Reader): number => reader.integer("seed", 0, Number.MAX_SAFE_INTEGER, randomInt(2 ** 32));
+
+const readRunId = (reader: Reader): string =>
+  reader.value(
+    "run-id",
+    "1 to 64 letters, digits, dots, dashes or underscores",
+    randomBytes(6).toString("hex"),
+    (text) => (/^[\w.-]{1,64}$/.test(text) ? text : undefined),
+  );
 
 function readEndpoints(reader: Reader, credentials: Credentials): Endpoint[] {
   const { label, values } = reader.texts("clickhouse-url");
@@ -299,6 +328,42 @@ function readOtlpEndpoint(reader: Reader): string | undefined {
     reader.problem(`${label} cannot hold a user: give credentials in OTEL_EXPORTER_OTLP_HEADERS`);
   }
   return value;
+}
+
+/** `config`: as for `run`, whose other options are no matter here. Throws an OptionsError with every problem at once. */
+export function resolveSample(raw: RawFlags, environment: Environment, config?: Config): SampleOptions {
+  const reader = new Reader(SAMPLE_FLAGS, raw, environment, config);
+  const endpoints = readEndpoints(reader, reader.credentials());
+  const explain = reader.switch("explain");
+  const rate = readRate(reader);
+  if (rate === "max" && !explain) {
+    reader.problem(
+      `${reader.label("rate")} cannot be max: rows of a closed loop have the time they are made; give a number of rows per second`,
+    );
+  }
+  // A problem, or of no matter: any rate will do.
+  const spacing: Ratio = rate === undefined || rate === "max" ? { numerator: 1n, denominator: 1n } : rate;
+  const dataStartNs = readDataStart(reader);
+  const options: SampleOptions = {
+    endpoints,
+    blind: reader.switch("blind"),
+    table: readTable(reader, endpoints),
+    tableGiven: reader.isGiven("table"),
+    rows: reader.integer("rows", 1, 1_000_000_000, 1),
+    explain,
+    rate: spacing,
+    rateText: reader.text("rate").value ?? "",
+    durationNs: reader.duration("duration", SPANS.run),
+    seed: readSeed(reader),
+    runId: readRunId(reader),
+    dataStartNs,
+    dataSpanNs: readDataSpan(reader, spacing, dataStartNs),
+    rules: config?.rules ?? NO_RULES,
+    format: readFormat(reader),
+    repeatable: ["seed", "run-id", "data-start"].every((name) => reader.isGiven(name)),
+  };
+  if (reader.problems.length > 0) throw new OptionsError(reader.problems);
+  return options;
 }
 
 /** Throws an OptionsError with every problem at once. */

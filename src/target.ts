@@ -3,7 +3,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { type Endpoint, shown } from "./endpoint.js";
-import { type Options, OptionsError } from "./options.js";
+import { type Options, OptionsError, type TableOptions } from "./options.js";
 import { EVENT_TABLE, isEventTable, rowsOf, SEED_COLUMNS, type TableColumn, type TableRows } from "./rows/column.js";
 import type { Column } from "./rows/value.js";
 import { execute, insertNothing, type Patience, query, quoteIdentifier, ServerError } from "./server.js";
@@ -88,6 +88,42 @@ export function blindTarget(options: Options): Target {
   };
 }
 
+/** A table's columns as rows are made for them, and as the server has them. */
+export interface TableColumns {
+  readonly columns: readonly Column[];
+  readonly table: readonly TableColumn[];
+}
+
+/** With --blind: those of the default table. Throws an OptionsError. */
+export function blindTable(options: TableOptions): TableColumns {
+  const place = { database: options.table.database ?? "default", table: options.table.table };
+  return { columns: fitRows(place, EVENT_TABLE, options).columns, table: EVENT_TABLE };
+}
+
+/**
+ * Asks for no more than the columns, and changes nothing: without --table, a table that is missing is taken for the one
+ * that would be created. Throws as {@link prepareTarget} does.
+ */
+export async function askTable(
+  endpoint: Endpoint,
+  options: TableOptions,
+  patience: Patience = {},
+): Promise<TableColumns> {
+  const asked = new Asked(endpoint, patience);
+  try {
+    await askVersion(asked);
+    const place = await placeOf(asked, options);
+    await checkDatabase(asked, place);
+    const found = await find(asked, place);
+    if (found === undefined && options.tableGiven) throw new TargetError(await missingTable(asked, place));
+    const table = found === undefined ? EVENT_TABLE : await describeTable(asked, place, options);
+    return { columns: fitRows(place, table, options).columns, table };
+  } catch (error) {
+    if (patience.signal?.aborted) throw new InterruptedError("interrupted before the first row");
+    throw error;
+  }
+}
+
 /**
  * Throws a TargetError, an OptionsError where rules do not fit the table, or an InterruptedError when the signal of `patience` is aborted. Every endpoint must answer, have
  * the same table, and take an insert.
@@ -123,10 +159,7 @@ async function preflight(all: readonly Asked[], options: Options, patience: Pati
     await first.check("SELECT 1", `does not take --setting ${name}=${value}`, { [name]: value });
   }
 
-  const place = {
-    database: options.table.database ?? String((await first.rows("SELECT currentDatabase() AS name"))[0]?.name),
-    table: options.table.table,
-  };
+  const place = await placeOf(first, options);
   const found: Found[] = [];
   for (const asked of all) found.push(await findOrCreate(asked, place, options));
   const table = await describeTable(first, place, options);
@@ -252,13 +285,23 @@ function storesOf(endpoints: readonly Endpoint[], found: readonly Found[]): read
   return endpoints.filter((_, index) => identities.indexOf(identities[index] ?? "") === index);
 }
 
-/** The table; without --table it is created if missing. */
-async function findOrCreate(asked: Asked, place: Place, { tableGiven }: Options): Promise<Found> {
-  const { database } = place;
+async function placeOf(asked: Asked, { table: { database, table } }: TableOptions): Promise<Place> {
+  return {
+    database: database ?? String((await asked.rows("SELECT currentDatabase() AS name"))[0]?.name),
+    table,
+  };
+}
+
+async function checkDatabase(asked: Asked, { database }: Place): Promise<void> {
   const databases = await asked.rows("SELECT name FROM system.databases WHERE name = {database:String}", { database });
   if (databases.length === 0) {
     throw new TargetError(`${asked.name} has no database ${database}, or this user may not see it`);
   }
+}
+
+/** The table; without --table it is created if missing. */
+async function findOrCreate(asked: Asked, place: Place, { tableGiven }: Options): Promise<Found> {
+  await checkDatabase(asked, place);
   let found = await find(asked, place);
   if (found === undefined && tableGiven) throw new TargetError(await missingTable(asked, place));
   if (found === undefined) {
@@ -303,7 +346,7 @@ async function missingTable(asked: Asked, place: Place): Promise<string> {
 async function describeTable(
   asked: Asked,
   place: Place,
-  { tableGiven, rules }: Options,
+  { tableGiven, rules }: TableOptions,
 ): Promise<readonly TableColumn[]> {
   const { database, table } = place;
   const rows = await asked.rows(
@@ -330,7 +373,7 @@ async function describeTable(
   return columns;
 }
 
-function fitRows(place: Place, table: readonly TableColumn[], options: Options): TableRows {
+function fitRows(place: Place, table: readonly TableColumn[], options: TableOptions): TableRows {
   const { rules, runId, dataStartNs = BigInt(Date.now()) * 1_000_000n, dataSpanNs, durationNs } = options;
   const times = { fromNs: dataStartNs, toNs: dataStartNs + (dataSpanNs ?? durationNs) };
   const rows = rowsOf(table, rules, runId, times);

@@ -1,7 +1,7 @@
 // src/help.ts: what --help prints, at several widths.
 
 import { expect } from "chai";
-import { type Flag, RUN_FLAGS, SERVE_FLAGS, variableOf } from "../src/flags.js";
+import { type Flag, RUN_FLAGS, SAMPLE_FLAGS, SERVE_FLAGS, variableOf } from "../src/flags.js";
 import { type CommandHelp, commandHelp, programHelp } from "../src/help.js";
 
 const RUN: CommandHelp = {
@@ -11,12 +11,13 @@ const RUN: CommandHelp = {
   examples: ["clickstorm --rate max"],
   exits: [["0", "done"]],
 };
+const SAMPLE: CommandHelp = { ...RUN, name: "sample", flags: SAMPLE_FLAGS };
 const SERVE: CommandHelp = { ...RUN, name: "serve", flags: SERVE_FLAGS };
 
 describe("help", () => {
   for (const width of [40, 80, 110]) {
     it(`no line of the help is longer than a terminal of ${width} columns`, () => {
-      const lines = programHelp("1.2.3", [RUN, SERVE], width).split("\n");
+      const lines = programHelp("1.2.3", [RUN, SAMPLE, SERVE], width).split("\n");
       expect(lines.length).to.be.greaterThan(RUN_FLAGS.length);
       expect(lines.filter((line) => line.length > width)).to.deep.equal([]);
       expect(lines.filter((line) => line.endsWith(" "))).to.deep.equal([]);
@@ -25,6 +26,7 @@ describe("help", () => {
 
   for (const [command, flags] of [
     [RUN, RUN_FLAGS],
+    [SAMPLE, SAMPLE_FLAGS],
     [SERVE, SERVE_FLAGS],
   ] as const) {
     it(`${command.name} --help has each of its ${flags.length} flags once, with default and variable, and no other`, () => {
@@ -52,6 +54,13 @@ describe("help", () => {
     });
     const widest = Math.max(...RUN_FLAGS.map((flag: Flag) => `--${flag.name} ${flag.placeholder ?? ""}`.trim().length));
     expect(columns.filter((column) => column !== widest + 4)).to.deep.equal([]);
+  });
+
+  it("what goes before what ends with the config file and the default; serve has no config file", () => {
+    expect(commandHelp(RUN, 300)).to.include(
+      "A flag goes first, then this variable, then the one shown in brackets, then the config file, then the default.",
+    );
+    expect(commandHelp(SERVE, 300)).to.include("then the one shown in brackets, then the default.");
   });
 
   it("a variable is named as its flag: CLICKSTORM_FLUSH_INTERVAL for --flush-interval", () => {

@@ -48,7 +48,7 @@ export function keysOf(type: Type, path: string): Value | undefined {
     case "DateTime": {
       const tickNs = 10n ** BigInt(9 - type.precision);
       const draw: Draw = { kind: "row-time", tickNs, delayNs: undefined, back: BEFORE_NS.DateTime / tickNs };
-      return { kind: "number", draw, decimals: 0, stream: path };
+      return { kind: "number", draw, decimals: 0, stream: path, unquoted: true };
     }
     default:
       return undefined;

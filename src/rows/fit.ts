@@ -145,7 +145,10 @@ export class Fitter implements Fit {
   #byDefault(type: Type, position: Position): Value {
     const { path, nested, key, things } = position;
     const keys = key ? defaults.keysOf(type, path) : undefined;
-    if (keys !== undefined) return keys;
+    if (keys !== undefined) {
+      if (type.kind === "Date" || type.kind === "DateTime") this.#checkTimes(type, before(type), position.at);
+      return keys;
+    }
     switch (type.kind) {
       case "Bool":
         return this.#boolean(position);
@@ -165,25 +168,14 @@ export class Fitter implements Fit {
         return { kind: "ipv6", stream: path };
       case "Date":
       case "DateTime": {
-        const delay = nested || things !== undefined ? defaults.BEFORE_NS[type.kind] : undefined;
-        return this.#rowTime(
-          type,
-          delay === undefined ? undefined : [{ first: 0n, count: delay, weight: 1 }],
-          position,
-        );
+        return this.#rowTime(type, nested || things !== undefined ? before(type) : undefined, position);
       }
       case "String":
         return this.#text(defaults.textPieces(things?.of), { at: position.at }, position);
       case "FixedString":
         return this.#text([{ kind: "base62", fewest: type.bytes, most: type.bytes }], { at: position.at }, position);
       case "Array":
-        return arrayOf(
-          this,
-          type.of,
-          isPoints(type.of) ? defaults.SHAPE_LENGTH : defaults.ARRAY_LENGTH,
-          undefined,
-          position,
-        );
+        return arrayOf(this, type.of, lengthFor(type.of, position), undefined, position);
       case "QBit": {
         const draw = defaults.uniform(-9999n, 9999n);
         const item: Value = { kind: "number", draw, decimals: 4, stream: `${path}[]` };
@@ -240,9 +232,7 @@ export class Fitter implements Fit {
           : this.#pattern(type, rule.pattern, rule, position);
       case "Array": {
         const items = rule.fields === undefined ? rule.items : { at: rule.at, fields: rule.fields };
-        const length =
-          lengthOf(this, rule.length) ?? (isPoints(type.of) ? defaults.SHAPE_LENGTH : defaults.ARRAY_LENGTH);
-        return arrayOf(this, type.of, length, items, position);
+        return arrayOf(this, type.of, lengthOf(this, rule.length) ?? lengthFor(type.of, position), items, position);
       }
       case "Tuple":
         return tupleOf(this, type.elements, rule, position);
@@ -298,7 +288,9 @@ export class Fitter implements Fit {
     this.#checkTimes(type, delayNs, at);
     const tickNs = type.kind === "Date" ? 86_400_000_000_000n : 10n ** BigInt(9 - type.precision);
     const draw: Draw = { kind: "row-time", tickNs, delayNs, ...(law !== undefined && { law }) };
-    return type.kind === "Date" ? { kind: "date", draw, stream } : { kind: "number", draw, decimals: 0, stream };
+    return type.kind === "Date"
+      ? { kind: "date", draw, stream }
+      : { kind: "number", draw, decimals: 0, stream, unquoted: true };
   }
 
   /** Date and DateTime begin with 1970 and end before what a run may be asked for. */
@@ -318,7 +310,8 @@ export class Fitter implements Fit {
   #number(type: Type, draw: Draw, decimals: number, stream: string): Value {
     if (type.kind === "Date") return { kind: "date", draw, stream };
     if (type.kind === "IPv4") return { kind: "ipv4", draw, stream };
-    if (type.kind === "Time") return { kind: "number", draw, decimals, stream, unquoted: true };
+    if (type.kind === "Time" || type.kind === "DateTime")
+      return { kind: "number", draw, decimals, stream, unquoted: true };
     return { kind: "number", draw, decimals, stream };
   }
 
@@ -333,6 +326,16 @@ export class Fitter implements Fit {
     if (draw === undefined) return isDefault(without(rule, "decimals")) ? this.#byDefault(type, position) : NOTHING;
     return this.#number(type, draw, units.decimals, position.path);
   }
+}
+
+/** The arrays of one Nested have one length, whatever is in them. */
+function lengthFor(of: Type, { lengthPath }: Position): Draw {
+  return isPoints(of) && lengthPath === undefined ? defaults.SHAPE_LENGTH : defaults.ARRAY_LENGTH;
+}
+
+/** Times in arrays, maps and sets lie so much before the row's. */
+function before(type: Type & { kind: "Date" | "DateTime" }): Cells {
+  return [{ first: 0n, count: defaults.BEFORE_NS[type.kind], weight: 1 }];
 }
 
 /** Stands for a value that has a problem. */

@@ -15,7 +15,7 @@ export function jsonOf(literal: Literal, key = false): string {
     case "bool":
       return String(literal.value);
     case "number":
-      return quoted(decimalOf(literal.units, literal.decimals), key);
+      return quoted(decimalOf(literal.units, literal.decimals), key && literal.unquoted !== true);
     case "float":
       return quoted(floatOf(literal.value), key);
     case "text":

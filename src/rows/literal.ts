@@ -152,7 +152,7 @@ function orderedOf(type: Type, value: Plain): Literal {
     throw misfit(`from ${from} to ${to}`, value);
   }
   if (type.kind === "Date") return { kind: "date", day: Number(parseDay(String(value))) };
-  return { kind: "number", units: number, decimals: 0 };
+  return { kind: "number", units: number, decimals: 0, ...(type.kind !== "Interval" && { unquoted: true }) };
 }
 
 function tupleOf({ elements }: Type & { kind: "Tuple" }, value: Plain): Literal {

@@ -36,8 +36,8 @@ export type Draw =
 export type Literal =
   | { readonly kind: "null" }
   | { readonly kind: "bool"; readonly value: boolean }
-  /** units / 10^decimals */
-  | { readonly kind: "number"; readonly units: bigint; readonly decimals: number }
+  /** units / 10^decimals; `unquoted`: as below. */
+  | { readonly kind: "number"; readonly units: bigint; readonly decimals: number; readonly unquoted?: boolean }
   | { readonly kind: "float"; readonly value: number }
   | { readonly kind: "text"; readonly text: string }
   /** Days since 1970-01-01. */
@@ -82,7 +82,7 @@ export type Value =
       readonly draw: Draw;
       readonly decimals: number;
       readonly stream: string;
-      /** Times of day: in quotes, as the key of a map, a number would not be one. */
+      /** Times: in quotes, as the key of a map, a number of theirs would be read as a text like 20260131. */
       readonly unquoted?: boolean;
     }
   /** A whole number of up to so many random decimal digits, beyond 64 bits. */
