@@ -97,13 +97,18 @@ export async function query(
   values: Readonly<Record<string, string>> = {},
   patience: Patience = {},
 ): Promise<readonly Readonly<Record<string, unknown>>[]> {
-  const parameters = Object.fromEntries(Object.entries(values).map(([name, value]) => [`param_${name}`, value]));
+  const parameters = Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [`param_${name}`, value.replace(/[\\\t\n\r]/g, escaped)]),
+  );
   const answer = parseJson(await post(endpoint, parameters, `${sql} FORMAT JSON`, patience));
   if (typeof answer !== "object" || answer === null || !("data" in answer) || !Array.isArray(answer.data)) {
     throw new ServerError(`${shown(endpoint)} does not answer as ClickHouse does`, "malformed_answer");
   }
   return answer.data;
 }
+
+/** The server reads a value as a field of TabSeparated. */
+const escaped = (character: string): string => `\\${{ "\t": "t", "\n": "n", "\r": "r" }[character] ?? character}`;
 
 function parseJson(text: string): unknown {
   try {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { rowsOf as describedRows } from "../src/rows/column.js";
+import type { Format } from "../src/rows/program.js";
 import { NO_RULES } from "../src/rows/rule.js";
 import { clickstorm, type Ended } from "./support/cli.js";
 import { createTable, HOURLY, identifier, load } from "./support/ddl.js";
@@ -295,6 +296,9 @@ const KEYS: readonly Row[] = [
       ["LowCardinality(UInt16)", 6500],
     ] as const
   ).map(([key, distinct]): Row => [`Map(${key}, UInt32)`, 2990, map(distinct)]),
+  ...[0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(
+    (precision): Row => [`Map(DateTime64(${precision}), UInt8)`, 2900, [...map(7000), ...before("mapKeys(v)", 1)]],
+  ),
   ["Map(Float64, Float64)", 2990, uniform(0, 999.9999, "arrayJoin(mapKeys(v))")],
   ["Map(Decimal(38, 20), UInt8)", 2990, uniform(0, 10_000, "toFloat64(arrayJoin(mapKeys(v)))")],
   ["Map(Time64(9), UInt8)", 2990, uniform(0, 86_400, "toFloat64(toDecimal64(arrayJoin(mapKeys(v)), 9))")],
@@ -344,6 +348,16 @@ const OPEN: readonly Row[] = [
       `countIf(v.b.c != toDate(${AT}, 'UTC')) = 0`,
       ...array(4000, "v.`d e`"),
       "max(length(JSONDynamicPaths(v))) = 0",
+    ],
+  ],
+  [
+    "JSON(w UInt256, x Array(Int128), y Map(String, UInt128), z.z Decimal(76, 40), t Time64(6))",
+    3000,
+    [
+      "uniqExact(v.w) = 3000",
+      "max(v.w) > toUInt256('9' || repeat('0', 71))",
+      ...array(5700, "v.x"),
+      ...map(64, 4, "v.y"),
     ],
   ],
   ["QBit(Float32, 8)", 3000, []],
@@ -434,13 +448,11 @@ const EQUAL: Conditions = ["count()", "sum(sipHash64(seq, toString(v)))"].map(
 /** The tables t and compact, loaded with the same rows in either format. */
 async function loadBoth(columns: string, settings: Readonly<Record<string, string>> = {}): Promise<string> {
   const { database } = await newDatabase();
-  for (const [table, format] of [
-    ["t", "JSONEachRow"],
-    ["compact", "JSONCompactEachRow"],
-  ] as const) {
+  const one = async (table: string, format: Format): Promise<void> => {
     await createTable(database, table, `seq UInt64, run_id String, ${columns}`, { after: "ORDER BY seq", settings });
     await load(database, table, { format, rows: ROWS, times: HOURLY });
-  }
+  };
+  await Promise.all([one("t", "JSONEachRow"), one("compact", "JSONCompactEachRow")]);
   return database;
 }
 
@@ -461,22 +473,41 @@ describe("types without a rule", function () {
 
   for (const flattened of ["0", "1"]) {
     it(`Nested columns with flatten_nested=${flattened}: the arrays of one have one length from 0 to 4, those of two do not`, async () => {
-      const nested = "n Nested(a UInt8, b LowCardinality(String), `c d` Array(Date)), v Nested(a UUID)";
+      const nested = "n Nested(a UInt8, b LowCardinality(String), `c d` Array(Date), p Point), v Nested(a UUID)";
       const database = await loadBoth(nested, { flatten_nested: flattened });
       const names = await rowsOf<{ name: string }>(
         `SELECT name FROM system.columns WHERE database = '${database}' AND table = 't' ORDER BY position`,
       );
-      expect(names.length).to.equal(flattened === "0" ? 4 : 6);
+      expect(names.length).to.equal(flattened === "0" ? 4 : 7);
       const conditions = [
         ...array(256, "n.a"),
         ...array(600, "n.b"),
         "uniqExactArray(arrayFlatten(n.`c d`)) > 140",
-        "countIf(length(n.a) != length(n.b) OR length(n.a) != length(n.`c d`)) = 0",
+        "countIf(length(n.a) != length(n.b) OR length(n.a) != length(n.`c d`) OR length(n.a) != length(n.p)) = 0",
         ...array(5700, "v.a"),
         share("countIf(length(n.a) = length(v.a))", "count()", 0.2),
-        "sum(sipHash64(seq, n.a, n.b, n.`c d`, v.a)) = (SELECT sum(sipHash64(seq, n.a, n.b, n.`c d`, v.a)) FROM compact)",
+        "sum(sipHash64(seq, n.a, n.b, n.`c d`, n.p, v.a)) = (SELECT sum(sipHash64(seq, n.a, n.b, n.`c d`, n.p, v.a)) FROM compact)",
       ];
       expect(await unmet(database, conditions)).to.deep.equal([]);
+    });
+  }
+
+  for (const [type, keys] of [
+    ["String", 64],
+    ["FixedString(1)", 62],
+    ["Date", 30],
+    ["UInt8", 256],
+    ["Enum8('a' = 1, 'b' = 2)", 2],
+  ] as const) {
+    it(`a map of ${keys + 1} keys of ${type} is refused, as there are only ${keys}, one of ${keys} is filled`, async () => {
+      const { database } = await newDatabase();
+      await createTable(database, "t", `seq UInt64, run_id String, v Map(${type}, UInt8)`);
+      const of = (length: number) => ({ v: { length: { at: "columns.v.length", constant: length } } });
+      const loading = { format: "JSONEachRow", rows: 100, times: HOURLY } as const;
+      await load(database, "t", { ...loading, rules: of(keys) });
+      expect(await unmet(database, [`countIf(arrayUniq(mapKeys(v)) = ${keys}) = 100`])).to.deep.equal([]);
+      const refused = await load(database, "t", { ...loading, rules: of(keys + 1) }).catch(String);
+      expect(refused).to.equal(`Error: columns.v.length goes up to ${keys + 1}, but there are only ${keys} keys`);
     });
   }
 

@@ -60,7 +60,7 @@ export function rowsOf(table: readonly TableColumn[], rules: Rules, runId: strin
   const fitter = new Fitter(times);
   const typeProblems: string[] = [];
   const ruleProblems = strayRules(table, rules);
-  const wanted = table.filter((column) => !isServerFilled(column) && rules.columns.get(column.name) !== "omit");
+  const wanted = table.filter((column) => !isServerFilled(column) && !isOmitted(column, rules));
   const ownRules = ownRulesOf(wanted, rules, runId);
   const columns = wanted.flatMap(({ name, type: text }): Column[] => {
     try {
@@ -93,6 +93,14 @@ export function eventColumns(runId: string): readonly Column[] {
   return rowsOf(EVENT_TABLE, NO_RULES, runId).columns;
 }
 
+/** By itself, or as a part of a Nested column. */
+function isOmitted({ name, type }: TableColumn, { columns }: Rules): boolean {
+  const own = columns.get(name);
+  if (own !== undefined) return own === "omit";
+  const dot = name.indexOf(".");
+  return dot > 0 && type.startsWith("Array(") && columns.get(name.slice(0, dot)) === "omit";
+}
+
 /** Rules of columns that are not there, or that the server fills. */
 function strayRules(table: readonly TableColumn[], rules: Rules): string[] {
   const problems: string[] = [];
@@ -107,8 +115,24 @@ function strayRules(table: readonly TableColumn[], rules: Rules): string[] {
     }
   };
   for (const [name, rule] of rules.columns) look(name, rule === "omit" ? `columns.${name}` : rule.at);
+  for (const [name, rule] of rules.columns) {
+    if (rule !== "omit" && !names.includes(name)) problems.push(...strayParts(name, rule, names));
+  }
   for (const { at, columns } of rules.together) for (const name of columns) look(name, at);
   return problems;
+}
+
+/** Of the rule of a Nested column, whose parts are columns to ClickHouse: the length and the parts are all it has. */
+function strayParts(nested: string, rule: Rule, names: readonly string[]): string[] {
+  const parts = names.filter((name) => name.startsWith(`${nested}.`)).map((name) => name.slice(nested.length + 1));
+  if (parts.length === 0) return [];
+  const odd = (Object.keys(rule) as (keyof Rule)[]).filter((part) => !["at", "length", "fields"].includes(part));
+  return [
+    ...odd.map((part) => `${rule.at}.${part} does not fit a Nested, which takes length, fields`),
+    ...Object.keys(rule.fields ?? {})
+      .filter((name) => !parts.includes(name))
+      .map((name) => `${rule.at}.fields has ${name}, which is none of ${parts.join(", ")}`),
+  ];
 }
 
 /** The program's own rules: the ledger's two columns where both are free for it, and the seed service's event. */

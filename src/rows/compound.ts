@@ -136,13 +136,16 @@ export function mapOf(fit: Fit, type: Type & { kind: "Map" }, rule: Rule | undef
 export function lengthOf(fit: Fit, rule: Rule | undefined): Draw | undefined {
   if (rule === undefined) return undefined;
   const value = fit.value(LENGTH, rule, { ...TOP, path: "", at: rule.at });
-  if (value.kind === "number") {
-    const { highest } = boundsOf(value.draw);
-    if (highest > LONGEST_ARRAY) fit.problem(rule, "", `must be at most ${LONGEST_ARRAY}, goes up to ${highest}`);
-    return value.draw;
-  }
+  const draw = lengthsIn(value, rule);
+  const highest = draw && boundsOf(draw).highest;
+  if (highest !== undefined && highest > LONGEST_ARRAY)
+    fit.problem(rule, "", `must be at most ${LONGEST_ARRAY}, goes up to ${highest}`);
+  return draw;
+}
+
+function lengthsIn(value: Value, { choice }: Rule): Draw | undefined {
+  if (value.kind === "number") return value.draw;
   if (value.kind === "choice") {
-    const { choice } = rule;
     const weights = choice?.weights ?? value.options.map(() => 1);
     const cells = value.options.map(
       (option, index): Cell => ({
@@ -167,6 +170,7 @@ export function objectOf(
   const types = new Map(declared.map(({ path, type }) => [path, type]));
   if (rule === undefined && types.size === 0) for (const [path, type] of defaults.JSON_PATHS) types.set(path, type);
   for (const [path, inner] of Object.entries(rule?.fields ?? {})) {
+    if (/\p{Surrogate}/u.test(path)) fit.problem(inner, "", "is a path with halves of characters (lone surrogates)");
     if (types.has(path)) {
       if (inner.type !== undefined) fit.problem(inner, "type", "is declared by the column already");
     } else {
@@ -205,7 +209,7 @@ function pathType(fit: Fit, rule: Rule): Type {
     }
   }
   if (rule.constant !== undefined || rule.choice !== undefined) return { kind: "Dynamic" };
-  const quantities = [rule.uniform?.from, rule.uniform?.to, rule.normal?.mean, rule.exponential?.mean];
+  const quantities = [rule.uniform?.from, rule.uniform?.to, ...Object.values(rule.sequence ?? {})];
   const whole = quantities.every((quantity) => quantity === undefined || /^-?\d+$/.test(String(quantity)));
   if (rule.decimals !== undefined || !whole || rule.normal || rule.exponential) return { kind: "Float", bits: 64 };
   if (rule.uniform || rule.zipf || rule.sequence) return { kind: "Int", bits: 64, signed: true };

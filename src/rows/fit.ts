@@ -65,10 +65,11 @@ export class Fitter implements Fit {
     const stream = `${position.path}#null`;
     if (rule?.constant === null) return { kind: "constant", literal: { kind: "null" } };
     const bare = rule && without(rule, "nulls");
-    const value =
-      bare?.choice?.values.includes(null) === true
-        ? this.#choice({ kind: "Nullable", of: type }, bare, position)
-        : this.value(type, isDefault(bare) ? undefined : bare, position);
+    let value: Value;
+    if (bare?.choice?.values.includes(null) !== true)
+      value = this.value(type, isDefault(bare) ? undefined : bare, position);
+    else if (bare.cardinality === undefined) value = this.#choice({ kind: "Nullable", of: type }, bare, position);
+    else value = this.#set({ kind: "Nullable", of: type }, bare, bare.cardinality, position);
     return ratio === 0 ? value : { kind: "nullable", ratio, value, stream };
   }
 
@@ -90,7 +91,7 @@ export class Fitter implements Fit {
     if (rule.choice !== undefined && key === undefined) {
       this.problem(rule, "cardinality", "does not go with choice, which says how many values there are");
     }
-    if ((type.kind === "Date" || type.kind === "DateTime") && rule.uniform === undefined) {
+    if ((type.kind === "Date" || type.kind === "DateTime") && rule.uniform === undefined && rule.choice === undefined) {
       this.problem(rule, "cardinality", `of a ${nameOf(type)} needs a uniform: otherwise it follows the row's time`);
     }
     const text = JSON.stringify({ of, draw });

@@ -17,7 +17,8 @@ export function jsonOf(literal: Literal, key = false): string {
     case "number":
       return quoted(decimalOf(literal.units, literal.decimals), key && literal.unquoted !== true);
     case "float":
-      return quoted(floatOf(literal.value), key);
+      // A bare nan is taken for the beginning of null; ClickHouse reads "nan", "inf" and "-inf" as well.
+      return quoted(floatOf(literal.value), key || !Number.isFinite(literal.value));
     case "text":
       return JSON.stringify(literal.text);
     case "date":
@@ -40,7 +41,7 @@ export function decimalOf(units: bigint, decimals: number): string {
   return `${units < 0n ? "-" : ""}${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`;
 }
 
-/** ClickHouse reads nan and inf as bare words. */
+/** As ClickHouse spells it. */
 function floatOf(value: number): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";

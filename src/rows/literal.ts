@@ -202,7 +202,7 @@ function anyOf(value: Plain): Literal {
   }
   if (typeof value === "string") return { kind: "text", text: textOf(value) };
   if (isMapping(value))
-    return { kind: "object", fields: Object.entries(value).map(([name, inner]) => [name, anyOf(inner)]) };
+    return { kind: "object", fields: Object.entries(value).map(([name, inner]) => [textOf(name), anyOf(inner)]) };
   return { kind: "list", items: value.map(anyOf) };
 }
 

@@ -7,7 +7,7 @@ import type { Cardinality, Quantity, Rule, Things } from "./rule.js";
 import { nameOf } from "./takes.js";
 import type { Type } from "./type.js";
 import { showUnits, toUnits, type Units } from "./units.js";
-import type { Draw } from "./value.js";
+import { type Draw, MOST_ROWS } from "./value.js";
 
 /** Hears what is wrong with a part of a rule. */
 export type Complain = (rule: Rule, part: string, sentence: string) => void;
@@ -17,9 +17,6 @@ export interface Apart {
   readonly key: boolean;
   readonly things: Things | undefined;
 }
-
-/** No run has so many rows. */
-const ENDLESS = 1n << 60n;
 
 export class Numbers {
   readonly #problem: Complain;
@@ -44,6 +41,19 @@ export class Numbers {
       const number = toUnits(type, units.decimals, given);
       if (number === undefined) this.#problem(rule, part, `must be ${units.example}, got ${shown(given)}`);
       return number;
+    };
+    /** In units too, but finer than one: a mean may lie between two numbers. */
+    const real = (part: string, given: Quantity): number | undefined => {
+      const ticks = type.kind === "Time" ? 10 ** type.precision : 1;
+      const number = (String(given).trim() === "" ? Number.NaN : Number(given)) * 10 ** units.decimals * ticks;
+      if (Number.isFinite(number)) return number;
+      const clock = type.kind === "Time" ? quantity(part, given, 0n) : undefined;
+      if (type.kind !== "Time") this.#problem(rule, part, `must be a number, got ${shown(given)}`);
+      return clock === undefined ? undefined : Number(clock);
+    };
+    const above = (part: string, number: number | undefined, given: Quantity): boolean => {
+      if (number !== undefined && number <= 0) this.#problem(rule, part, `must be above 0, got ${shown(given)}`);
+      return number !== undefined && number > 0;
     };
     const show = (number: bigint): string => showUnits(type, units.decimals, number);
     const inside = (part: string, from: bigint, to: bigint): boolean => {
@@ -90,32 +100,36 @@ export class Numbers {
       const end = step < 0n ? units.lowest : units.highest;
       const to = quantity("sequence.to", rule.sequence.to, end);
       if (to === undefined || !inside("sequence", from < to ? from : to, from < to ? to : from)) return undefined;
+      if (step === 0n) {
+        const sentence = `must be ${show(1n)} or more, as ${nameOf(type)} has it, got ${shown(rule.sequence.step)}`;
+        this.#problem(rule, "sequence.step", sentence);
+        return undefined;
+      }
       if (to - from !== 0n && to > from !== step > 0n) {
         this.#problem(rule, "sequence", `never comes from ${show(from)} to ${show(to)} in steps of ${show(step)}`);
         return undefined;
       }
-      const endless = rule.sequence.to === undefined && step > 0n && units.highest - from >= ENDLESS * step;
+      const endless = rule.sequence.to === undefined && step > 0n && units.highest - from >= MOST_ROWS * step;
       return { kind: "sequence", from, step, count: endless ? 0n : (to - from) / step + 1n };
     }
     if (rule.normal !== undefined) {
-      const mean = quantity("normal.mean", rule.normal.mean, 0n);
-      const sd = Number(rule.normal.sd) * 10 ** units.decimals * (type.kind === "Time" ? 10 ** type.precision : 1);
+      const mean = real("normal.mean", rule.normal.mean);
+      const sd = real("normal.sd", rule.normal.sd);
       const from = quantity("normal.min", rule.normal.min, units.lowest);
       const to = quantity("normal.max", rule.normal.max, units.highest);
-      if (mean === undefined || from === undefined || to === undefined || !inside("normal", from, to)) return undefined;
+      if (!above("normal.sd", sd, rule.normal.sd) || mean === undefined || sd === undefined) return undefined;
+      if (from === undefined || to === undefined || !inside("normal", from, to)) return undefined;
       const law = `normal mean ${rule.normal.mean} sd ${rule.normal.sd}${limits(rule.normal, show, from, to)}`;
-      return this.#cells(`normal ${mean} ${sd} ${from} ${to}`, law, () => normalCells(Number(mean), sd, from, to));
+      return this.#cells(`normal ${mean} ${sd} ${from} ${to}`, law, () => normalCells(mean, sd, from, to));
     }
     if (rule.exponential !== undefined) {
-      const mean = quantity("exponential.mean", rule.exponential.mean, 0n);
+      const mean = real("exponential.mean", rule.exponential.mean);
       const from = quantity("exponential.min", rule.exponential.min, 0n);
       const to = quantity("exponential.max", rule.exponential.max, units.highest);
-      if (mean === undefined || from === undefined || to === undefined || !inside("exponential", from, to))
-        return undefined;
-      // The mean itself may be finer than a unit.
-      const exact = type.kind === "Time" ? Number(mean) : Number(rule.exponential.mean) * 10 ** units.decimals;
+      if (!above("exponential.mean", mean, rule.exponential.mean) || mean === undefined) return undefined;
+      if (from === undefined || to === undefined || !inside("exponential", from, to)) return undefined;
       const law = `exponential mean ${rule.exponential.mean}${limits(rule.exponential, show, from, to)}`;
-      return this.#cells(`exponential ${exact} ${from} ${to}`, law, () => exponentialCells(exact, from, to));
+      return this.#cells(`exponential ${mean} ${from} ${to}`, law, () => exponentialCells(mean, from, to));
     }
     return undefined;
   }
@@ -190,12 +204,22 @@ function limits(
   return `${min === undefined ? "" : ` from ${show(from)}`}${max === undefined ? "" : ` to ${show(to)}`}`;
 }
 
-/** As many digits behind the point as tell about a million values apart. */
-export function floatDecimals({ uniform, normal, exponential }: Rule): number {
+/** As many digits behind the point as are written, or as tell about a million values apart. */
+export function floatDecimals({ uniform, normal, exponential, sequence }: Rule): number {
   let width = 0;
   if (uniform !== undefined) width = Number(uniform.to) - Number(uniform.from);
   else if (normal !== undefined) width = 10 * Number(normal.sd);
   else if (exponential !== undefined) width = 10 * Number(exponential.mean);
-  if (!(width > 0) || !Number.isFinite(width)) return 0;
-  return Math.min(12, Math.max(0, 6 - Math.ceil(Math.log10(width))));
+  const enough = width > 0 && Number.isFinite(width) ? 6 - Math.ceil(Math.log10(width)) : 0;
+  const written = [uniform, normal, exponential, sequence].flatMap((law) => Object.values(law ?? {}));
+  const greatest = written.reduce((most, quantity) => Math.max(most, Math.abs(Number(quantity)) || 0), 1);
+  // All of them are to fit 64 bits.
+  const most = Math.min(12, 17 - Math.ceil(Math.log10(greatest)));
+  return Math.max(0, Math.min(12, enough), Math.min(most, Math.max(0, ...written.map(digitsBehindPoint))));
+}
+
+function digitsBehindPoint(quantity: Quantity): number {
+  const [, fraction = "", exponent = "0"] =
+    /^[+-]?\d+(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?$/.exec(String(quantity)) ?? [];
+  return Math.max(0, fraction.replace(/0+$/, "").length - Number(exponent));
 }

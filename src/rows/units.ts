@@ -170,9 +170,12 @@ export function showUnits(type: Type, decimals: number, units: bigint): string {
     }
     case "Time": {
       const ticks = 10n ** BigInt(type.precision);
-      const seconds = units / ticks;
+      const size = units < 0n ? -units : units;
+      const seconds = size / ticks;
       const two = (part: bigint): string => String(part).padStart(2, "0");
-      return `${two(seconds / 3600n)}:${two((seconds / 60n) % 60n)}:${two(seconds % 60n)}`;
+      const fraction = size % ticks === 0n ? "" : `.${String(size % ticks).padStart(type.precision, "0")}`;
+      const sign = units < 0n ? "-" : "";
+      return `${sign}${two(seconds / 3600n)}:${two((seconds / 60n) % 60n)}:${two(seconds % 60n)}${fraction}`;
     }
     case "IPv4":
       return [24n, 16n, 8n, 0n].map((shift) => (units >> shift) & 255n).join(".");

@@ -127,6 +127,9 @@ export interface Column {
   readonly value: Value;
 }
 
+/** No run has so many. */
+export const MOST_ROWS = 1n << 60n;
+
 /** The lowest and the highest number a draw can give. A row's time: those of the years 1970 to 2261. */
 export function boundsOf(draw: Draw): { readonly lowest: bigint; readonly highest: bigint } {
   switch (draw.kind) {
@@ -137,7 +140,7 @@ export function boundsOf(draw: Draw): { readonly lowest: bigint; readonly highes
     case "cells":
       return { lowest: lowest(draw.cells), highest: highest(draw.cells) };
     case "sequence": {
-      if (draw.count === 0n) return { lowest: draw.from, highest: (1n << 63n) - 1n };
+      if (draw.count === 0n) return { lowest: draw.from, highest: draw.from + draw.step * MOST_ROWS };
       const last = draw.from + draw.step * (draw.count - 1n);
       return draw.step < 0n ? { lowest: last, highest: draw.from } : { lowest: draw.from, highest: last };
     }
