@@ -60,9 +60,13 @@ export async function readLedger(target: Target, claim: Claim, rowsBefore: numbe
     if (!late || ledger.lost === 0 || poll === POLLS) break;
     await sleep(POLL_MS);
   }
-  if (!late || ledger.lost === 0) return ledger;
-  const waited = `${target.engine} tables may show rows late: asked for ${(POLLS * POLL_MS) / 1000} s`;
-  return { ...ledger, caveat: ledger.caveat === undefined ? waited : `${ledger.caveat}; ${waited}` };
+  if (ledger.lost === 0) return ledger;
+  const notes = [
+    ledger.caveat,
+    late && `${target.engine} tables may show rows late: asked for ${(POLLS * POLL_MS) / 1000} s`,
+    target.expires && "the table has a TTL, which removes old rows",
+  ].filter((note) => typeof note === "string");
+  return { ...ledger, caveat: notes.length === 0 ? undefined : notes.join("; ") };
 }
 
 async function ask(store: Endpoint, sql: string, values: Readonly<Record<string, string>>) {

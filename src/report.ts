@@ -10,7 +10,7 @@ import { type Latency, summarize } from "./latency.js";
 import type { Ledger } from "./ledger.js";
 import type { Options } from "./options.js";
 import type { Snapshot } from "./snapshot.js";
-import { keepsRows, type Target } from "./target.js";
+import { type Target, whyUnverifiable } from "./target.js";
 import { bytes, count, milliseconds, short, whole } from "./text.js";
 
 /** All that is known when a run is over. */
@@ -227,7 +227,8 @@ function rateText(rowsPerSecond: number): string {
 function whyNoLedger({ options, target }: Result): string {
   if (options.blind) return "none: --blind asks nothing";
   if (!options.verify) return "none: --no-verify";
-  return keepsRows(target) ? "could not be read" : `none: a table of engine ${target.engine} keeps no rows`;
+  const why = whyUnverifiable(target);
+  return why === undefined ? "could not be read" : `none: ${why}`;
 }
 
 const QUANTILES = [

@@ -17,7 +17,7 @@ import { type Load, type Notice, startLoad } from "./pool.js";
 import { Progress } from "./progress.js";
 import { isIncomplete, type Result, type SeriesPoint, seriesPoint, toJson, toText } from "./report.js";
 import { Snapshots } from "./snapshot.js";
-import { blindTarget, keepsRows, prepareTarget } from "./target.js";
+import { blindTarget, prepareTarget, whyUnverifiable } from "./target.js";
 import { VERSION } from "./version.js";
 
 export const EXIT = { done: 0, incomplete: 1, badOptions: 2, noTarget: 3 } as const;
@@ -60,7 +60,7 @@ export async function run(options: Options, { out, err, interrupt }: Surrounding
           onSlow: (sentence) => progress.say(sentence),
         });
     const plan = makePlan(options, target, endpoints, VERSION);
-    const verify = options.verify && keepsRows(target);
+    const verify = options.verify && whyUnverifiable(target) === undefined;
     const rowsBefore = verify && !target.ledgerColumns ? await countRows(target) : 0;
     if (interrupt.aborted) return Number(interrupt.reason);
 

@@ -27,6 +27,8 @@ export interface Target {
   readonly columns: readonly Column[];
   /** Whether the table has run_id and seq, so that each row can be found again. */
   readonly ledgerColumns: boolean;
+  /** Whether the table removes rows when they are old. */
+  readonly expires: boolean;
   /** Whether inserts carry deduplication tokens. */
   readonly tokens: boolean;
   /** Query parameters of every insert: the statement and its settings. */
@@ -67,9 +69,14 @@ function insertParameters(
   };
 }
 
-/** Whether what is inserted can be read again. */
-export function keepsRows({ engine }: Target): boolean {
-  return engine !== "Null";
+/** Engines that make one row of several with the same key, sooner or later. */
+const MERGES_ROWS =
+  /^(Replicated|Shared)?(Replacing|Summing|Aggregating|Collapsing|VersionedCollapsing|Coalescing|Graphite)/;
+
+/** Why rows cannot be found again, row by row, by whoever asks later; undefined: they can. */
+export function whyUnverifiable({ engine = "" }: Target): string | undefined {
+  if (engine === "Null") return "a table of engine Null keeps no rows";
+  return MERGES_ROWS.test(engine) ? `a table of engine ${engine} makes one row of several` : undefined;
 }
 
 /** With --blind: everything as for the default table of a new server, nothing asked. Throws an OptionsError. */
@@ -80,6 +87,7 @@ export function blindTarget(options: Options): Target {
     version: undefined,
     ...place,
     engine: undefined,
+    expires: false,
     stores: [],
     columns,
     ledgerColumns,
@@ -172,6 +180,7 @@ async function preflight(all: readonly Asked[], options: Options, patience: Pati
     version,
     ...place,
     engine: found[0]?.engine,
+    expires: found.some(({ expires }) => expires),
     stores: storesOf(
       all.map(({ endpoint }) => endpoint),
       found,
@@ -271,6 +280,7 @@ async function knownSettings(asked: Asked): Promise<ReadonlySet<string>> {
 
 interface Found {
   readonly engine: string;
+  readonly expires: boolean;
   /** The same for two endpoints that lead to the same table of the same server. */
   readonly identity: string;
 }
@@ -322,11 +332,18 @@ async function findOrCreate(asked: Asked, place: Place, { tableGiven }: Options)
 
 async function find(asked: Asked, { database, table }: Place): Promise<Found | undefined> {
   const [row] = await asked.rows(
-    "SELECT engine, toString(serverUUID()) AS server, toString(uuid) AS uuid, toString(data_paths) AS paths " +
+    "SELECT engine, toString(serverUUID()) AS server, toString(uuid) AS uuid, toString(data_paths) AS paths, " +
+      "position(engine_full, ' TTL ') > 0 AS expires " +
       "FROM system.tables WHERE database = {database:String} AND name = {table:String}",
     { database, table },
   );
-  return row && { engine: String(row.engine), identity: `${row.server} ${row.uuid} ${row.paths}` };
+  return (
+    row && {
+      engine: String(row.engine),
+      expires: Number(row.expires) === 1,
+      identity: `${row.server} ${row.uuid} ${row.paths}`,
+    }
+  );
 }
 
 /** That it is not there, and what is. */

@@ -16,6 +16,7 @@ const KINDS = [
   "choice",
   "pattern",
   "time",
+  "same",
 ] as const satisfies readonly (keyof RuleShape)[];
 /** Rules for parts of a value. */
 const PARTS = ["length", "items", "keys", "values", "fields"] as const satisfies readonly (keyof RuleShape)[];
@@ -25,12 +26,12 @@ const APART: readonly (readonly [one: readonly (keyof RuleShape)[], other: reado
   [KINDS, PARTS, "the one is a whole value, the other a part of one"],
   [["items"], ["keys", "values", "fields"], "items are of an array, keys and values of a map, fields of a tuple"],
   [["keys", "values"], ["fields"], "fields name their keys themselves"],
-  [["decimals"], ["constant", "choice", "pattern", "time", ...PARTS], "it rounds numbers that are drawn"],
-  [["cardinality"], ["constant", "time"], "there is nothing to draw from"],
+  [["decimals"], ["constant", "choice", "pattern", "time", "same", ...PARTS], "it rounds numbers that are drawn"],
+  [["cardinality"], ["constant", "time", "same"], "there is nothing to draw from"],
 ];
 
 /** Of a length. */
-const NO_LENGTH = ["pattern", "time", "cardinality", "nulls", "decimals", ...PARTS] as const;
+const NO_LENGTH = ["pattern", "time", "same", "cardinality", "nulls", "decimals", ...PARTS] as const;
 
 /** Where a rule stands: it decides on what may be in it. */
 type Place = "column" | "field" | "length" | "part";
@@ -108,6 +109,7 @@ class RulesReader {
       pattern: shape.pattern,
       time: shape.time && timeRule(shape.time),
       cardinality: shape.cardinality && this.#cardinality(shape.cardinality, [...path, "cardinality"]),
+      same: shape.same,
       nulls: shape.nulls,
       decimals: shape.decimals,
       length: part("length"),

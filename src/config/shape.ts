@@ -91,6 +91,7 @@ const FLAT = {
       ),
     )
     .optional(),
+  same: is<string>("the name of a column", isText).optional(),
   nulls: share.optional(),
   decimals: is<number>("a whole number from 0 to 18", (value) => isWhole(value) && isWithin(value, 0, 18)).optional(),
   type: is<string>("a ClickHouse type", isText).optional(),

@@ -6,7 +6,7 @@ import { TOP } from "./compound.js";
 import { Fitter, type TimeSpan } from "./fit.js";
 import { NO_RULES, type Rule, type Rules, type Together } from "./rule.js";
 import { parseType, type Type, UnknownTypeError } from "./type.js";
-import type { Column } from "./value.js";
+import type { Column, Value } from "./value.js";
 
 /** As system.columns has it. */
 export interface TableColumn {
@@ -57,20 +57,28 @@ const isServerFilled = ({ defaultKind }: TableColumn): boolean =>
 
 /** `times`: those that rows can have, where a column may be too narrow for them. */
 export function rowsOf(table: readonly TableColumn[], rules: Rules, runId: string, times?: TimeSpan): TableRows {
-  const fitter = new Fitter(times);
   const typeProblems: string[] = [];
   const ruleProblems = strayRules(table, rules);
   const wanted = table.filter((column) => !isServerFilled(column) && !isOmitted(column, rules));
   const ownRules = ownRulesOf(wanted, rules, runId);
+  const filled = (name: string, type: Type): Value => {
+    const together = rules.together.find((group) => group.columns.includes(name));
+    if (together !== undefined) return chosenTogether(fitter, type, name, together);
+    const nested = nestedOf(name, type);
+    const rule = ruleOf(name, nested, rules, ruleProblems) ?? ownRules.get(name);
+    const position = { ...TOP, path: name, at: rule?.at ?? name, ...(nested && { lengthPath: `${nested}#length` }) };
+    return fitter.value(type, rule, position);
+  };
+  const fitter = new Fitter(times, (name, type) => {
+    const rule = rules.columns.get(name);
+    // One step: no circle can come of it.
+    const isOwn = wanted.some((column) => column.name === name) && (rule === "omit" || rule?.same === undefined);
+    return isOwn ? filled(name, type) : undefined;
+  });
+  checkLengths(wanted, rules, ruleProblems);
   const columns = wanted.flatMap(({ name, type: text }): Column[] => {
     try {
-      const type = parseType(text);
-      const together = rules.together.find((group) => group.columns.includes(name));
-      if (together !== undefined) return [{ name, type: text, value: chosenTogether(fitter, type, name, together) }];
-      const nested = nestedOf(name, type);
-      const rule = ruleOf(name, nested, rules, ruleProblems) ?? ownRules.get(name);
-      const position = { ...TOP, path: name, at: rule?.at ?? name, ...(nested && { lengthPath: `${nested}#length` }) };
-      return [{ name, type: text, value: fitter.value(type, rule, position) }];
+      return [{ name, type: text, value: filled(name, parseType(text)) }];
     } catch (error) {
       if (!(error instanceof UnknownTypeError)) throw error;
       typeProblems.push(
@@ -79,7 +87,7 @@ export function rowsOf(table: readonly TableColumn[], rules: Rules, runId: strin
       return [];
     }
   });
-  if (columns.length === 0 && typeProblems.length === 0) ruleProblems.push("no column is left to insert");
+  if (columns.length === 0 && typeProblems.length === 0) ruleProblems.push("columns: no column of the table is left");
   return {
     columns,
     ledgerColumns: ownRules.has("run_id"),
@@ -172,6 +180,26 @@ function bareType(text: string): Type {
 function nestedOf(name: string, type: Type): string | undefined {
   const dot = name.indexOf(".");
   return dot > 0 && type.kind === "Array" ? name.slice(0, dot) : undefined;
+}
+
+/** Arrays of one Nested whose length is not drawn with that of the others. */
+function checkLengths(wanted: readonly TableColumn[], rules: Rules, problems: string[]): void {
+  const names = wanted.filter(({ type }) => type.startsWith("Array(")).map(({ name }) => name);
+  for (const name of names) {
+    const nested = name.slice(0, Math.max(0, name.indexOf(".")));
+    if (nested === "" || !names.some((other) => other !== name && other.startsWith(`${nested}.`))) continue;
+    const rule = rules.columns.get(name);
+    const together = rules.together.find((group) => group.columns.includes(name));
+    const at =
+      rule !== undefined && rule !== "omit" && (rule.constant !== undefined || rule.choice !== undefined)
+        ? rule.at
+        : together?.at;
+    if (at !== undefined) {
+      problems.push(
+        `${at}: the arrays of ${nested} have one length, which whole values of ${name} would not keep; give it items`,
+      );
+    }
+  }
 }
 
 /** The rule of the column itself, or its share of the rule of the Nested it belongs to. */

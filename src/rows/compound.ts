@@ -48,7 +48,7 @@ function distinctKeys(key: Value): bigint | undefined {
 
 /** Of a draw that gives the elements of a map different numbers: how many there are. */
 function turnsOf(draw: Draw): bigint | undefined {
-  if (draw.kind === "rotate") return draw.count;
+  if (draw.kind === "shuffled") return draw.count;
   return draw.kind === "row-time" ? draw.back : undefined;
 }
 
@@ -103,11 +103,19 @@ export function mapOf(fit: Fit, type: Type & { kind: "Map" }, rule: Rule | undef
   const { path, at } = position;
   const inside = { ...position, nested: true, things: undefined };
   if (rule?.fields !== undefined) {
+    if (rule.length !== undefined)
+      fit.problem(rule, "length", "has no meaning beside fields: the map has just these keys");
     return {
       kind: "entries",
       entries: Object.entries(rule.fields).map(([name, inner]) => [
         fit.literal(type.key, rule, `fields.${name}`, name),
-        fit.value(type.value, inner, { ...inside, key: false, path: `${path}.${name}`, at: `${at}.${name}` }),
+        fit.value(type.value, inner, {
+          ...position,
+          things: undefined,
+          key: false,
+          path: `${path}.${name}`,
+          at: inner.at,
+        }),
       ]),
     };
   }

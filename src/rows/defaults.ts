@@ -30,7 +30,7 @@ const KEY_DIGITS = 5;
 export function keysOf(type: Type, path: string): Value | undefined {
   switch (type.kind) {
     case "String": {
-      const draw: Draw = { kind: "rotate", from: 1n, count: KEY_NAMES };
+      const draw: Draw = { kind: "shuffled", from: 1n, count: KEY_NAMES };
       const parts = [{ kind: "literal", text: "key-" } as const, { kind: "number", draw, stream: path } as const];
       return { kind: "text", parts };
     }
@@ -38,7 +38,7 @@ export function keysOf(type: Type, path: string): Value | undefined {
       const last = Math.min(type.bytes, KEY_DIGITS);
       const first = type.bytes - last;
       const parts = partsOf(first === 0 ? [] : [{ kind: "base62", fewest: first, most: first }], path, undefined);
-      const draw: Draw = { kind: "rotate", from: 0n, count: 62n ** BigInt(last) };
+      const draw: Draw = { kind: "shuffled", from: 0n, count: 62n ** BigInt(last) };
       return { kind: "text", parts: [...parts, { kind: "base62", draw, fewest: last, most: last, stream: path }] };
     }
     case "Date": {
@@ -59,9 +59,15 @@ export function uniform(from: bigint, to: bigint): Draw & { readonly kind: "unif
   return { kind: "uniform", from, count: to - from + 1n };
 }
 
+/** From 0 up to `end`, which is not reached. */
+function below(end: bigint, decimals: number) {
+  return { from: 0n, to: end * 10n ** BigInt(decimals) - 1n, decimals };
+}
+
 /** Numbers of an ordered type, in units of 10^-decimals. Undefined: those of a time follow the schedule. */
 export function numbersOf(
   type: Type,
+  decimals?: number,
 ): { readonly from: bigint; readonly to: bigint; readonly decimals: number } | undefined {
   switch (type.kind) {
     case "Int": {
@@ -70,13 +76,9 @@ export function numbersOf(
       return { from: 0n, to: type.bits === 32 ? 999_999n : 999_999_999n, decimals: 0 };
     }
     case "Float":
-      if (type.bits === 16) return { from: 0n, to: 255n, decimals: 0 };
-      return type.bits === 32 ? { from: 0n, to: 99_999n, decimals: 2 } : { from: 0n, to: 9_999_999n, decimals: 4 };
-    case "Decimal": {
-      const decimals = Math.min(type.scale, 14);
-      const whole = Math.min(type.precision - type.scale, 4);
-      return { from: 0n, to: 10n ** BigInt(whole + decimals) - 1n, decimals };
-    }
+      return below(type.bits === 16 ? 256n : 1000n, decimals ?? { 16: 0, 32: 2, 64: 4 }[type.bits]);
+    case "Decimal":
+      return below(10n ** BigInt(Math.min(type.precision - type.scale, 4)), Math.min(type.scale, decimals ?? 14, 14));
     case "Interval":
       return { from: 1n, to: 100n, decimals: 0 };
     case "Time":

@@ -188,7 +188,7 @@ function drawText(draw: Draw, show: (units: bigint) => string): string {
       return `uniform ${show(least)} to ${show(most)}`;
     case "spread":
       return `each another of ${show(least)} to ${show(most)}`;
-    case "rotate":
+    case "shuffled":
       return `${show(least)} to ${show(most)}${KEYS_DIFFER}`;
     case "cells": {
       if (draw.law !== undefined) return draw.law;
@@ -215,7 +215,7 @@ function drawText(draw: Draw, show: (units: bigint) => string): string {
 function choiceText(options: readonly Literal[], draw: Draw, type: Type | undefined): string {
   const texts = options.map((option) => literalText(option, type));
   const weights = draw.kind === "cells" ? draw.cells.map(({ weight }) => weight) : texts.map(() => 1);
-  return `${listText(texts, weights)}${draw.kind === "rotate" ? KEYS_DIFFER : ""}`;
+  return `${listText(texts, weights)}${draw.kind === "shuffled" ? KEYS_DIFFER : ""}`;
 }
 
 /** Equal ones are one; shares are told where they differ. */
@@ -237,7 +237,7 @@ function setText(draw: Draw, stream: string): string {
     cells: draw.kind === "cells" && draw.law !== undefined ? ` by ${draw.law}` : "",
     "row-time": "",
     spread: "",
-    rotate: "",
+    shuffled: "",
   }[draw.kind];
   const count = most - least + 1n;
   const things = `${count} value${count === 1n ? "" : "s"}${law}`;

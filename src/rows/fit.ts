@@ -27,16 +27,26 @@ export class Fitter implements Fit {
   /** The draw of each `key` of a cardinality, by its name. */
   readonly #keys = new Map<string, { readonly text: string; readonly draw: Draw }>();
 
-  constructor(times?: TimeSpan) {
+  /** What a column of that name has, as another type; undefined where there is none that rows are made for. */
+  readonly #column: (name: string, type: Type) => Value | undefined;
+
+  constructor(times: TimeSpan | undefined, column: (name: string, type: Type) => Value | undefined) {
     this.#times = times;
+    this.#column = column;
   }
 
   /** Of a type and no rule, or with it. What is wrong is among the problems, and the value is then of no use. */
   value(type: Type, rule: Rule | undefined, position: Position): Value {
+    if (rule?.same !== undefined) return this.#same(type, rule, rule.same, position);
     if (type.kind === "Nullable") return this.#nullable(type.of, rule, position);
+    if (type.kind === "LowCardinality" && type.of.kind === "Nullable")
+      return this.#nullable({ kind: "LowCardinality", of: type.of.of }, rule, position);
+    if (rule?.nulls !== undefined) {
+      if (rule.nulls > 0) this.problem(rule, "nulls", `needs a Nullable type, not ${nameOf(type)}`);
+      const bare = without(rule, "nulls");
+      return this.value(type, isDefault(bare) ? undefined : bare, position);
+    }
     if (type.kind === "LowCardinality") {
-      if (type.of.kind === "Nullable")
-        return this.#nullable({ kind: "LowCardinality", of: type.of.of }, rule, position);
       return type.of.kind === "String" && isDefault(rule) && position.things === undefined && !position.key
         ? this.#keyed(defaults.LOW_CARDINALITY_DRAW, `${position.path}#key`, type.of, undefined, position, {
             of: defaults.LOW_CARDINALITY,
@@ -44,15 +54,21 @@ export class Fitter implements Fit {
           })
         : this.value(type.of, rule, position);
     }
-    if (rule === undefined) return this.#byDefault(type, position);
-    if (rule.nulls !== undefined && rule.nulls > 0)
-      this.problem(rule, "nulls", `needs a Nullable type, not ${nameOf(type)}`);
+    if (isDefault(rule)) return this.#byDefault(type, position);
     if (!this.#allows(type, rule)) return NOTHING;
     if (rule.cardinality !== undefined) return this.#set(type, rule, rule.cardinality, position);
     if (rule.constant !== undefined)
       return { kind: "constant", literal: this.literal(type, rule, "constant", rule.constant) };
     if (rule.choice !== undefined) return this.#choice(type, rule, position);
     return this.#byRule(type, rule, position);
+  }
+
+  #same(type: Type, rule: Rule, name: string, { nested, things }: Position): Value {
+    const value = this.#column(name, type);
+    if (value === undefined) this.problem(rule, "same", `names ${name}, which is no column with values of its own`);
+    // There the values depend on the element, not on the row.
+    if (nested || things !== undefined) this.problem(rule, "same", "has no meaning inside an array, a map or a set");
+    return value ?? NOTHING;
   }
 
   problem(rule: Rule, part: string, sentence: string): void {
@@ -132,7 +148,7 @@ export class Fitter implements Fit {
     if (weights !== undefined) draw = { kind: "cells", cells: weightedCells(weights) };
     if (key) {
       if (weights !== undefined) this.problem(rule, "choice", "has weights: the keys of a map are each as likely");
-      draw = { kind: "rotate", from: 0n, count };
+      draw = { kind: "shuffled", from: 0n, count };
     }
     return { kind: "choice", options, draw, stream: path };
   }
@@ -143,7 +159,8 @@ export class Fitter implements Fit {
     return { kind: "choice", options, draw: { kind: "cells", cells: weightedCells(weights) }, stream };
   }
 
-  #byDefault(type: Type, position: Position): Value {
+  /** `decimals`: of a Float or Decimal. */
+  #byDefault(type: Type, position: Position, decimals?: number): Value {
     const { path, nested, key, things } = position;
     const keys = key ? defaults.keysOf(type, path) : undefined;
     if (keys !== undefined) {
@@ -159,7 +176,7 @@ export class Fitter implements Fit {
         return {
           kind: "choice",
           options,
-          draw: key ? { kind: "rotate", from: 0n, count } : { kind: "uniform", from: 0n, count },
+          draw: key ? { kind: "shuffled", from: 0n, count } : { kind: "uniform", from: 0n, count },
           stream: path,
         };
       }
@@ -211,7 +228,7 @@ export class Fitter implements Fit {
       default: {
         const digits = defaults.wideDigits(type);
         if (digits !== undefined) return { kind: "digits", digits, stream: path };
-        const numbers = defaults.numbersOf(type);
+        const numbers = defaults.numbersOf(type, decimals);
         if (numbers === undefined) throw new RangeError(`no default for ${type.kind}`);
         const draw = this.#numbers.uniform(numbers.from, numbers.to, { at: position.at }, "cardinality", position);
         return this.#number(type, draw, numbers.decimals, path);
@@ -221,7 +238,7 @@ export class Fitter implements Fit {
 
   #boolean({ path, key }: Position): Value {
     const options = [false, true].map((value): Literal => ({ kind: "bool", value }));
-    return { kind: "choice", options, draw: { kind: key ? "rotate" : "uniform", from: 0n, count: 2n }, stream: path };
+    return { kind: "choice", options, draw: { kind: key ? "shuffled" : "uniform", from: 0n, count: 2n }, stream: path };
   }
 
   #byRule(type: Type, rule: Rule, position: Position): Value {
@@ -323,8 +340,9 @@ export class Fitter implements Fit {
     }
     const units = unitsOf(type, decimals);
     if (units === undefined) throw new RangeError(`${type.kind} has no order`);
+    if (!Numbers.has(rule)) return this.#byDefault(type, position, rule.decimals);
     const draw = this.#numbers.draw(type, units, rule, position);
-    if (draw === undefined) return isDefault(without(rule, "decimals")) ? this.#byDefault(type, position) : NOTHING;
+    if (draw === undefined) return NOTHING;
     return this.#number(type, draw, units.decimals, position.path);
   }
 }

@@ -138,7 +138,9 @@ function floatOf(value: Plain): Literal {
 function decimalOf({ precision, scale }: Type & { kind: "Decimal" }, value: Plain): Literal {
   const units = isQuantity(value) ? parseDecimal(value, scale, false) : undefined;
   if (units === undefined) throw misfit(`a number with at most ${scale} digits behind the point`, value);
-  if (String(units).replace("-", "").length > precision) throw misfit(`a number of at most ${precision} digits`, value);
+  if (String(units).replace("-", "").length > precision) {
+    throw misfit(`a number of at most ${precision - scale} digits before the point`, value);
+  }
   return { kind: "number", units, decimals: scale };
 }
 
@@ -176,13 +178,13 @@ function tupleOf({ elements }: Type & { kind: "Tuple" }, value: Plain): Literal 
   return { kind: "object", fields: elements.map(({ name = "" }, index) => [name, literals[index] ?? NULL]) };
 }
 
+/** A text is one where the Variant has a String, and only then; otherwise the first type that takes the value. */
 function variantOf(types: readonly Type[], value: Plain): Literal {
   if (value === null) return NULL;
-  for (const type of types) {
+  const texts = types.filter(({ kind }) => kind === "String");
+  const others = types.filter(({ kind }) => kind !== "String");
+  for (const type of typeof value === "string" ? [...texts, ...others] : [...others, ...texts]) {
     try {
-      // Text first where it is text: "5" is none of the numbers.
-      if (typeof value === "string" && types.some(({ kind }) => kind === "String"))
-        return literalOf({ kind: "String" }, value);
       return literalOf(type, value);
     } catch (error) {
       if (!(error instanceof Misfit)) throw error;

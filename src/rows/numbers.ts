@@ -6,7 +6,7 @@ import { shown } from "./literal.js";
 import type { Cardinality, Quantity, Rule, Things } from "./rule.js";
 import { nameOf } from "./takes.js";
 import type { Type } from "./type.js";
-import { showUnits, toUnits, type Units } from "./units.js";
+import { parseDecimal, showUnits, toUnits, type Units } from "./units.js";
 import { type Draw, MOST_ROWS } from "./value.js";
 
 /** Hears what is wrong with a part of a rule. */
@@ -30,6 +30,11 @@ export class Numbers {
     return { kind: "cells", cells, law };
   }
 
+  /** Whether the rule says what numbers there are. */
+  static has({ uniform, normal, exponential, zipf, sequence }: Rule): boolean {
+    return [uniform, normal, exponential, zipf, sequence].some((law) => law !== undefined);
+  }
+
   constructor(problem: Complain) {
     this.#problem = problem;
   }
@@ -40,6 +45,9 @@ export class Numbers {
       if (given === undefined) return preset;
       const number = toUnits(type, units.decimals, given);
       if (number === undefined) this.#problem(rule, part, `must be ${units.example}, got ${shown(given)}`);
+      else if (type.kind === "Decimal" && parseDecimal(given, units.decimals, false) === undefined) {
+        this.#problem(rule, part, `must have at most ${units.decimals} digits behind the point, got ${shown(given)}`);
+      }
       return number;
     };
     /** In units too, but finer than one: a mean may lie between two numbers. */
@@ -58,7 +66,7 @@ export class Numbers {
     const show = (number: bigint): string => showUnits(type, units.decimals, number);
     const inside = (part: string, from: bigint, to: bigint): boolean => {
       if (from > to) {
-        this.#problem(rule, part, `goes from ${show(from)} to ${show(to)}, which is below`);
+        this.#problem(rule, part, `goes from ${show(from)} down to ${show(to)}: from is to be the lower one`);
         return false;
       }
       if (from >= units.lowest && to <= units.highest) return true;
@@ -136,7 +144,7 @@ export class Numbers {
 
   uniform(from: bigint, to: bigint, rule: Rule, part: string, { things, key }: Apart): Draw {
     const count = to - from + 1n;
-    if (key) return { kind: "rotate", from, count };
+    if (key) return { kind: "shuffled", from, count };
     if (things === undefined) return { kind: "uniform", from, count };
     if (count < BigInt(things.of)) {
       if (things.apart)

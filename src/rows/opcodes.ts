@@ -43,6 +43,6 @@ export const SOURCE = {
   sequence: 3,
   rowTime: 4,
   spread: 5,
-  rotate: 6,
+  shuffled: 6,
   timeBack: 7,
 } as const;

@@ -110,7 +110,7 @@ export function partsOf(pieces: readonly Piece[], path: string, things: Things |
     const capacities = pieces.map(capacity);
     teller = capacities.findIndex((most) => most === capacities.reduce((a, b) => (a > b ? a : b), 0n));
     const most = capacities[teller] ?? 0n;
-    if (most < BigInt(things.of)) {
+    if (things.of > 1 && most < BigInt(things.of)) {
       if (!things.apart) return partsOf(pieces, path, undefined);
       throw new PatternError(
         `needs a part with ${things.of} values or more, as {uuid}, {hex 16} or {int 1..${things.of}}: its largest has ${most}`,

@@ -20,7 +20,7 @@ export interface RowProgram {
 }
 
 const CACHE_BYTES = 48;
-const FRAME_BYTES = 32;
+const FRAME_BYTES = 40;
 const LONGEST_INTEGER = 20;
 /** Texts that are copied whole, each with the literal before it, as long as all of them take no more than this. */
 const CHOICE_BYTES = 4096;

@@ -97,6 +97,8 @@ export interface Rule {
   readonly choice?: Choice;
   readonly pattern?: string;
   readonly time?: TimeRule;
+  /** What another column has in the same row, written as this type has it. */
+  readonly same?: string;
 
   readonly cardinality?: Cardinality;
   /** Share of NULL, from 0 to 1. */

@@ -43,7 +43,7 @@ export class Sources {
           stream,
           from: draw.from,
           count: draw.count,
-          table: () => eightBytes(draw.step),
+          table: () => eightBytes(BigInt.asIntN(64, draw.step)),
         };
       case "row-time":
         if (draw.back !== undefined) return { source: SOURCE.timeBack, stream, from: draw.tickNs, count: draw.back };
@@ -56,8 +56,8 @@ export class Sources {
         };
       case "spread":
         return { source: SOURCE.spread, stream, from: draw.from, count: BigInt.asUintN(64, draw.count / draw.of) };
-      case "rotate":
-        return { source: SOURCE.rotate, stream, from: draw.from, count: draw.count };
+      case "shuffled":
+        return { source: SOURCE.shuffled, stream, from: draw.from, count: draw.count };
     }
   }
 

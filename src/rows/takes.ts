@@ -33,7 +33,7 @@ export const TAKES: Readonly<Record<Type["kind"], readonly (keyof Rule)[]>> = {
   LowCardinality: [],
 };
 /** Of these, any type. */
-export const TAKEN_BY_ALL: ReadonlySet<keyof Rule> = new Set(["at", "nulls"]);
+export const TAKEN_BY_ALL: ReadonlySet<keyof Rule> = new Set(["at", "nulls", "same"]);
 
 /** Whether a rule says nothing about values. */
 export function isDefault(rule: Rule | undefined): rule is undefined {

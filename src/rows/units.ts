@@ -18,6 +18,7 @@ export interface Units {
 const DAY_S = 86_400n;
 /** 2^63 - 1: what the kernel draws, unsigned types aside. */
 const SIGNED_MOST = (1n << 63n) - 1n;
+const SIGNED_LEAST = -(1n << 63n);
 /** More digits behind the point than this do not fit 64 bits with four before it. */
 const MOST_DECIMALS = 14;
 
@@ -30,7 +31,7 @@ export function unitsOf(type: Type, decimals?: number): Units | undefined {
       const highest = (1n << (type.signed ? bits - 1n : bits)) - 1n;
       const most = type.signed ? SIGNED_MOST : (1n << 64n) - 1n;
       return {
-        lowest: lowest < -SIGNED_MOST ? -SIGNED_MOST : lowest,
+        lowest: lowest < SIGNED_LEAST ? SIGNED_LEAST : lowest,
         highest: highest > most ? most : highest,
         decimals: 0,
         example: "a whole number",

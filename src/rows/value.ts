@@ -30,7 +30,7 @@ export type Draw =
   /** Inside keyed: from `count` numbers, another one for each of the first `of` keys; of <= count. */
   | { readonly kind: "spread"; readonly from: bigint; readonly count: bigint; readonly of: bigint }
   /** Inside the keys of a map: other numbers in one map, as long as it has no more than `count` elements. */
-  | { readonly kind: "rotate"; readonly from: bigint; readonly count: bigint };
+  | { readonly kind: "shuffled"; readonly from: bigint; readonly count: bigint };
 
 /** A value written in a rule, fit for its type. */
 export type Literal =
@@ -135,7 +135,7 @@ export function boundsOf(draw: Draw): { readonly lowest: bigint; readonly highes
   switch (draw.kind) {
     case "uniform":
     case "spread":
-    case "rotate":
+    case "shuffled":
       return { lowest: draw.from, highest: draw.from + draw.count - 1n };
     case "cells":
       return { lowest: lowest(draw.cells), highest: highest(draw.cells) };

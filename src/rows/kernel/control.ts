@@ -2,16 +2,16 @@
 // leaves then depend. Called by kernel.ts.
 //
 // Leaves of a row draw with the row's state. Inside an array's element, or a thing of a set (KEY), the state is another
-// one, derived from it; each ARRAY and KEY has a frame of 32 bytes at `data` where the outer one waits:
+// one, derived from it; each ARRAY and KEY has a frame of 40 bytes at `data` where the outer one waits:
 //
-//    0  state u64   8  key u64   16  number of elements u32   20  elements begun u32   24  first key u64
+//    0  state u64   8  key u64   16  number of elements u32   20  elements begun u32   24  key inside u64   32  ordinal u64
 
-import { draw, key, setKey } from "./draw";
+import { draw, key, ordinal, setKey, setOrdinal } from "./draw";
 import { ARRAY, BRANCH, INSTRUCTION_BYTES, JUMP, KEY, NEXT, NULLABLE, RESTORE } from "./instructions";
 import { ROW_STEP, random } from "./random";
 
-/** Draws of an array beside its length: where the keys of its elements start, and the state of each. */
-const FIRST_KEY: u64 = 1;
+/** Draws of an array beside its length: the key inside, and the state of each element. */
+const KEY_INSIDE: u64 = 1;
 const ELEMENTS: u64 = 2;
 
 /** The state of the leaves that come next. */
@@ -45,13 +45,15 @@ export function control(op: u32, program: usize, pc: usize, at: usize, state: u6
       if (elements == 0) return program + load<u32>(pc, 48) - INSTRUCTION_BYTES;
       const frame = program + load<u32>(pc, 44);
       const stream = load<u64>(pc, 16);
-      const firstKey = random(stream, state, FIRST_KEY);
+      const keyInside = random(stream, state, KEY_INSIDE);
       store<u64>(frame, state);
       store<u64>(frame, key, 8);
       store<u32>(frame, elements, 16);
       store<u32>(frame, 1, 20);
-      store<u64>(frame, firstKey, 24);
-      setKey(firstKey);
+      store<u64>(frame, keyInside, 24);
+      store<u64>(frame, ordinal, 32);
+      setKey(keyInside);
+      setOrdinal(0);
       nextState = random(stream, state, ELEMENTS);
       return pc;
     }
@@ -61,12 +63,14 @@ export function control(op: u32, program: usize, pc: usize, at: usize, state: u6
       if (begun == load<u32>(frame, 16)) {
         nextState = load<u64>(frame);
         setKey(load<u64>(frame, 8));
+        setOrdinal(load<u64>(frame, 32));
         return pc;
       }
       store<u8>(at, 0x2c);
       nextAt = at + 1;
       store<u32>(frame, begun + 1, 20);
-      setKey(load<u64>(frame, 24) + begun);
+      setKey(load<u64>(frame, 24));
+      setOrdinal(begun);
       nextState = random(load<u64>(pc, 16), load<u64>(frame), ELEMENTS + begun);
       return program + load<u32>(pc, 48) - INSTRUCTION_BYTES;
     }

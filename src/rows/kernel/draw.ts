@@ -18,16 +18,22 @@ export const SEQUENCE: u32 = 3;
 export const ROW_TIME: u32 = 4;
 /** Distinct for distinct keys: from + key * step + a number below step. `count`: the step, 0 for 2^64. */
 export const SPREAD: u32 = 5;
-/** Distinct in a map: from + (key modulo count); the key counts the elements, from a random start. */
-export const ROTATE: u32 = 6;
-/** Likewise: the row's time in ticks of `from` ns, less (key modulo count). */
+/** Distinct in a map: from + one of the numbers below count, shuffled anew for each map. A count of 0 stands for 2^64. */
+export const SHUFFLED: u32 = 6;
+/** Likewise: the row's time in ticks of `from` ns, less such a number. */
 export const TIME_BACK: u32 = 7;
 
-/** The number of the thing of a set, or what tells an element of a map from the others. */
+/** The number of the thing of a set; inside an array or map 64 random bits of its own. */
 export let key: u64 = 0;
+/** Which element of the array or map it is. */
+export let ordinal: u64 = 0;
 
 export function setKey(value: u64): void {
   key = value;
+}
+
+export function setOrdinal(value: u64): void {
+  ordinal = value;
 }
 
 const MASK: u64 = 0xffffffff;
@@ -45,6 +51,27 @@ function multiplyHigh(a: u64, b: u64): u64 {
 /** A number below count (0: 2^64) from 64 random bits. */
 export function below(bits: u64, count: u64): u64 {
   return count === 0 ? bits : multiplyHigh(bits, count);
+}
+
+/**
+ * The ordinal-th of the numbers below count, in an order that the key chooses: a permutation of the next power of two,
+ * gone on with until it gives a number below count (cycle walking: Black and Rogaway, Ciphers with arbitrary finite
+ * domains, 2002). The ordinal is below count.
+ */
+function shuffled(count: u64): u64 {
+  const last = count - 1;
+  if (last === 0) return 0;
+  const unused = clz(last);
+  const mask = <u64>-1 >> unused;
+  const half = (65 - unused) >> 1;
+  let number = ordinal;
+  do {
+    number = (number * (key | 1) + (key >> 32)) & mask;
+    number ^= number >> half;
+    number = (number * ((key >> 19) | 1) + (key >> 11)) & mask;
+    number ^= number >> half;
+  } while (number > last);
+  return number;
 }
 
 /**
@@ -99,9 +126,9 @@ export function draw(program: usize, pc: usize, state: u64, row: u64, timeNs: i6
       );
     case TIME_BACK: {
       const tick = timeNs / from;
-      return (timeNs < tick * from ? tick - 1 : tick) - <i64>(key % count);
+      return (timeNs < tick * from ? tick - 1 : tick) - <i64>shuffled(count);
     }
     default:
-      return from + <i64>(key % count);
+      return from + <i64>shuffled(count);
   }
 }
