@@ -81,4 +81,25 @@ describe("ledger", () => {
     };
     expect(await ledgerOf("range(5000)", claim)).to.deep.equal({ landed: 5000, lost: 0, duplicated: 0 });
   });
+
+  it("rows that a TTL has removed are lost, with a note that says so", async () => {
+    const { database, url } = await newDatabase();
+    await clickhouse(
+      "CREATE TABLE fading (time DateTime, run_id String, seq UInt64) ENGINE = MergeTree ORDER BY time TTL time + INTERVAL 1 DAY",
+      database,
+    );
+    const options = resolveRun({ "clickhouse-url": url, table: "fading" }, {});
+    const target = await prepareTarget(options.endpoints, options);
+    await clickhouse(
+      "INSERT INTO fading SELECT number < 900 ? now() : toDateTime('2020-01-01'), 'ledger', number FROM numbers(950)",
+      database,
+    );
+    await clickhouse("OPTIMIZE TABLE fading FINAL", database);
+    expect(await readLedger(target, CLAIM, 0)).to.deep.equal({
+      landed: 900,
+      lost: 50,
+      duplicated: 0,
+      caveat: "the table has a TTL, which removes old rows",
+    });
+  });
 });

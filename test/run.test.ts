@@ -255,6 +255,19 @@ describe("run", function () {
     expect(stdout).to.include("none: a table of engine Null keeps no rows");
   });
 
+  it("a ReplacingMergeTree makes one row of several: no ledger, and exit 0 with 10 rows left of 1000", async () => {
+    const { database, url } = await newDatabase();
+    await clickhouse(
+      "CREATE TABLE latest (run_id String, seq UInt64) ENGINE = ReplacingMergeTree ORDER BY intDiv(seq, 100)",
+      database,
+    );
+    const flags = ["--table", "latest", "--rate", "1000", "--duration", "1"];
+    const { code, stdout, stderr } = await clickstorm(["--clickhouse-url", url, ...flags, ...QUIET]);
+    expect(code, stderr).to.equal(0);
+    expect(stdout).to.include("none: a table of engine ReplacingMergeTree makes one row of several");
+    expect(await numberOf("SELECT count() FROM latest FINAL", database)).to.equal(10);
+  });
+
   it("SIGINT while a server does not answer the pre-flight ends it with 130", async () => {
     const sink = await Sink.open(() => "silent");
     const running = start(["--clickhouse-url", sink.url, ...QUIET]);

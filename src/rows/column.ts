@@ -71,9 +71,10 @@ export function rowsOf(table: readonly TableColumn[], rules: Rules, runId: strin
   };
   const fitter = new Fitter(times, (name, type) => {
     const rule = rules.columns.get(name);
+    const source = wanted.find((column) => column.name === name);
     // One step: no circle can come of it.
-    const isOwn = wanted.some((column) => column.name === name) && (rule === "omit" || rule?.same === undefined);
-    return isOwn ? filled(name, type) : undefined;
+    if (source === undefined || (rule !== "omit" && rule?.same !== undefined)) return undefined;
+    return filled(name, sameType(type, parseType(source.type)));
   });
   checkLengths(wanted, rules, ruleProblems);
   const columns = wanted.flatMap(({ name, type: text }): Column[] => {
@@ -164,16 +165,35 @@ function ownRulesOf(wanted: readonly TableColumn[], rules: Rules, runId: string)
   return own;
 }
 
+/** A type that has the values of `source`, as far as a column of `type` takes them: no rule may say what they are. */
+function sameType(type: Type, source: Type): Type {
+  const [taker, giver] = [bare(type), bare(source)];
+  let same = taker;
+  if (taker.kind === "Int" && giver.kind === "Int" && giver.bits <= taker.bits && giver.signed === taker.signed)
+    same = giver;
+  if (taker.kind === "Float" && giver.kind === "Float" && giver.bits <= taker.bits) same = giver;
+  if (isWrapped(source, "LowCardinality")) same = { kind: "LowCardinality", of: same };
+  return isWrapped(source, "Nullable") && isWrapped(type, "Nullable") ? { kind: "Nullable", of: same } : same;
+}
+
+type Wrapper = "LowCardinality" | "Nullable";
+
+function isWrapped(type: Type, wrapper: Wrapper): boolean {
+  if (type.kind !== "LowCardinality" && type.kind !== "Nullable") return false;
+  return type.kind === wrapper || isWrapped(type.of, wrapper);
+}
+
 /** Without LowCardinality and Nullable around it. */
+function bare(type: Type): Type {
+  return type.kind === "LowCardinality" || type.kind === "Nullable" ? bare(type.of) : type;
+}
+
 function bareType(text: string): Type {
-  let type: Type;
   try {
-    type = parseType(text);
+    return bare(parseType(text));
   } catch {
     return { kind: "Dynamic" };
   }
-  while (type.kind === "LowCardinality" || type.kind === "Nullable") type = type.of;
-  return type;
 }
 
 /** The arrays n.a and n.b of a table are one Nested column n to ClickHouse, and have one length. */

@@ -107,6 +107,9 @@ export class Fitter implements Fit {
     if (rule.choice !== undefined && key === undefined) {
       this.problem(rule, "cardinality", "does not go with choice, which says how many values there are");
     }
+    if ((type.kind === "Bool" || type.kind === "Enum") && key === undefined) {
+      this.problem(rule, "cardinality", `of ${nameOf(type)} needs a key: its values are what they are`);
+    }
     if ((type.kind === "Date" || type.kind === "DateTime") && rule.uniform === undefined && rule.choice === undefined) {
       this.problem(rule, "cardinality", `of a ${nameOf(type)} needs a uniform: otherwise it follows the row's time`);
     }

@@ -47,6 +47,7 @@ export class Numbers {
       if (number === undefined) this.#problem(rule, part, `must be ${units.example}, got ${shown(given)}`);
       else if (type.kind === "Decimal" && parseDecimal(given, units.decimals, false) === undefined) {
         this.#problem(rule, part, `must have at most ${units.decimals} digits behind the point, got ${shown(given)}`);
+        return undefined;
       }
       return number;
     };
