@@ -93,8 +93,11 @@ export interface TableName {
 }
 
 export function parseTable(text: string): TableName | undefined {
-  const match = /^(?:([^.]+)\.)?([^.]+)$/.exec(text);
-  return match?.[2] === undefined ? undefined : { database: match[1], table: match[2] };
+  // A part in back quotes may hold dots.
+  const match = /^(?:([^.`]+|`[^`]+`)\.)?(`[^`]+`|[^.`]+)$/.exec(text) ?? /^(?:([^.]+)\.)?([^.]+)$/.exec(text);
+  if (match?.[2] === undefined) return undefined;
+  const [database, table] = [match[1], match[2]].map((name) => name?.replace(/^`([^`]+)`$/, "$1"));
+  return { database, table: table ?? "" };
 }
 
 export function parseHttpUrl(text: string): URL | undefined {

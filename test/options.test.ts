@@ -461,6 +461,14 @@ describe("options", () => {
     });
 
     it("the database of the URL is the table's: ?database=x and --table t are x.t, an empty one is none", () => {
+      for (const [text, database, table] of [
+        ["`a.b`", undefined, "a.b"],
+        ["shop.`a.b`", "shop", "a.b"],
+        ["`x.y`.`a.b`", "x.y", "a.b"],
+        ["shop.we`ird", "shop", "we`ird"],
+      ]) {
+        expect(resolveRun({ table: text }, {}).table).to.deep.equal({ database, table });
+      }
       expect(resolveRun({ "clickhouse-url": "http://a?database=x", table: "t" }, {}).table).to.deep.equal({
         database: "x",
         table: "t",

@@ -74,7 +74,7 @@ describe("the package", () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  it("holds each compiled source, the kernel, package.json, README, LICENSE and CHANGELOG, and nothing else", () => {
+  it("holds each compiled source, the kernel, docs, examples, package.json, README, LICENSE and CHANGELOG, and nothing else", () => {
     const sources = [...filesBelow("src"), ...filesBelow("workers")].filter(
       (path) => /(?<!\.d)\.ts$/.test(path) && !path.startsWith(join("src", "rows", "kernel")),
     );
@@ -83,6 +83,8 @@ describe("the package", () => {
       [
         ...sources.map((path) => join("dist", path.replace(/\.ts$/, ".js"))),
         join("dist", "src", "rows", "kernel", "kernel.wasm"),
+        ...filesBelow("docs"),
+        ...filesBelow("examples"),
         ...["package.json", "README.md", "LICENSE", "CHANGELOG.md"],
       ].sort(),
     );
