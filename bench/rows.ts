@@ -178,7 +178,7 @@ const DRAW_COLUMNS = 10;
 function tenfold(name: string, type: string, rule: Omit<Rule, "at">): Rendering {
   const table = Array.from({ length: DRAW_COLUMNS }, (_, index) => ({ name: `c${index}`, type, defaultKind: "" }));
   const rules = new Map(table.map((column) => [column.name, { at: column.name, ...rule }]));
-  return new Rendering(name, fitted(table, { columns: rules, together: [] }));
+  return new Rendering(name, fitted(table, { ...NO_RULES, columns: rules }));
 }
 
 const MILLION = 1_000_000;

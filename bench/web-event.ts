@@ -1,7 +1,7 @@
 // A web event as click streams have it: 10 columns, about 240 bytes a row as JSON.
 
 import { rowsOf } from "../src/rows/column.js";
-import type { Rule } from "../src/rows/rule.js";
+import { NO_RULES, type Rule } from "../src/rows/rule.js";
 import type { Column } from "../src/rows/value.js";
 
 export const EVENTS = ["page_view", "click", "scroll", "search", "add_to_cart", "checkout", "purchase", "sign_up"];
@@ -48,6 +48,6 @@ const COLUMNS: readonly (readonly [name: string, type: string, rule: Omit<Rule, 
 
 export const webEventColumns: readonly Column[] = rowsOf(
   COLUMNS.map(([name, type]) => ({ name, type, defaultKind: "" })),
-  { columns: new Map(COLUMNS.map(([name, , rule]) => [name, { at: name, ...rule }])), together: [] },
+  { ...NO_RULES, columns: new Map(COLUMNS.map(([name, , rule]) => [name, { at: name, ...rule }])) },
   "",
 ).columns;

@@ -1,12 +1,13 @@
 // Reads a config file: options of `run` by the names of their flags, and rules for columns. Only --config loads this.
 
 import { readFileSync, statSync } from "node:fs";
-import { type Document, readDocument, type Tree } from "./config/document.js";
-import { pathText, readRules } from "./config/rules.js";
+import { type Document, type Path, readDocument, type Tree } from "./config/document.js";
+import { looksLikeRule, pathText, readRules } from "./config/rules.js";
 import { mistyped, type Problem, shown } from "./config/shape.js";
-import type { Flag } from "./flags.js";
+import { type Flag, ownersOf } from "./flags.js";
 import { OptionsError } from "./options.js";
 import { NO_RULES, type Rules, type Scalar } from "./rows/rule.js";
+import { nearest } from "./text.js";
 
 export interface Config {
   /** As it was named. */
@@ -47,7 +48,9 @@ export function readConfig(file: string, flags: readonly Flag[]): Config {
   }
   const problems: Problem[] = [];
   const options = readOptions(tree as ReadonlyMap<Scalar, Tree>, document, flags, problems);
-  const config = { file, options, rules: readRules(tree.get("columns"), tree.get("together"), problems) };
+  const placeOf = (path: Path): string => `${file}:${document.lineOf(path)}: ${pathText(path)}`;
+  const rules = readRules(tree.get("columns"), tree.get("together"), problems, placeOf);
+  const config = { file, options, rules };
   if (problems.length === 0) return config;
   const sentences = problems
     .slice(0, SHOWN_PROBLEMS)
@@ -55,7 +58,8 @@ export function readConfig(file: string, flags: readonly Flag[]): Config {
     .sort((a, b) => a.line - b.line)
     .map(({ line, path, sentence }) => `${file}:${line}: ${path.length > 0 ? `${pathText(path)}: ` : ""}${sentence}`);
   const more = problems.length - sentences.length;
-  throw new ConfigError(more > 0 ? [...sentences, `${file}: … and ${more} more`] : sentences, {
+  const told = [...new Set(sentences)];
+  throw new ConfigError(more > 0 ? [...told, `${file}: … and ${more} more`] : told, {
     ...config,
     rules: NO_RULES,
   });
@@ -104,7 +108,15 @@ function readOptions(
     } else if (name === "config") {
       problems.push({ path: [name], sentence: "a config file names no other" });
     } else if (!names.includes(name)) {
-      problems.push({ path: [], inner: [key], sentence: `unknown option ${mistyped(name, names)}` });
+      const near = nearest(name, ["columns", "together"]);
+      const owners = ownersOf(name);
+      let sentence = `unknown option ${mistyped(name, names)}`;
+      if (near === undefined && looksLikeRule(value)) {
+        sentence = `${shown(key)} is no option: the rules of columns go below \`columns:\``;
+      } else if (owners !== undefined) {
+        sentence = `${name} is an option of ${owners}, which the config file cannot hold: give it as --${name}`;
+      }
+      problems.push({ path: [], inner: [key], sentence });
     }
   }
   return Object.fromEntries(options);

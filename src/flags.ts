@@ -301,6 +301,15 @@ export const SERVE_FLAGS = [
   ...LOGIN.map((flag) => ({ ...flag, group: "Server" as const })),
 ] as const satisfies readonly Flag[];
 
+/** By command. */
+const FLAGS: Readonly<Record<string, readonly Flag[]>> = { run: RUN_FLAGS, sample: SAMPLE_FLAGS, serve: SERVE_FLAGS };
+
+/** The commands that have the flag, as in "run and sample"; undefined where none has. */
+export function ownersOf(name: string): string | undefined {
+  const commands = Object.keys(FLAGS).filter((command) => FLAGS[command]?.some((flag) => flag.name === name));
+  return commands.length > 0 ? commands.join(" and ") : undefined;
+}
+
 /** CLICKSTORM_BATCH_ROWS for batch-rows. */
 export function variableOf(flag: Flag): string {
   return `CLICKSTORM_${flag.name.toUpperCase().replaceAll("-", "_")}`;

@@ -4,7 +4,7 @@
 import type { Config } from "./config.js";
 import { checkLogin } from "./embedded/config.js";
 import { type Credentials, fitsHeader } from "./endpoint.js";
-import { type Flag, variableOf } from "./flags.js";
+import { type Flag, ownersOf, variableOf } from "./flags.js";
 import { parseDuration, parseInteger, type Span } from "./quantities.js";
 import { nearest } from "./text.js";
 
@@ -32,9 +32,11 @@ export class Reader {
   ) {
     const names = flags.map(({ name }) => name);
     for (const name of Object.keys(raw).filter((given) => !names.includes(given))) {
-      const near = nearest(name, [...names, "help", "version"]);
+      const owners = ownersOf(name);
+      const near = owners === undefined ? flagMeant(name, [...names, "help", "version"]) : undefined;
+      const advice = near === undefined ? "" : `: did you mean --${near}?`;
       this.problem(
-        `unknown option ${name.length === 1 ? "-" : "--"}${name}${near === undefined ? "" : `: did you mean --${near}?`}`,
+        `unknown option ${name.length === 1 ? "-" : "--"}${name}${owners === undefined ? advice : `: it is one of ${owners}`}`,
       );
     }
   }
@@ -170,6 +172,10 @@ export class Reader {
     }
   }
 }
+
+/** Of a single letter, as other clients have them: the first flag it begins. */
+const flagMeant = (name: string, names: readonly string[]): string | undefined =>
+  name.length === 1 ? names.find((one) => one.startsWith(name.toLowerCase())) : nearest(name, names);
 
 export const unfitForHeader = (name: string): string =>
   `${name} cannot hold line breaks or other control characters, nor begin or end with a space: it is sent as an HTTP header`;

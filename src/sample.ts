@@ -126,10 +126,14 @@ function written(out: NodeJS.WritableStream, bytes: Uint8Array, interrupt: Abort
 const GAP = "  ";
 /** Types that are longer are cut: those of parts have lines of their own. */
 const MOST_TYPE = 40;
-/** With less room beside the other two, the rule stands below them. */
+/** With less room beside the other two, the rule stands below them; with less than the second, where it has no room in a line. */
 const LEAST_RULE = 30;
+const FAIR_RULE = 60;
 
-/** One line a leaf where it goes to a file or a pipe (`width` undefined), or on a terminal that is wide enough. */
+/**
+ * One line a leaf where it goes to a file or a pipe (`width` undefined), or on a terminal that is wide enough; on a terminal no
+ * line is longer than it is wide.
+ */
 export function tableText(explanations: readonly Explanation[], width: number | undefined): string {
   const rows = explanations.map(({ path, type, rule }) => {
     const text = printable(type);
@@ -145,19 +149,32 @@ export function tableText(explanations: readonly Explanation[], width: number | 
   if (width === undefined) {
     return lines(rows.map(({ path, type, rule }) => `${path.padEnd(paths)}${GAP}${type.padEnd(types)}${GAP}${rule}`));
   }
-  if (width - left < LEAST_RULE) {
+  const room = width - left;
+  if (room < LEAST_RULE || (room < FAIR_RULE && rows.some(({ rule }) => rule.length > room))) {
     const below = rows.map(({ path, type, rule }) => [
-      ...wrap(`${path}${GAP}${type}`.trim(), width),
-      ...wrap(rule, width - 2 * GAP.length).map((line) => `${GAP}${GAP}${line}`),
+      ...broken(`${path}${GAP}${type}`.trim(), width),
+      ...broken(rule, width - 2 * GAP.length).map((line) => `${GAP}${GAP}${line}`),
     ]);
     return lines(below.flat());
   }
   const beside = rows.map(({ path, type, rule }) =>
-    wrap(rule, width - left).map((line, index) =>
+    broken(rule, room).map((line, index) =>
       index === 0 ? `${path.padEnd(paths)}${GAP}${type.padEnd(types)}${GAP}${line}` : `${" ".repeat(left)}${line}`,
     ),
   );
   return lines(beside.flat());
+}
+
+/** Wrapped at spaces; of words that are longer than a line, within. */
+function broken(text: string, width: number): readonly string[] {
+  const most = Math.max(1, width);
+  return wrap(text, most).flatMap((line) => {
+    if (line.length <= most) return line;
+    const characters = [...line];
+    const pieces: string[] = [];
+    for (let at = 0; at < characters.length; at += most) pieces.push(characters.slice(at, at + most).join(""));
+    return pieces;
+  });
 }
 
 const lines = (texts: readonly string[]): string => `${texts.map((text) => text.trimEnd()).join("\n")}\n`;

@@ -380,7 +380,7 @@ async function describeTable(
     throw new TargetError(`${asked.name} does not let this user see the columns of ${fullName(place)}`);
   }
   // Somebody else's table of that name is loaded only by whoever names it.
-  if (!tableGiven && rules.columns.size === 0 && !isEventTable(columns)) {
+  if (!tableGiven && rules.columns.size + rules.omitted.size === 0 && !isEventTable(columns)) {
     const missing = EVENT_TABLE.slice(0, SEED_COLUMNS).filter(({ name }) => !columns.some((one) => one.name === name));
     throw new TargetError(
       `${fullName(place)} is not the table of events clickstorm makes: it has no ${missing.map(({ name }) => name).join(", ")}; ` +

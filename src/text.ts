@@ -69,14 +69,24 @@ export function count(value: number, noun: string): string {
 }
 
 /**
- * The name that was meant by one mistyped: a letter off, a part of it, or some letters off; undefined where none is near.
- * Of a single letter: the first name it begins.
+ * The name that was meant by one mistyped: a letter or two neighbours off, a part of it, or some letters off, the more the
+ * longer the word; undefined where none is near. Case does not count; of one or two letters nothing else does.
  */
 export function nearest(mistyped: string, names: readonly string[]): string | undefined {
   const word = mistyped.toLowerCase();
-  if (word.length === 1) return names.find((name) => name.startsWith(word));
-  const [near] = names.map((name) => ({ name, off: leven(name, word) })).sort((a, b) => a.off - b.off);
-  if (near === undefined || near.off <= 1) return near?.name;
+  const [near] = names
+    .map((name) => ({ name, off: edits(name.toLowerCase(), word) }))
+    .sort((one, other) => one.off - other.off);
+  const most = word.length <= 2 ? 0 : word.length <= 4 ? 1 : word.length <= 7 ? 2 : 3;
+  if (near === undefined || near.off <= Math.min(1, most)) return near?.name;
+  if (most === 0) return undefined;
   const byPart = names.find((name) => name.split("-").includes(word));
-  return byPart ?? (near.off <= Math.max(2, word.length / 3) ? near.name : undefined);
+  return byPart ?? (near.off <= most ? near.name : undefined);
+}
+
+/** Letters that were put in, left out or taken for another; two that changed places are one. */
+function edits(name: string, word: string): number {
+  const at = [...name].findIndex((letter, index) => letter !== word[index]);
+  const swapped = `${name.slice(0, at)}${name[at + 1] ?? ""}${name[at] ?? ""}${name.slice(at + 2)}`;
+  return at >= 0 && swapped === word ? 1 : leven(name, word);
 }

@@ -8,7 +8,7 @@ import fc from "fast-check";
 import { type Config, ConfigError, readConfig } from "../src/config.js";
 import { RUN_FLAGS } from "../src/flags.js";
 import { OptionsError } from "../src/options.js";
-import { NO_RULES, type Rule, type Rules } from "../src/rows/rule.js";
+import { NO_RULES, type Rule, type Rules, Written } from "../src/rows/rule.js";
 import { clickstorm } from "./support/cli.js";
 
 const folder = mkdtempSync(join(tmpdir(), "clickstorm-config-"));
@@ -33,18 +33,18 @@ function problemsOf(text: string | Uint8Array, name = file): readonly string[] {
 }
 
 /** The rule of column x, written as one line. */
-function ruleOf(rule: string): Rule | "omit" | undefined {
+function ruleOf(rule: string): Rule | undefined {
   return read(`columns:\n  x: ${rule}\n`).rules.columns.get("x");
 }
 
+const QUOTES = 'put the pattern in quotes, as it has { } in it: pattern: "user-{uuid}"';
 /** 1m: minutes in nanoseconds. */
 const MINUTE = 60_000_000_000n;
-const at = "columns.x";
+const at = `${file}:2: columns.x`;
 
 describe("config", () => {
   describe("a rule, as it is written and as it is read", () => {
-    const rows: readonly (readonly [written: string, read: Rule | "omit"])[] = [
-      ["omit", "omit"],
+    const rows: readonly (readonly [written: string, read: Rule])[] = [
       ["{}", { at }],
       ["{ choice: { 200: 90, 404: 8, 500: 2 } }", { at, choice: { values: [200, 404, 500], weights: [90, 8, 2] } }],
       [
@@ -111,7 +111,34 @@ describe("config", () => {
       ["{ constant: 18446744073709551616 }", { at, constant: 18446744073709551616n }],
       ["{ constant: [1, {a: [true]}, 2026-01-31] }", { at, constant: [1, { a: [true] }, "2026-01-31"] }],
       ["{ constant: yes }", { at, constant: "yes" }],
-      ["{ constant: 0o17 }", { at, constant: 15 }],
+      ["{ constant: 0o17 }", { at, constant: new Written(15, "0o17") }],
+      [
+        "{ choice: [1.10, 02108, 1e3, 0x1F, .5, -0, True, 1.5, 7, true] }",
+        {
+          at,
+          choice: {
+            values: [
+              new Written(1.1, "1.10"),
+              new Written(2108, "02108"),
+              new Written(1000, "1e3"),
+              new Written(31, "0x1F"),
+              new Written(0.5, ".5"),
+              new Written(0, "-0"),
+              new Written(true, "True"),
+              1.5,
+              7,
+              true,
+            ],
+            weights: undefined,
+          },
+        },
+      ],
+      [
+        "{ choice: { 1.1: 1.50, 1.10: 0x2 } }",
+        { at, choice: { values: [1.1, new Written(1.1, "1.10")], weights: [1.5, 2] } },
+      ],
+      ["{ uniform: { from: 0x10, to: 1e3 }, nulls: .5 }", { at, uniform: { from: 16, to: 1000 }, nulls: 0.5 }],
+      ["{ length: 03 }", { at, length: { at: `${at}.length`, constant: new Written(3, "03") } }],
       [
         "{ length: { uniform: { from: 0, to: 5 } }, items: { choice: [a, b] } }",
         {
@@ -163,8 +190,26 @@ describe("config", () => {
     }
 
     it("columns keep their order and their names, numbers and names every object has too", () => {
-      const { columns } = read("columns: { b: omit, 2: omit, 1: omit, __proto__: omit, constructor: omit }").rules;
-      expect([...columns.keys()]).to.deep.equal(["b", "2", "1", "__proto__", "constructor"]);
+      const { columns } = read("columns: { b: {}, 2: {}, 1: {}, 007: {}, __proto__: {}, constructor: {} }").rules;
+      expect([...columns.keys()]).to.deep.equal(["b", "2", "1", "007", "__proto__", "constructor"]);
+    });
+
+    it("what is left out is told by itself, with its line", () => {
+      const { columns, omitted } = read("columns:\n  a: {}\n  b: omit\n  c: omit\n").rules;
+      expect([...columns.keys()]).to.deep.equal(["a"]);
+      expect([...omitted]).to.deep.equal([
+        ["b", `${file}:3: columns.b`],
+        ["c", `${file}:4: columns.c`],
+      ]);
+    });
+
+    it("each part has the line it begins with", () => {
+      const { columns } = read("columns:\n  x:\n    length: 3\n    items:\n      nulls: 0.5\n").rules;
+      expect(columns.get("x")).to.deep.equal({
+        at,
+        length: { at: `${file}:3: columns.x.length`, constant: 3 },
+        items: { at: `${file}:4: columns.x.items`, nulls: 0.5 },
+      });
     });
 
     it("a field may have a name every object has: __proto__", () => {
@@ -176,7 +221,7 @@ describe("config", () => {
 
     it("an anchor may be used again", () => {
       const { columns } = read("columns:\n  a: &x { choice: [1, 2] }\n  b: *x\n").rules;
-      expect(columns.get("b")).to.deep.equal({ ...(columns.get("a") as Rule), at: "columns.b" });
+      expect(columns.get("b")).to.deep.equal({ ...(columns.get("a") as Rule), at: `${file}:3: columns.b` });
     });
   });
 
@@ -192,10 +237,10 @@ together:
     options: [[a], { values: [b] }]
 `;
       expect(read(text).rules).to.deep.equal({
-        columns: new Map(),
+        ...NO_RULES,
         together: [
           {
-            at: "together[0]",
+            at: `${file}:3: together[0]`,
             columns: ["country", "city"],
             options: [
               { values: ["DE", "Berlin"], weight: 1 },
@@ -203,7 +248,7 @@ together:
             ],
           },
           {
-            at: "together[1]",
+            at: `${file}:7: together[1]`,
             columns: ["7"],
             options: [
               { values: ["a"], weight: 1 },
@@ -235,7 +280,7 @@ together:
   });
 
   describe("one problem, one sentence with its line", () => {
-    const KINDS = "constant, sequence, uniform, normal, exponential, zipf, choice, pattern, time";
+    const KINDS = "constant, sequence, uniform, normal, exponential, zipf, choice, pattern, time, same";
     const DURATION = "a duration such as 50ms, 90s, 2h or 7d";
     /** Of column x in line 2. */
     const rules: readonly (readonly [rule: string, sentence: string])[] = [
@@ -253,7 +298,7 @@ together:
       ],
       [
         "{ uniform: { from: .inf, to: 3 } }",
-        "uniform.from: must be a number, or a date, a time or a duration, got Infinity",
+        "uniform.from: must be a number, or a date, a time or a duration, got .inf",
       ],
       ["{ uniform: { from: 2, to: 1 } }", "uniform: from must not be above to, got 2 and 1"],
       [
@@ -267,6 +312,9 @@ together:
       ["{ zipf: { to: 9, exponent: 0 } }", "zipf.exponent: must be a number above 0 and up to 10, got 0"],
       ["{ zipf: { to: 9, exponent: 10.1 } }", "zipf.exponent: must be a number above 0 and up to 10, got 10.1"],
       ["{ zipf: { to: 0 } }", "zipf: from must not be above to, got 1 and 0"],
+      ["{ zipf: {} }", "zipf: to is missing: a whole number"],
+      ["{ pattern: {uuid} }", `pattern: ${QUOTES}`],
+      ["{ pattern: {GET|POST} }", `pattern: ${QUOTES}`],
       ["{ zipf: { to: 1.5 } }", "zipf: to must be a whole number, got 1.5"],
       ["{ sequence: { step: 0 } }", "sequence: step must not be 0"],
       ["{ sequence: { from: 5, to: 4 } }", "sequence: to lies before from, got 5 and 4 with a step of 1"],
@@ -275,9 +323,10 @@ together:
       ["{ choice: [] }", "choice: must have at least one value, got none"],
       ["{ choice: {} }", "choice: must have at least one value, got none"],
       ["{ choice: { a: -1 } }", "choice: weights must not be negative, got -1"],
+      ["{ choice: { a: -1, b: -1 } }", "choice: weights must not be negative, got -1"],
       ["{ choice: { a: b } }", "choice: weights must be numbers, got b"],
       ["{ choice: { a } }", "choice: weights must be numbers, got nothing"],
-      ["{ choice: { a: .nan } }", "choice: weights must be numbers, got NaN"],
+      ["{ choice: { a: .nan } }", "choice: weights must be numbers, got .nan"],
       ["{ choice: { a: 0, b: 0 } }", "choice: weights must not all be 0"],
       ["{ pattern: 5 }", "pattern: must be a text, got 5"],
       ["{ pattern: null }", "pattern: must be a text, got nothing"],
@@ -345,7 +394,7 @@ together:
     for (const [rule, sentence] of rules) {
       const colon =
         /^(must|unknown|choice and|constant and|pattern and|items and|values and|decimals and|cardinality and|type has)/;
-      const whole = `rules.yaml:2: ${at}${colon.test(sentence) ? ": " : "."}${sentence}`;
+      const whole = `rules.yaml:2: columns.x${colon.test(sentence) ? ": " : "."}${sentence}`;
       it(`x: ${rule}: ${whole}`, () => expect(problemsOf(`columns:\n  x: ${rule}\n`)).to.deep.equal([whole]));
     }
 
@@ -353,6 +402,36 @@ together:
       ["\nratte: 5", "rules.yaml:2: unknown option ratte: did you mean rate?"],
       ["colums: {}", "rules.yaml:1: unknown option colums: did you mean columns?"],
       ["xyzzy: 1", "rules.yaml:1: unknown option xyzzy"],
+      ["user_id: omit", "rules.yaml:1: user_id is no option: the rules of columns go below `columns:`"],
+      [
+        "rate: 5\ncity: { choice: [a, b], nulls: 0.1 }",
+        "rules.yaml:2: city is no option: the rules of columns go below `columns:`",
+      ],
+      ["colums: { time: {} }", "rules.yaml:1: unknown option colums: did you mean columns?"],
+      ["rows: 5", "rules.yaml:1: rows is an option of sample, which the config file cannot hold: give it as --rows"],
+      [
+        "explain: true",
+        "rules.yaml:1: explain is an option of sample, which the config file cannot hold: give it as --explain",
+      ],
+      ["columns:\n  note: { pattern: user-{uuid}, nulls: 0.1 }\n  b: omit", `rules.yaml:2:25: ${QUOTES}`],
+      [
+        "columns:\n  a: { pattern: {hex 8}-x }\n  b: omit\n  c: { pattern: {int 1..5}-x }",
+        `rules.yaml:2:24: ${QUOTES}`,
+        `rules.yaml:4:27: ${QUOTES}`,
+      ],
+      ["columns:\n  note:\n    pattern: {uuid}-x\n    nulls: 0.1", `rules.yaml:3:20: ${QUOTES}`],
+      ["columns:\n  note: {\n    pattern: a-{int 1..5},\n    nulls: 0.1 }\n  b: omit", `rules.yaml:3:16: ${QUOTES}`],
+      ["columns:\n  note: { pattern: {{a}} }", `rules.yaml:2:21: ${QUOTES}`],
+      [
+        "columns:\n  a: &x { nulls: 0.1 }\n  b: { <<: *x }\n  c: { <<: *x }",
+        "rules.yaml:3:8: merge keys (<<) are not supported; anchors are: a whole rule again is *name",
+      ],
+      [
+        `# Title\n\n${Array.from({ length: 9 }, (_, i) => `- a: b: c ${i}`).join("\n")}`,
+        "rules.yaml:3:6: Nested mappings are not allowed in compact mappings",
+        "rules.yaml:4:6: Nested mappings are not allowed in compact mappings",
+        "rules.yaml: … and more: is this YAML?",
+      ],
       ["config: b.yaml", "rules.yaml:1: config: a config file names no other"],
       ["rate:", "rules.yaml:1: rate: must be a value, got nothing"],
       ["rate: [1, 2]", "rules.yaml:1: rate: must be one value, got a list"],
@@ -396,10 +475,13 @@ together:
         "columns:\n  a: { cardinality: { of: 5, key: k } }\n  b: { cardinality: { of: 6, key: k } }\n  c: { cardinality: { of: 5, key: k } }",
         "rules.yaml:3: columns.b.cardinality: must have the same of, zipf and cycle as columns.a.cardinality: both have the key k",
       ],
-      ["a: 1\nrate: 5\nrate: 6", "rules.yaml:3:1: rate is given twice"],
-      ["columns:\n  x: { nulls: 0, nulls: 1 }", "rules.yaml:2:18: columns.x.nulls is given twice"],
-      ["columns:\n  x: { choice: { a: 1, a: 2 } }", "rules.yaml:2:24: columns.x.choice.a is given twice"],
-      ['columns: { 1: omit, "1": omit }', "rules.yaml:1:21: columns.1 is given twice"],
+      ["a: 1\nrate: 5\nrate: 6", "rules.yaml:3:1: rate is given twice, first in line 2"],
+      ["columns:\n  x: { nulls: 0, nulls: 1 }", "rules.yaml:2:18: columns.x.nulls is given twice, first in line 2"],
+      [
+        "columns:\n  x: { choice: { a: 1, a: 2 } }",
+        "rules.yaml:2:24: columns.x.choice.a is given twice, first in line 2",
+      ],
+      ['columns: { 1: omit, "1": omit }', "rules.yaml:1:21: columns.1 is given twice, first in line 1"],
       ["? [a]\n: 1", "rules.yaml:1:3: a key must be a word or a number"],
       ["", "rules.yaml is empty"],
       ["# nothing but a comment\n", "rules.yaml is empty"],
@@ -575,7 +657,7 @@ rate: {}
 
     it("YAML 1.1 is read as YAML 1.2: yes is a word, 017 a number, 2026-01-31 a text", () => {
       const { columns } = read("%YAML 1.1\n---\ncolumns: { x: { constant: [yes, 017, 2026-01-31] } }").rules;
-      expect((columns.get("x") as Rule).constant).to.deep.equal(["yes", 17, "2026-01-31"]);
+      expect((columns.get("x") as Rule).constant).to.deep.equal(["yes", new Written(17, "017"), "2026-01-31"]);
     });
   });
 

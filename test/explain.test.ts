@@ -83,8 +83,11 @@ describe("explain", () => {
       [
         "Float64",
         { normal: { mean: 20, sd: 5, min: -40, max: 60 }, decimals: 1 },
-        "normal mean 20 sd 5 from -40 to 60",
+        "normal mean 20 sd 5 from -40 to 60, 1 decimal",
       ],
+      ["Float64", { uniform: { from: 1, to: 2 }, decimals: 2 }, "uniform 1 to 2, 2 decimals"],
+      ["Decimal(9, 4)", { uniform: { from: 1, to: 2 }, decimals: 0 }, "uniform 1 to 2, 0 decimals"],
+      ["Float32", { decimals: 1 }, "uniform 0 to 999.9, 1 decimal"],
       ["Float64", { normal: { mean: 20, sd: 5 } }, "normal mean 20 sd 5"],
       ["UInt32", { exponential: { mean: 120, max: 30_000 } }, "exponential mean 120 to 30000"],
       ["UInt32", { exponential: { mean: 120, min: 0, max: 30_000 } }, "exponential mean 120 from 0 to 30000"],
@@ -97,6 +100,16 @@ describe("explain", () => {
         "10 values, each another of 0 to 9",
       ],
       ["Nullable(UInt8)", { nulls: 0.1, uniform: { from: 0, to: 9 } }, "uniform 0 to 9, 10% NULL"],
+    ]);
+  });
+
+  it("the value of another column again: same as that one", () => {
+    const columns = columnsOf({ a: "UInt8", b: "Array(UInt8)", c: "String" }, { c: { same: "a" } });
+    expect(explain(columns).map(({ path, rule }) => `${path}: ${rule}`)).to.deep.equal([
+      "a: uniform 0 to 255",
+      "b: length uniform 0 to 4",
+      "b[]: uniform 0 to 255",
+      "c: same as a",
     ]);
   });
 
@@ -331,11 +344,17 @@ describe("explain", () => {
       ]);
     });
 
-    it("on a terminal of 55 columns rules are broken beside the types, on one of 38 they stand below", () => {
-      expect(tableText(short, 55).split("\n")).to.deep.equal([
-        "status  UInt16         one of 200 (90%), 404 (8%), 500",
-        "                       (2%)",
+    it("on a terminal of 59 columns rules of 36 stand beside the types, on one of 58 or 38 below", () => {
+      expect(tableText(short, 59).split("\n")).to.deep.equal([
+        "status  UInt16         one of 200 (90%), 404 (8%), 500 (2%)",
         "ts      DateTime64(3)  row time",
+        "",
+      ]);
+      expect(tableText(short, 58).split("\n")).to.deep.equal([
+        "status  UInt16",
+        "    one of 200 (90%), 404 (8%), 500 (2%)",
+        "ts  DateTime64(3)",
+        "    row time",
         "",
       ]);
       expect(tableText(short, 38).split("\n")).to.deep.equal([
@@ -347,6 +366,26 @@ describe("explain", () => {
         "",
       ]);
     });
+
+    it("with 60 columns for them, rules are broken beside the types, at spaces", () => {
+      const rule = `one of ${"abcdefgh, ".repeat(8)}i`;
+      expect(tableText([{ path: "a", type: "String", rule }], 71).split("\n")).to.deep.equal([
+        "a  String  one of abcdefgh, abcdefgh, abcdefgh, abcdefgh, abcdefgh,",
+        "           abcdefgh, abcdefgh, abcdefgh, i",
+        "",
+      ]);
+    });
+
+    for (const width of [20, 40, 100, 200]) {
+      it(`no line is longer than a terminal of ${width} columns: a pattern of 300 letters is broken, and stays indented`, () => {
+        const long = { path: "a_name_of_some_length", type: "String", rule: `pattern ${"x".repeat(300)}` };
+        const lines = tableText([...short, long], width).split("\n");
+        expect(Math.max(...lines.map((line) => line.length))).to.equal(width);
+        const pieces = lines.filter((line) => /^ +x+$/.test(line));
+        expect(pieces.join("").replaceAll(" ", "")).to.equal("x".repeat(300));
+        expect(new Set(pieces.map((line) => line.search("x"))).size).to.equal(1);
+      });
+    }
 
     it("a type of 100 characters is cut at 40; a line feed in a name becomes \\u000a", () => {
       const text = tableText([{ path: "a\nb", type: "T".repeat(100), rule: "row time" }], undefined);

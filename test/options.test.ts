@@ -238,6 +238,8 @@ describe("options", () => {
       [{ metrics: "5" }, "unknown option --metrics: did you mean --metrics-port?"],
       [{ p: true }, "unknown option -p: did you mean --password?"],
       [{ nonsense: true }, "unknown option --nonsense"],
+      [{ rows: "5" }, "unknown option --rows: it is one of sample"],
+      [{ path: "x" }, "unknown option --path: it is one of serve"],
       [
         { "clickhouse-url": "localhost:8123" },
         "--clickhouse-url must be a URL such as http://localhost:8123, got localhost:8123",
@@ -598,7 +600,7 @@ describe("options", () => {
     const config = (options: Readonly<Record<string, string | readonly string[]>>) => ({
       file: "c.yaml",
       options,
-      rules: { columns: new Map([["a", "omit" as const]]), together: [] },
+      rules: { ...NO_RULES, omitted: new Map([["a", "c.yaml:9: columns.a"]]) },
     });
     const given = config({ rate: "40", "clickhouse-url": ["http://d", "http://e"], "async-insert": "true" });
 

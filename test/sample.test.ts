@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { expect } from "chai";
 import type { EmbeddedServer } from "../src/embedded/server.js";
 import { OptionsError, type RawFlags, resolveSample } from "../src/options.js";
+import { NO_RULES } from "../src/rows/rule.js";
 import { CLI, clickstorm, start } from "./support/cli.js";
 import { clickhouse, newDatabase, numberOf, rowsOf, serverUrl } from "./support/server.js";
 import { Sink } from "./support/sink.js";
@@ -288,7 +289,7 @@ columns:
 
   describe("problems", () => {
     const rows: readonly (readonly [flags: readonly string[], ...sentences: string[]])[] = [
-      [["--workers", "3"], "unknown option --workers"],
+      [["--workers", "3"], "unknown option --workers: it is one of run"],
       [["--rwos", "3"], "unknown option --rwos: did you mean --rows?"],
       [["--rows", "0"], "--rows must be an integer from 1 to 1000000000, got 0"],
       [["--rows", "1000000001"], "--rows must be an integer from 1 to 1000000000, got 1000000001"],
@@ -344,10 +345,10 @@ columns:
       const unknown = await ended("wrokers: 2\n");
       expect(unknown.code).to.equal(2);
       expect(unknown.stderr).to.match(/orders\.yaml:1: unknown option wrokers: did you mean workers\?\n$/);
-      const misfit = await ended("columns: { a: { pattern: x }, b: omit }\n");
+      const misfit = await ended("columns:\n  a: { pattern: x }\n  b: omit\n");
       expect(misfit.code).to.equal(2);
-      expect(misfit.stderr).to.include("error: columns.a.pattern does not fit UInt8");
-      expect(misfit.stderr).to.include("error: columns.b: the table has no column b");
+      expect(misfit.stderr).to.match(/^error: .*orders\.yaml:2: columns\.a\.pattern does not fit UInt8/m);
+      expect(misfit.stderr).to.match(/^error: .*orders\.yaml:3: columns\.b: the table has no column b/m);
       const broken = await ended("columns: [\n");
       expect([broken.code, broken.stdout]).to.deep.equal([2, ""]);
     });
@@ -364,7 +365,7 @@ columns:
   });
 
   it("options: flag, variable and config file mean what they mean to run; what only run has is ignored", () => {
-    const file = { file: "c.yaml", rules: { columns: new Map(), together: [] } };
+    const file = { file: "c.yaml", rules: NO_RULES };
     const read = (raw: RawFlags, variables = {}, options = {}) => resolveSample(raw, variables, { ...file, options });
     expect(read({}, { CLICKSTORM_ROWS: "4" }).rows).to.equal(4);
     expect(read({ rows: "3" }, { CLICKSTORM_ROWS: "4" }).rows).to.equal(3);

@@ -82,12 +82,31 @@ describe("text", () => {
       ["url", "clickhouse-url"],
       ["port", "metrics-port"],
       ["runid", "run-id"],
-      ["d", "duration"],
+      ["d", undefined],
       ["x", undefined],
       ["nonsense", undefined],
+      ["RATE", "rate"],
+      ["rtae", "rate"],
+      ["help", "help"],
+      ["hepl", "help"],
+      ["held", "help"],
+      ["hold", undefined],
+      ["hi", undefined],
+      ["repo", undefined],
+      ["reprot", "report"],
+      ["duratio", "duration"],
+      ["turation2", "duration"],
     ];
     for (const [mistyped, name] of rows) {
       it(`of ${mistyped} is ${name ?? "none"}`, () => expect(nearest(mistyped, names)).to.equal(name));
     }
+
+    it("short words have no other short words for it: id, ts, day, sku; but ID is id", () => {
+      const columns = ["fx", "tax", "seq", "hold", "id"];
+      expect(["it", "ts", "day", "sku", "help", "ID"].map((word) => nearest(word, columns))).to.deep.equal([
+        ...Array(5).fill(undefined),
+        "id",
+      ]);
+    });
   });
 });

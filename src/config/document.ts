@@ -2,7 +2,7 @@
 // are refused; depth, aliases and the number of tokens are bounded. Pure.
 
 import { Composer, isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, Parser } from "yaml";
-import type { Scalar } from "../rows/rule.js";
+import { type Scalar, Written } from "../rows/rule.js";
 
 /** Mappings keep the order and the type of their keys: 200 and "200" are two. */
 export type Tree = Scalar | readonly Tree[] | ReadonlyMap<Scalar, Tree>;
@@ -13,7 +13,7 @@ export type Path = readonly Scalar[];
 export interface Document {
   /** Undefined: there is nothing but comments, or it cannot be read. */
   readonly tree: Tree | undefined;
-  /** Each begins with its place, as in 3:7: */
+  /** Each begins with its place, as in 3:7:, but for one that more are left out. */
   readonly problems: readonly string[];
   /** The line of what stands at the path, or of what is nearest above it. */
   lineOf(path: Path): number;
@@ -29,6 +29,19 @@ const TOKENS = 1_000_000;
 const ALIASED = 100_000;
 /** Enough to show that a text is no YAML. */
 const ERRORS = 20;
+/** Lines with something wrong: of more than that, the first two are told. */
+const TOLD_LINES = 5;
+/** So much of a line is looked at. */
+const LONGEST_LINE = 1000;
+
+/** The commonest mistake: YAML takes the braces for a mapping. */
+export const UNQUOTED_PATTERN = 'put the pattern in quotes, as it has { } in it: pattern: "user-{uuid}"';
+/** A line on which a pattern may be what is wrong. */
+const HAS_BARE_PATTERN = /(?:^|[\s{,])pattern:\s+(?![\s"'|>&*!])[^"'#,}]*\{/;
+/** A line that is wrong by its pattern whatever is around it. */
+const HAS_WRONG_PATTERN = /[{,]\s*pattern:\s+(?![\s"'|>&*!])[^"'#,}]*\{|^\s*pattern:\s+\{/;
+/** What is said of places behind the end of what could be read. */
+const BEHIND = /in YAML stream/;
 
 const OPTIONS = {
   version: "1.2",
@@ -68,15 +81,10 @@ export function readDocument(text: string): Document {
     if (second !== undefined) return broken([at(second.range[0], "a second document begins here: one is read")]);
     const wrong = [...(document?.errors ?? []), ...(document?.warnings ?? [])];
     if (wrong.length > 0) {
-      // What is said of a place behind the first thing follows from it.
-      const first = new Map(wrong.map((error) => [error.pos[0], error] as const).reverse());
-      const sentences = [...first.values()]
-        .sort((one, other) => one.pos[0] - other.pos[0])
-        .slice(0, ERRORS)
-        .map(({ pos, code, message }) => at(pos[0], sentenceOf(code, message)));
-      return broken(sentences);
+      const all = sentencesOf(wrong, text, lines).map(({ offset, sentence }) => at(offset, sentence));
+      return broken(all.length > TOLD_LINES ? [...all.slice(0, 2), " … and more: is this YAML?"] : all);
     }
-    const builder = new Builder();
+    const builder = new Builder((offset) => lines.linePos(offset).line);
     const tree = document?.contents ? builder.build(document.contents, [], 0).tree : undefined;
     const lookup = new Lookup(document?.contents, builder.targets, (offset) => lines.linePos(offset).line);
     return {
@@ -90,6 +98,29 @@ export function readDocument(text: string): Document {
     // An error of the library itself: what it says may quote the text.
     return broken(["1:1: cannot be read as YAML"]);
   }
+}
+
+/** What is wrong with a text that is no YAML: one sentence a line, and none that follows from another. */
+function sentencesOf(
+  wrong: readonly { readonly pos: readonly [number, number]; readonly code: string; readonly message: string }[],
+  text: string,
+  lines: LineCounter,
+): readonly { readonly offset: number; readonly sentence: string }[] {
+  const told = new Map<number, { readonly offset: number; readonly sentence: string }>();
+  for (const { pos, code, message } of wrong.toSorted((one, other) => one.pos[0] - other.pos[0])) {
+    const [offset] = pos;
+    const { line } = lines.linePos(offset);
+    if (told.has(line)) continue;
+    const start = lines.lineStarts[line - 1] ?? 0;
+    const [written = ""] = text.slice(start, start + LONGEST_LINE).split("\n");
+    if (told.size === 0 || !BEHIND.test(message)) {
+      const sentence = HAS_BARE_PATTERN.test(written) ? UNQUOTED_PATTERN : sentenceOf(code, message);
+      told.set(line, { offset, sentence });
+    } else if (HAS_WRONG_PATTERN.test(written)) {
+      told.set(line, { offset, sentence: UNQUOTED_PATTERN });
+    }
+  }
+  return [...told.values()];
 }
 
 /** The tokens of the text's one document. */
@@ -136,6 +167,14 @@ interface Built {
   readonly height: number;
 }
 
+/** An entry of a mapping, likewise. */
+type Entry = { readonly key: unknown; readonly value: unknown };
+
+interface Entries {
+  readonly byValue: ReadonlyMap<Scalar, Entry>;
+  readonly byText: ReadonlyMap<string, Entry>;
+}
+
 /** A node of the library, for what is asked of it here. */
 type Node = { readonly range?: readonly [number, number, number] | null; readonly anchor?: string };
 
@@ -147,6 +186,9 @@ class Builder {
   /** By anchor; without `built` while it is being built. */
   readonly #anchors = new Map<string, { readonly node: unknown; readonly built?: Built }>();
   #aliased = 0;
+  #hasMerged = false;
+
+  constructor(readonly lineAt: (offset: number) => number) {}
 
   build(node: unknown, path: Path, depth: number): Built {
     const offset = (node as Node | null)?.range?.[0] ?? 0;
@@ -175,21 +217,31 @@ class Builder {
   #value(node: unknown, path: Path, depth: number, offset: number): Built {
     if (isMap(node)) {
       const entries = new Map<Scalar, Tree>();
-      const names = new Set<Scalar>();
+      /** With the places of their keys. */
+      const names = new Map<string, number>();
       let [size, height] = [1, 0];
       for (const pair of node.items) {
         const key = this.build(pair.key, path, depth + 1).tree;
         const keyOffset = (pair.key as Node | null)?.range?.[0] ?? offset;
-        if (typeof key === "object" && key !== null) {
-          this.problems.push({ offset: keyOffset, sentence: "a key must be a word or a number" });
+        if (!isScalarTree(key)) {
+          const isPattern = path.at(-1) === "pattern";
+          const sentence = isPattern ? UNQUOTED_PATTERN : "a key must be a word or a number";
+          this.problems.push({ offset: keyOffset, sentence });
+          continue;
+        }
+        if (key === "<<" && isScalar(pair.key) && pair.key.type === "PLAIN") {
+          if (!this.#hasMerged) this.problems.push({ offset: keyOffset, sentence: NO_MERGE });
+          this.#hasMerged = true;
           continue;
         }
         // Only the values of a choice may differ by their type alone.
-        const name = path.at(-1) === "choice" ? key : String(key);
-        if (names.has(name)) {
-          this.problems.push({ offset: keyOffset, sentence: `${[...path, key].join(".")} is given twice` });
+        const name = path.at(-1) === "choice" && typeof key === "string" ? JSON.stringify(key) : String(key);
+        const first = names.get(name);
+        if (first !== undefined) {
+          const sentence = `${[...path, key].join(".")} is given twice, first in line ${this.lineAt(first)}`;
+          this.problems.push({ offset: keyOffset, sentence });
         }
-        names.add(name);
+        names.set(name, first ?? keyOffset);
         const built = this.build(pair.value, [...path, key], depth + 1);
         entries.set(key, built.tree);
         size += built.size + 1;
@@ -205,17 +257,27 @@ class Builder {
         height: items.reduce((most, { height }) => Math.max(most, height + 1), 0),
       };
     }
-    return { tree: isScalar(node) ? scalarOf(node.value) : null, size: 1, height: 0 };
+    return { tree: isScalar(node) ? scalarOf(node) : null, size: 1, height: 0 };
   }
 }
 
-function scalarOf(value: unknown): Scalar {
-  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value;
-  return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : null;
+const NO_MERGE = "merge keys (<<) are not supported; anchors are: a whole rule again is *name";
+
+const isScalarTree = (tree: Tree): tree is Scalar =>
+  typeof tree !== "object" || tree === null || tree instanceof Written;
+
+function scalarOf({ value, source }: { readonly value: unknown; readonly source?: string }): Scalar {
+  if (typeof value === "string") return value;
+  if (typeof value !== "bigint" && typeof value !== "number" && typeof value !== "boolean") return null;
+  const plain = typeof value === "bigint" && Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  return source === undefined || source === String(plain) ? plain : new Written(plain, source);
 }
 
 /** Finds nodes by their paths. */
 class Lookup {
+  /** Of each mapping that was on a path. */
+  readonly #entries = new WeakMap<object, Entries>();
+
   constructor(
     readonly root: unknown,
     readonly targets: ReadonlyMap<unknown, unknown>,
@@ -229,13 +291,8 @@ class Lookup {
     for (const step of path) {
       const from = this.targets.get(node) ?? node;
       if (isMap(from)) {
-        const keyOf = (key: unknown): unknown => {
-          const value = this.targets.get(key) ?? key;
-          return isScalar(value) ? scalarOf(value.value) : null;
-        };
-        const pair =
-          from.items.find(({ key }) => keyOf(key) === step) ??
-          from.items.find(({ key }) => String(keyOf(key)) === String(step));
+        const entries = this.#entriesOf(from);
+        const pair = entries.byValue.get(step) ?? entries.byText.get(String(step));
         if (pair === undefined) return { node, mark, whole: false };
         [node, mark] = [pair.value, pair.key];
       } else if (isSeq(from) && typeof step === "number" && step < from.items.length) {
@@ -247,6 +304,20 @@ class Lookup {
     return { node, mark, whole: true };
   }
 
+  #entriesOf(map: { readonly items: readonly Entry[] }): Entries {
+    const known = this.#entries.get(map);
+    if (known !== undefined) return known;
+    const [byValue, byText] = [new Map<Scalar, Entry>(), new Map<string, Entry>()];
+    for (const pair of map.items) {
+      const node = this.targets.get(pair.key) ?? pair.key;
+      const key = isScalar(node) ? scalarOf(node) : null;
+      if (!byValue.has(key)) byValue.set(key, pair);
+      if (!byText.has(String(key))) byText.set(String(key), pair);
+    }
+    this.#entries.set(map, { byValue, byText });
+    return { byValue, byText };
+  }
+
   lineOf(path: Path): number {
     return this.lineAt((this.#walk(path).mark as Node | null)?.range?.[0] ?? 0);
   }
@@ -255,8 +326,6 @@ class Lookup {
     const { node, whole } = this.#walk(path);
     const found = this.targets.get(node) ?? node;
     if (!whole || !isScalar(found) || found.value === null) return undefined;
-    return typeof found.value === "number" || typeof found.value === "bigint"
-      ? (found.source ?? String(found.value))
-      : String(found.value);
+    return String(typeof found.value === "boolean" ? found.value : scalarOf(found));
   }
 }

@@ -1,7 +1,18 @@
 // What `columns` and `together` of a config file say → Rules, and what in them cannot be meant. The shapes are shape.ts.
 
 import { LONGEST_NS } from "../quantities.js";
-import type { Cardinality, Choice, Plain, Quantity, Rule, Rules, Scalar, TimeRule, Together } from "../rows/rule.js";
+import {
+  type Cardinality,
+  type Choice,
+  type Plain,
+  type Quantity,
+  type Rule,
+  type Rules,
+  type Scalar,
+  type TimeRule,
+  type Together,
+  unwritten,
+} from "../rows/rule.js";
 import type { Path, Tree } from "./document.js";
 import { isWhole, type Problem, type RuleShape, ruleShape, shaped, shown, togetherShape } from "./shape.js";
 
@@ -36,13 +47,28 @@ const NO_LENGTH = ["pattern", "time", "same", "cardinality", "nulls", "decimals"
 /** Where a rule stands: it decides on what may be in it. */
 type Place = "column" | "field" | "length" | "part";
 
+/** Whether a value that stands elsewhere was meant for a column. */
+export function looksLikeRule(tree: Tree): boolean {
+  if (!(tree instanceof Map) || tree.size === 0) return tree === "omit";
+  const parts: readonly string[] = [...KINDS, ...PARTS, "cardinality", "nulls", "decimals"];
+  return [...tree.keys()].every((key) => parts.includes(String(key)));
+}
+
 export const pathText = (path: Path): string =>
   path.map((step, index) => (typeof step === "number" ? `[${step}]` : `${index > 0 ? "." : ""}${step}`)).join("");
 
-/** Rules from the values of `columns` and `together`, undefined where they are not given; adds to the problems. */
-export function readRules(columns: Tree | undefined, together: Tree | undefined, problems: Problem[]): Rules {
-  const reader = new RulesReader(problems);
-  const rules = { columns: reader.columns(columns), together: reader.together(together) };
+/**
+ * Rules from the values of `columns` and `together`, undefined where they are not given; adds to the problems. `placeOf`: a
+ * path as the rules are to carry it.
+ */
+export function readRules(
+  columns: Tree | undefined,
+  together: Tree | undefined,
+  problems: Problem[],
+  placeOf: (path: Path) => string = pathText,
+): Rules {
+  const reader = new RulesReader(problems, placeOf);
+  const rules = { ...reader.columns(columns), together: reader.together(together) };
   reader.checkOnce(columns, rules.together);
   return rules;
 }
@@ -54,24 +80,29 @@ class RulesReader {
   /** Where each `together` stands. */
   readonly #paths = new Map<Together, Path>();
 
-  constructor(readonly problems: Problem[]) {}
+  constructor(
+    readonly problems: Problem[],
+    readonly placeOf: (path: Path) => string,
+  ) {}
 
   #problem(path: Path, sentence: string, inner: Path = []): void {
     this.problems.push({ path, inner, sentence });
   }
 
-  columns(tree: Tree | undefined): Map<string, Rule | "omit"> {
-    const columns = new Map<string, Rule | "omit">();
-    if (tree === undefined) return columns;
+  columns(tree: Tree | undefined): Pick<Rules, "columns" | "omitted"> {
+    const columns = new Map<string, Rule>();
+    const omitted = new Map<string, string>();
+    const all = { columns, omitted };
+    if (tree === undefined) return all;
     if (!(tree instanceof Map)) {
       this.#problem(["columns"], `must be a mapping of columns to rules, got ${shown(tree)}`);
-      return columns;
+      return all;
     }
     for (const [key, value] of tree as ReadonlyMap<Scalar, Tree>) {
       const name = String(key);
       const path = ["columns", name];
       if (value === "omit") {
-        columns.set(name, "omit");
+        omitted.set(name, this.placeOf(path));
       } else if (!(value instanceof Map)) {
         const example = "a mapping such as { uniform: { from: 1, to: 9 } }, or omit";
         this.#problem(path, `must be ${example}, got ${shown(value)}`);
@@ -80,7 +111,7 @@ class RulesReader {
         if (shape !== undefined) columns.set(name, this.#rule(shape, path, "column"));
       }
     }
-    return columns;
+    return all;
   }
 
   #shaped<T>(schema: Parameters<typeof shaped<T>>[0], tree: Tree, path: Path): T | undefined {
@@ -98,7 +129,7 @@ class RulesReader {
       ([name, field]) => [name, this.#rule(field, [...path, "fields", name], "field")] as const,
     );
     return given<Rule>({
-      at: pathText(path),
+      at: this.placeOf(path),
       constant: shape.constant === undefined ? undefined : plain(shape.constant),
       sequence: shape.sequence && this.#sequence(shape.sequence, [...path, "sequence"]),
       uniform: shape.uniform && this.#range(shape.uniform, [...path, "uniform"], "from", "to"),
@@ -143,7 +174,8 @@ class RulesReader {
     const { constant, choice } = shape;
     const values = constant === undefined ? (choice ?? []) : [constant];
     for (const value of values instanceof Map ? values.keys() : values) {
-      if (!isWhole(value) || value < 0)
+      const length = unwritten(value);
+      if (!isWhole(length) || length < 0)
         this.#problem(path, `a length must be a whole number from 0 up, got ${shown(value)}`);
     }
   }
@@ -213,20 +245,22 @@ class RulesReader {
       choice instanceof Map ? [...choice] : (choice as readonly Tree[]).map((value) => [value, undefined]);
     if (entries.length === 0) this.#problem(path, "must have at least one value, got none");
     const weights =
-      choice instanceof Map ? entries.map(([value, weight]) => this.#weight(weight, path, [value])) : undefined;
+      choice instanceof Map
+        ? entries.map(([value, weight]) => this.#weight(weight, path, [value as Scalar]))
+        : undefined;
     if (weights?.length && weights.every((weight) => weight === 0)) this.#problem(path, NO_WEIGHT);
     return { values: entries.map(([value]) => plain(value)), weights };
   }
 
   /** 1 where it is wrong. */
-  #weight(weight: Tree | undefined, path: Path, inner: readonly Tree[]): number {
-    const below = inner.filter((step) => typeof step !== "object" || step === null) as Path;
+  #weight(written: Tree | undefined, path: Path, inner: Path): number {
+    const weight = unwritten(written);
     if ((typeof weight !== "number" && typeof weight !== "bigint") || !Number.isFinite(Number(weight))) {
-      this.#problem(path, `weights must be numbers, got ${shown(weight ?? null)}`, below);
+      this.#problem(path, `weights must be numbers, got ${shown(written ?? null)}`, inner);
       return 1;
     }
     if (weight >= 0) return Number(weight);
-    this.#problem(path, `weights must not be negative, got ${shown(weight)}`, below);
+    this.#problem(path, `weights must not be negative, got ${shown(weight)}`, inner);
     return 1;
   }
 
@@ -269,7 +303,7 @@ class RulesReader {
       if (columns.length === 0) this.#problem(path, "columns must name at least one column");
       if (options.length === 0) this.#problem(path, "options must have at least one option");
       else if (options.every(({ weight }) => weight === 0)) this.#problem(path, NO_WEIGHT);
-      const read: Together = { at: pathText(path), columns, options };
+      const read: Together = { at: this.placeOf(path), columns, options };
       this.#paths.set(read, path);
       return [read];
     });
@@ -286,7 +320,10 @@ class RulesReader {
         const earlier = seen.get(name);
         if (names.has(name)) this.#problem(path, `column ${name} has a rule in columns already`, inner);
         if (earlier === item) this.#problem(path, `column ${name} is named twice`, inner);
-        else if (earlier !== undefined) this.#problem(path, `column ${name} stands in ${earlier.at} already`, inner);
+        else if (earlier !== undefined) {
+          const place = pathText(this.#paths.get(earlier) ?? []);
+          this.#problem(path, `column ${name} stands in ${place} already`, inner);
+        }
         seen.set(name, item);
       }
     }

@@ -3,13 +3,15 @@
 
 import { z } from "zod";
 import { LONGEST_NS, parseDuration } from "../quantities.js";
-import type { Quantity, Scalar } from "../rows/rule.js";
+import { type Quantity, type Scalar, unwritten } from "../rows/rule.js";
 import { nearest } from "../text.js";
-import type { Path, Tree } from "./document.js";
+import { type Path, type Tree, UNQUOTED_PATTERN } from "./document.js";
 
-/** A value that passes the test. */
+/** A value that passes the test; numbers however they are written. */
 function is<T>(expected: string, test: (value: unknown) => boolean) {
-  return z.custom<T>(test, { error: expected });
+  return z
+    .custom<T>((value) => test(unwritten(value)), { error: expected })
+    .transform((value) => unwritten(value) as T);
 }
 
 /** A mapping with these keys and no other. */
@@ -37,9 +39,10 @@ const isWithin = (value: unknown, from: number, to: number): boolean => isNumber
 const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
 
 const quantity = is<Quantity>("a number, or a date, a time or a duration", (value) => isNumber(value) || isText(value));
+const wholeNumber = is<Quantity>("a whole number", (value) => isNumber(value) || isText(value));
 const share = is<number>("a number from 0 to 1", (value) => isWithin(value, 0, 1));
 const exponent = is<number>("a number above 0 and up to 10", (value) => isWithin(value, 0, 10) && value !== 0);
-const anything = is<Tree>("a value", () => true);
+const anything = z.custom<Tree>(() => true);
 
 function duration(from: bigint) {
   const read = (value: unknown): bigint | undefined => {
@@ -64,7 +67,8 @@ const FLAT = {
     max: quantity.optional(),
   }).optional(),
   exponential: mapping({ mean: quantity, min: quantity.optional(), max: quantity.optional() }).optional(),
-  zipf: mapping({ from: quantity.optional(), to: quantity, exponent: exponent.optional() }).optional(),
+  // A time of day is one of its ticks; that a number is whole is asked in rules.ts.
+  zipf: mapping({ from: wholeNumber.optional(), to: wholeNumber, exponent: exponent.optional() }).optional(),
   choice: is<readonly Tree[] | ReadonlyMap<Scalar, Tree>>(
     "a list of values, or a mapping of values to their weights",
     (value) => value instanceof Map || Array.isArray(value),
@@ -76,7 +80,7 @@ const FLAT = {
   }).optional(),
   cardinality: z
     .preprocess(
-      (value) => (isNumber(value) || isText(value) ? new Map([["of", value]]) : value),
+      (value) => (isNumber(unwritten(value)) || isText(value) ? new Map([["of", value]]) : value),
       mapping(
         {
           of: is<number | bigint>(
@@ -112,7 +116,9 @@ export const ruleShape: z.ZodType<RuleShape> = z.lazy(() =>
   mapping(
     {
       ...FLAT,
-      length: z.preprocess((value) => (isNumber(value) ? new Map([["constant", value]]) : value), ruleShape).optional(),
+      length: z
+        .preprocess((value) => (isNumber(unwritten(value)) ? new Map([["constant", value]]) : value), ruleShape)
+        .optional(),
       items: ruleShape.optional(),
       keys: ruleShape.optional(),
       values: ruleShape.optional(),
@@ -127,7 +133,9 @@ export const ruleShape: z.ZodType<RuleShape> = z.lazy(() =>
   ),
 );
 
-const name = is<string | number>("a name", (value) => isText(value) || isNumber(value)).transform(String);
+const name = z
+  .custom<Scalar>((value) => isText(value) || isNumber(unwritten(value)), { error: "a name" })
+  .transform(String);
 
 export const togetherShape = mapping({
   columns: z.array(name, { error: "a list of columns" }),
@@ -175,6 +183,7 @@ export function shaped<T>(
       if (found === undefined) {
         return [{ path: at.slice(0, -1), sentence: `${String(at.at(-1))} is missing: ${issue.message}` }];
       }
+      if (at.at(-1) === "pattern" && found instanceof Map) return [{ path: at, sentence: UNQUOTED_PATTERN }];
       return [{ path: at, sentence: `must be ${issue.message}, got ${shown(found)}` }];
     }),
   };

@@ -70,16 +70,16 @@ export function rowsOf(table: readonly TableColumn[], rules: Rules, runId: strin
     return fitter.value(type, rule, position);
   };
   const fitter = new Fitter(times, (name, type) => {
-    const rule = rules.columns.get(name);
     const source = wanted.find((column) => column.name === name);
     // One step: no circle can come of it.
-    if (source === undefined || (rule !== "omit" && rule?.same !== undefined)) return undefined;
+    if (source === undefined || rules.columns.get(name)?.same !== undefined) return undefined;
     return filled(name, sameType(type, parseType(source.type)));
   });
   checkLengths(wanted, rules, ruleProblems);
   const columns = wanted.flatMap(({ name, type: text }): Column[] => {
     try {
-      return [{ name, type: text, value: filled(name, parseType(text)) }];
+      const same = rules.columns.get(name)?.same;
+      return [{ name, type: text, value: filled(name, parseType(text)), ...(same !== undefined && { same }) }];
     } catch (error) {
       if (!(error instanceof UnknownTypeError)) throw error;
       typeProblems.push(
@@ -92,7 +92,7 @@ export function rowsOf(table: readonly TableColumn[], rules: Rules, runId: strin
   return {
     columns,
     ledgerColumns: ownRules.has("run_id"),
-    ruleProblems: [...ruleProblems, ...fitter.problems],
+    ruleProblems: [...new Set([...ruleProblems, ...fitter.problems])],
     typeProblems,
   };
 }
@@ -103,11 +103,11 @@ export function eventColumns(runId: string): readonly Column[] {
 }
 
 /** By itself, or as a part of a Nested column. */
-function isOmitted({ name, type }: TableColumn, { columns }: Rules): boolean {
-  const own = columns.get(name);
-  if (own !== undefined) return own === "omit";
+function isOmitted({ name, type }: TableColumn, { columns, omitted }: Rules): boolean {
+  if (omitted.has(name)) return true;
+  if (columns.has(name)) return false;
   const dot = name.indexOf(".");
-  return dot > 0 && type.startsWith("Array(") && columns.get(name.slice(0, dot)) === "omit";
+  return dot > 0 && type.startsWith("Array(") && omitted.has(name.slice(0, dot));
 }
 
 /** Rules of columns that are not there, or that the server fills. */
@@ -123,9 +123,10 @@ function strayRules(table: readonly TableColumn[], rules: Rules): string[] {
       problems.push(`${at}: column ${name} is ${column.defaultKind}: the server fills it`);
     }
   };
-  for (const [name, rule] of rules.columns) look(name, rule === "omit" ? `columns.${name}` : rule.at);
+  for (const [name, { at }] of rules.columns) look(name, at);
+  for (const [name, at] of rules.omitted) look(name, at);
   for (const [name, rule] of rules.columns) {
-    if (rule !== "omit" && !names.includes(name)) problems.push(...strayParts(name, rule, names));
+    if (!names.includes(name)) problems.push(...strayParts(name, rule, names));
   }
   for (const { at, columns } of rules.together) for (const name of columns) look(name, at);
   return problems;
@@ -210,10 +211,7 @@ function checkLengths(wanted: readonly TableColumn[], rules: Rules, problems: st
     if (nested === "" || !names.some((other) => other !== name && other.startsWith(`${nested}.`))) continue;
     const rule = rules.columns.get(name);
     const together = rules.together.find((group) => group.columns.includes(name));
-    const at =
-      rule !== undefined && rule !== "omit" && (rule.constant !== undefined || rule.choice !== undefined)
-        ? rule.at
-        : together?.at;
+    const at = rule?.constant !== undefined || rule?.choice !== undefined ? rule.at : together?.at;
     if (at !== undefined) {
       problems.push(
         `${at}: the arrays of ${nested} have one length, which whole values of ${name} would not keep; give it items`,
@@ -226,13 +224,13 @@ function checkLengths(wanted: readonly TableColumn[], rules: Rules, problems: st
 function ruleOf(name: string, nested: string | undefined, rules: Rules, problems: string[]): Rule | undefined {
   const own = rules.columns.get(name);
   const outer = nested === undefined ? undefined : rules.columns.get(nested);
-  if (own !== undefined && own !== "omit") {
+  if (own !== undefined) {
     if (nested !== undefined && own.length !== undefined) {
       problems.push(`${own.at}.length: the arrays of ${nested} have one length: give it as columns.${nested}.length`);
     }
-    return outer === undefined || outer === "omit" ? own : { ...own, ...(outer.length && { length: outer.length }) };
+    return outer === undefined ? own : { ...own, ...(outer.length && { length: outer.length }) };
   }
-  if (outer === undefined || outer === "omit" || nested === undefined) return undefined;
+  if (outer === undefined || nested === undefined) return undefined;
   const items = outer.fields?.[name.slice(nested.length + 1)];
   return { at: outer.at, ...(outer.length && { length: outer.length }), ...(items && { items }) };
 }

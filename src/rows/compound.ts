@@ -182,7 +182,8 @@ export function objectOf(
     if (types.has(path)) {
       if (inner.type !== undefined) fit.problem(inner, "type", "is declared by the column already");
     } else {
-      types.set(path, pathType(fit, inner));
+      const type = pathType(fit, inner);
+      if (type !== undefined) types.set(path, type);
     }
   }
   const paths = [...types.keys()];
@@ -206,14 +207,15 @@ export function objectOf(
   };
 }
 
-/** Of a path that the column does not declare. */
-function pathType(fit: Fit, rule: Rule): Type {
+/** Of a path that the column does not declare; undefined with a problem. */
+function pathType(fit: Fit, rule: Rule): Type | undefined {
   if (rule.type !== undefined) {
     try {
       return parseType(rule.type);
     } catch (error) {
       if (!(error instanceof UnknownTypeError)) throw error;
       fit.problem(rule, "type", error.message);
+      return undefined;
     }
   }
   if (rule.constant !== undefined || rule.choice !== undefined) return { kind: "Dynamic" };
@@ -221,7 +223,9 @@ function pathType(fit: Fit, rule: Rule): Type {
   const whole = quantities.every((quantity) => quantity === undefined || /^-?\d+$/.test(String(quantity)));
   if (rule.decimals !== undefined || !whole || rule.normal || rule.exponential) return { kind: "Float", bits: 64 };
   if (rule.uniform || rule.zipf || rule.sequence) return { kind: "Int", bits: 64, signed: true };
-  if (rule.time || rule.length || rule.items || rule.fields)
+  if (rule.time || rule.length || rule.items || rule.keys || rule.values || rule.fields) {
     fit.problem(rule, "", "needs a type, as the column declares none for it");
+    return undefined;
+  }
   return { kind: "String" };
 }

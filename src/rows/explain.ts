@@ -4,7 +4,7 @@
 //   tags     Array(String)   length uniform 0 to 4        a line for each part that has numbers of its own
 //   tags[]   String          pattern {words 2..6}
 
-import { percent, timespan } from "../text.js";
+import { count, percent, timespan } from "../text.js";
 import { highest, lowest } from "./cells.js";
 import type { TableColumn } from "./column.js";
 import { DYNAMIC_TYPES } from "./defaults.js";
@@ -39,6 +39,7 @@ export function explain(columns: readonly Column[], table: readonly TableColumn[
   return all.flatMap((column): readonly Explanation[] => {
     const { name, type } = column;
     if (!("value" in column)) return [{ path: name, type, rule: absence(column) }];
+    if (column.same !== undefined) return [{ path: name, type, rule: `same as ${column.same}` }];
     const own = columnsTogether(column, columns);
     const after = own.length === 0 ? [] : [`chosen together with ${own.join(", ")}`];
     return leaves({ path: name, type: typeOf(type), text: type, value: column.value, before: [], after });
@@ -54,7 +55,13 @@ function columnsTogether({ name, value }: Column, columns: readonly Column[]): r
   if (value.kind !== "choice" || !value.stream.startsWith("together ")) return [];
   const { stream } = value;
   return columns
-    .filter((other) => other.name !== name && other.value.kind === "choice" && other.value.stream === stream)
+    .filter(
+      (other) =>
+        other.name !== name &&
+        other.same === undefined &&
+        other.value.kind === "choice" &&
+        other.value.stream === stream,
+    )
     .map((other) => other.name);
 }
 
@@ -165,7 +172,7 @@ function ruleText(
     case "choice":
       return choiceText(value.options, value.draw, type);
     case "number":
-      return drawText(value.draw, (units) => unitsText(type, value.decimals, units));
+      return `${drawText(value.draw, (units) => unitsText(type, value.decimals, units))}${value.rounded ? `, ${count(value.decimals, "decimal")}` : ""}`;
     case "digits":
       return `up to ${value.digits} random digits`;
     case "date":

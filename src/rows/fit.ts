@@ -234,7 +234,8 @@ export class Fitter implements Fit {
         const numbers = defaults.numbersOf(type, decimals);
         if (numbers === undefined) throw new RangeError(`no default for ${type.kind}`);
         const draw = this.#numbers.uniform(numbers.from, numbers.to, { at: position.at }, "cardinality", position);
-        return this.#number(type, draw, numbers.decimals, path);
+        const value = this.#number(type, draw, numbers.decimals, path);
+        return decimals !== undefined && value.kind === "number" ? { ...value, rounded: true } : value;
       }
     }
   }
@@ -346,7 +347,8 @@ export class Fitter implements Fit {
     if (!Numbers.has(rule)) return this.#byDefault(type, position, rule.decimals);
     const draw = this.#numbers.draw(type, units, rule, position);
     if (draw === undefined) return NOTHING;
-    return this.#number(type, draw, units.decimals, position.path);
+    const value = this.#number(type, draw, units.decimals, position.path);
+    return rule.decimals !== undefined && value.kind === "number" ? { ...value, rounded: true } : value;
   }
 }
 

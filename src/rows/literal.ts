@@ -1,7 +1,7 @@
 // A plain value of a rule file → a literal of a type, or a sentence on why it is none. Pure. Called by fit.ts.
 
 import { isIPv4, isIPv6 } from "node:net";
-import type { Plain } from "./rule.js";
+import { type Plain, unwritten, Written } from "./rule.js";
 import type { Type } from "./type.js";
 import { parseDay, parseDecimal, showUnits, toUnits, unitsOf } from "./units.js";
 import type { Literal } from "./value.js";
@@ -14,10 +14,10 @@ const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i;
 
 /** A value as it is told in a complaint. */
 export function shown(value: Plain): string {
-  const text =
-    typeof value === "bigint"
-      ? String(value)
-      : JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? String(inner) : inner));
+  const isOdd = (inner: unknown): boolean => typeof inner === "bigint" || inner instanceof Written;
+  const text = isOdd(value)
+    ? String(value)
+    : JSON.stringify(value, (_, inner) => (isOdd(inner) ? String(inner) : inner));
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }
 
@@ -30,10 +30,12 @@ export function literalOf(type: Type, value: Plain): Literal {
       return value === null ? NULL : literalOf(type.of, value);
     case "LowCardinality":
       return literalOf(type.of, value);
-    case "Bool":
-      if (typeof value === "boolean") return { kind: "bool", value };
-      if (value === "true" || value === "false") return { kind: "bool", value: value === "true" };
+    case "Bool": {
+      const plain = unwritten(value);
+      if (typeof plain === "boolean") return { kind: "bool", value: plain };
+      if (plain === "true" || plain === "false") return { kind: "bool", value: plain === "true" };
       throw misfit("true or false", value);
+    }
     case "String":
       return { kind: "text", text: textOf(value) };
     case "FixedString": {
@@ -48,7 +50,10 @@ export function literalOf(type: Type, value: Plain): Literal {
     case "IPv6":
       return check(typeof value === "string" && isIPv6(value) && !value.includes("%"), "an IPv6 address", value);
     case "Enum": {
-      const found = type.values.find(({ name, value: number }) => name === value || number === value);
+      const plain = unwritten(value);
+      const found =
+        type.values.find(({ value: number }) => number === plain) ??
+        (isScalar(value) ? type.values.find(({ name }) => name === String(value)) : undefined);
       if (found === undefined) throw misfit(`one of ${type.values.map(({ name }) => shown(name)).join(", ")}`, value);
       return { kind: "text", text: found.name };
     }
@@ -98,23 +103,16 @@ function check(right: boolean, expected: string, value: Plain): Literal {
   return { kind: "text", text: String(value) };
 }
 
-/** YAML takes an unquoted 200 for a number and yes for a text: for a String both are texts. */
+/** YAML takes an unquoted 200 for a number and yes for a text: for a String both are texts, as they are written. */
 function textOf(value: Plain): string {
-  if (
-    typeof value !== "string" &&
-    typeof value !== "number" &&
-    typeof value !== "bigint" &&
-    typeof value !== "boolean"
-  ) {
-    throw misfit("a text", value);
-  }
+  if (!isScalar(value)) throw misfit("a text", value);
   const text = String(value);
   if (/\p{Surrogate}/u.test(text)) throw misfit("a text without halves of characters (lone surrogates)", value);
   return text;
 }
 
 function integerOf(type: Type & { kind: "Int" }, value: Plain): Literal {
-  const units = isQuantity(value) ? parseDecimal(value, 0, false) : undefined;
+  const units = isQuantity(value) ? parseDecimal(value.toString(), 0, false) : undefined;
   if (units === undefined) throw misfit("a whole number", value);
   const bits = BigInt(type.bits);
   const [lowest, highest] = type.signed ? [-(1n << (bits - 1n)), (1n << (bits - 1n)) - 1n] : [0n, (1n << bits) - 1n];
@@ -123,20 +121,20 @@ function integerOf(type: Type & { kind: "Int" }, value: Plain): Literal {
 }
 
 function floatOf(value: Plain): Literal {
-  if (value === "nan" || value === "inf" || value === "-inf") {
-    return {
-      kind: "float",
-      value: { nan: Number.NaN, inf: Number.POSITIVE_INFINITY, "-inf": Number.NEGATIVE_INFINITY }[value],
-    };
+  // A key of a mapping is a text here, as YAML writes it.
+  const [, sign = "", special] = (typeof value === "string" && /^([+-]?)\.?(nan|inf)$/i.exec(value)) || [];
+  if (special !== undefined) {
+    return { kind: "float", value: /nan/i.test(special) ? Number.NaN : Number(`${sign}Infinity`) };
   }
+  const plain = unwritten(value);
+  if (typeof plain === "number") return { kind: "float", value: plain };
   const number = isQuantity(value) && String(value).trim() !== "" ? Number(value) : Number.NaN;
-  if (typeof value === "number") return { kind: "float", value };
   if (Number.isNaN(number)) throw misfit("a number", value);
   return { kind: "float", value: number };
 }
 
 function decimalOf({ precision, scale }: Type & { kind: "Decimal" }, value: Plain): Literal {
-  const units = isQuantity(value) ? parseDecimal(value, scale, false) : undefined;
+  const units = isQuantity(value) ? parseDecimal(value.toString(), scale, false) : undefined;
   if (units === undefined) throw misfit(`a number with at most ${scale} digits behind the point`, value);
   if (String(units).replace("-", "").length > precision) {
     throw misfit(`a number of at most ${precision - scale} digits before the point`, value);
@@ -147,7 +145,8 @@ function decimalOf({ precision, scale }: Type & { kind: "Decimal" }, value: Plai
 function orderedOf(type: Type, value: Plain): Literal {
   const units = unitsOf(type);
   if (units === undefined) throw new RangeError(`${type.kind} has no units`);
-  const number = isQuantity(value) ? toUnits(type, units.decimals, value) : undefined;
+  const plain = unwritten(value);
+  const number = isQuantity(plain) ? toUnits(type, units.decimals, plain) : undefined;
   if (number === undefined) throw misfit(units.example, value);
   if (number < units.lowest || number > units.highest) {
     const [from, to] = [units.lowest, units.highest].map((end) => showUnits(type, units.decimals, end));
@@ -194,7 +193,8 @@ function variantOf(types: readonly Type[], value: Plain): Literal {
 }
 
 /** For types that take anything: as JSON has it. */
-function anyOf(value: Plain): Literal {
+function anyOf(written: Plain): Literal {
+  const value = unwritten(written);
   if (value === null) return NULL;
   if (typeof value === "boolean") return { kind: "bool", value };
   if (typeof value === "bigint") return { kind: "number", units: value, decimals: 0 };
@@ -208,11 +208,14 @@ function anyOf(value: Plain): Literal {
   return { kind: "list", items: value.map(anyOf) };
 }
 
-const isQuantity = (value: Plain): value is number | bigint | string =>
-  typeof value === "number" || typeof value === "bigint" || typeof value === "string";
+const isScalar = (value: Plain): value is string | number | bigint | boolean | Written =>
+  value !== null && (typeof value !== "object" || value instanceof Written);
+
+const isQuantity = (value: Plain): value is number | bigint | string | Written =>
+  isScalar(value) && typeof unwritten(value) !== "boolean";
 
 function isMapping(value: Plain): value is { readonly [name: string]: Plain } {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Written);
 }
 
 function listOf(value: Plain): readonly Plain[] {

@@ -2,8 +2,28 @@
 // value.ts joins the two. Shapes alone: config.ts reads them out of YAML and vouches for what is said here.
 
 /** A plain value of YAML: what a constant or a choice may be. A Date never: times are written as text. */
-export type Scalar = string | number | bigint | boolean | null;
+export type Scalar = string | number | bigint | boolean | null | Written;
 export type Plain = Scalar | readonly Plain[] | { readonly [name: string]: Plain };
+
+/**
+ * What YAML takes for a number or a boolean, and is written otherwise than a program would: 1.10, 02108, 0x1F, True. Texts
+ * have it as it is written.
+ */
+export class Written {
+  constructor(
+    readonly value: number | bigint | boolean,
+    readonly source: string,
+  ) {}
+
+  toString(): string {
+    return this.source;
+  }
+}
+
+/** For what is no text. */
+export function unwritten<T>(value: T): Exclude<T, Written> | number | bigint | boolean {
+  return value instanceof Written ? value.value : (value as Exclude<T, Written>);
+}
 
 /** A number, or a date, time or duration as text: in the unit of the column. */
 export type Quantity = number | bigint | string;
@@ -85,7 +105,7 @@ export interface Things {
 
 /** What values one column, or one part of a column, is to have. Everything may be left out. */
 export interface Rule {
-  /** Where it stands in the file, for complaints: columns.status */
+  /** Where it stands, for complaints: rules.yaml:12: columns.status */
   readonly at: string;
   /** At most one of these. */
   readonly constant?: Plain;
@@ -128,9 +148,11 @@ export interface Together {
 
 /** All that a config file says about rows. */
 export interface Rules {
-  /** By the name of the column; "omit": it is left out of the insert. */
-  readonly columns: ReadonlyMap<string, Rule | "omit">;
+  /** By the name of the column. */
+  readonly columns: ReadonlyMap<string, Rule>;
+  /** Columns that are left out of the insert, with the places that say so. */
+  readonly omitted: ReadonlyMap<string, string>;
   readonly together: readonly Together[];
 }
 
-export const NO_RULES: Rules = { columns: new Map(), together: [] };
+export const NO_RULES: Rules = { columns: new Map(), omitted: new Map(), together: [] };

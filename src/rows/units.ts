@@ -105,9 +105,14 @@ export function toUnits(type: Type, decimals: number, quantity: Quantity): bigin
   }
 }
 
-/** In units of 10^-decimals. `round`: further digits are rounded away; otherwise they make it undefined. */
+/**
+ * In units of 10^-decimals. `round`: further digits are rounded away; otherwise they make it undefined. Texts may be numbers
+ * as YAML writes them: .5, 0x1F, 0o17.
+ */
 export function parseDecimal(quantity: Quantity, decimals: number, round: boolean): bigint | undefined {
-  const match = /^([+-]?)(\d+)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?$/.exec(String(quantity).trim());
+  const text = String(quantity).trim();
+  if (/^0(?:x[\da-f]+|o[0-7]+)$/i.test(text)) return BigInt(text) * 10n ** BigInt(decimals);
+  const match = /^([+-]?)(?=\.?\d)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?$/.exec(text);
   if (match === null) return undefined;
   const [, sign = "", whole = "", fraction = "", exponent = "0"] = match;
   const units = BigInt(whole + fraction);

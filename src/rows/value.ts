@@ -84,6 +84,8 @@ export type Value =
       readonly stream: string;
       /** Times: in quotes, as the key of a map, a number of theirs would be read as a text like 20260131. */
       readonly unquoted?: boolean;
+      /** The decimals are those of the rule; for people (explain.ts). */
+      readonly rounded?: boolean;
     }
   /** A whole number of up to so many random decimal digits, beyond 64 bits. */
   | { readonly kind: "digits"; readonly digits: number; readonly stream: string }
@@ -125,6 +127,8 @@ export interface Column {
   /** As ClickHouse spells it. */
   readonly type: string;
   readonly value: Value;
+  /** The column whose value it has again; for people (explain.ts). */
+  readonly same?: string;
 }
 
 /** No run has so many. */

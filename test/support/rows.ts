@@ -17,10 +17,13 @@ const EVERY_MS: RowTimes = { ns: 0n, fraction: 0n, stepNs: 1_000_000n, stepFract
 export type BareRule = Omit<Rule, "at"> | "omit";
 
 export function rules(bare: Readonly<Record<string, BareRule>>, together: readonly Together[] = []): Rules {
-  const columns = Object.entries(bare).map(
-    ([name, rule]) => [name, rule === "omit" ? rule : { ...rule, at: `columns.${name}` }] as const,
-  );
-  return { columns: new Map(columns), together };
+  const columns = new Map<string, Rule>();
+  const omitted = new Map<string, string>();
+  for (const [name, rule] of Object.entries(bare)) {
+    if (rule === "omit") omitted.set(name, `columns.${name}`);
+    else columns.set(name, { ...rule, at: `columns.${name}` });
+  }
+  return { columns, omitted, together };
 }
 
 /** Columns of these types; throws what is wrong with their rules or types. */
