@@ -3,7 +3,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { createTable, identifier, load, sqlText } from "./support/ddl.js";
-import { newDatabase, rowsOf } from "./support/server.js";
+import { clickhouse, newDatabase, rowsOf } from "./support/server.js";
 
 const ROWS = 200;
 const RUNS = 40;
@@ -142,7 +142,7 @@ const table = fc.record({
 describe("random tables", function () {
   this.timeout(120_000);
 
-  it(`property: whatever the server creates takes ${ROWS} rows in both formats, the same ones, no column constant`, async () => {
+  it(`property: whatever table the server creates, and inserts a row of defaults into, takes ${ROWS} rows in both formats, the same ones, no column constant`, async () => {
     let inserted = 0;
     let runs = 0;
     await fc.assert(
@@ -153,6 +153,9 @@ describe("random tables", function () {
         try {
           for (const name of ["t", "compact"])
             await createTable(database, name, ddl, { after, settings: { flatten_nested } });
+          // A column n beside an array n.a: the server creates such a table, and then refuses every insert (code 44).
+          await clickhouse("INSERT INTO t (seq) VALUES (0)", database);
+          await clickhouse("TRUNCATE TABLE t", database);
         } catch {
           fc.pre(false);
         }
@@ -181,6 +184,6 @@ describe("random tables", function () {
       // A slow machine tries fewer tables, and looks for a smaller one that fails no longer than that.
       { numRuns: RUNS, interruptAfterTimeLimit: LONGEST_MS },
     );
-    expect(inserted, `tables that the server created, of ${runs}`).to.be.at.least(runs / 2);
+    expect(inserted, `tables that the server created and filled, of ${runs}`).to.be.at.least(runs / 2);
   });
 });

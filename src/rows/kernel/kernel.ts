@@ -5,7 +5,7 @@
 // A program is a relocatable block of bytes (../program.ts makes it); offsets count from its first byte.
 // Instructions are 96 bytes each, one after the other, the last one END:
 //
-//    0  op       u32   what to write (below)
+//    0  op       u32   what to write: instructions.ts
 //    4  prefix   u32   length of the literal that stands before the value; not of CHOICE, whose texts begin with it
 //    8  literal  u32   offset of that literal's 33rd byte, where it has one
 //   12  source   u32 ┐
