@@ -341,7 +341,7 @@ export function resolveSample(raw: RawFlags, environment: Environment, config?: 
       `${reader.label("rate")} cannot be max: rows of a closed loop have the time they are made; give a number of rows per second`,
     );
   }
-  // A problem, or of no matter: any rate will do.
+  // Where it is max: either a problem has been told, or --explain prints no times.
   const spacing: Ratio = rate === undefined || rate === "max" ? { numerator: 1n, denominator: 1n } : rate;
   const dataStartNs = readDataStart(reader);
   const options: SampleOptions = {

@@ -451,6 +451,11 @@ describe("rules", function () {
         "columns.a.same names b, which is no column with values of its own",
       ],
       [
+        "a column no row can be made for",
+        { a: ["String", "{ same: b }"], b: "AggregateFunction(sum, UInt64)" },
+        "columns.a.same names b, which is no column with values of its own",
+      ],
+      [
         "inside an array",
         { a: ["Array(String)", "{ items: { same: b } }"], b: "String" },
         "columns.a.items.same has no meaning inside an array, a map or a set",

@@ -73,7 +73,8 @@ export function rowsOf(table: readonly TableColumn[], rules: Rules, runId: strin
     const source = wanted.find((column) => column.name === name);
     // One step: no circle can come of it.
     if (source === undefined || rules.columns.get(name)?.same !== undefined) return undefined;
-    return filled(name, sameType(type, parseType(source.type)));
+    const known = knownType(source.type);
+    return known && filled(name, sameType(type, known));
   });
   checkLengths(wanted, rules, ruleProblems);
   const columns = wanted.flatMap(({ name, type: text }): Column[] => {
@@ -152,7 +153,8 @@ function ownRulesOf(wanted: readonly TableColumn[], rules: Rules, runId: string)
     const column = wanted.find((one) => one.name === name);
     if (column === undefined || rules.columns.has(name)) return false;
     if (rules.together.some(({ columns }) => columns.includes(name))) return false;
-    return fits(bareType(column.type));
+    const type = knownType(column.type);
+    return type !== undefined && fits(bare(type));
   };
   const isText = ({ kind }: Type): boolean => kind === "String";
   const isNumber = (type: Type): boolean => type.kind === "Int" && type.bits === 64 && !type.signed;
@@ -189,11 +191,13 @@ function bare(type: Type): Type {
   return type.kind === "LowCardinality" || type.kind === "Nullable" ? bare(type.of) : type;
 }
 
-function bareType(text: string): Type {
+/** Undefined for a type that no row can be made for: its own column says so. */
+function knownType(text: string): Type | undefined {
   try {
-    return bare(parseType(text));
-  } catch {
-    return { kind: "Dynamic" };
+    return parseType(text);
+  } catch (error) {
+    if (error instanceof UnknownTypeError) return undefined;
+    throw error;
   }
 }
 

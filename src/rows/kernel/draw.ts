@@ -1,4 +1,5 @@
-// Where a leaf's whole number comes from: the second half of an instruction (layout in kernel.ts). Called by kernel.ts.
+// Where a leaf's whole number comes from: the second half of an instruction (layout in kernel.ts). Called by kernel.ts,
+// drawn.ts and control.ts.
 // Which number a leaf gets is decided here, how it is written is not: every format draws alike.
 
 import { random, randomBelow } from "./random";
