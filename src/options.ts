@@ -7,16 +7,13 @@ import { type Credentials, type Endpoint, endpointOf, fitsHeader, redact } from 
 import { RUN_FLAGS, SAMPLE_FLAGS, SERVE_FLAGS } from "./flags.js";
 import { LAST_NS, MS, parseHttpUrl, parseRate, parseTable, parseTime, SPANS, type TableName } from "./quantities.js";
 import { type Environment, type RawFlags, Reader, unfitForHeader } from "./reader.js";
+import { FORMATS, type Format } from "./rows/program.js";
 import { NO_RULES, type Rules } from "./rows/rule.js";
 import type { Ratio } from "./schedule.js";
 import { nearest } from "./text.js";
 
 export type { TableName } from "./quantities.js";
 export type { Environment, RawFlags } from "./reader.js";
-
-/** What an insert's body may be in. */
-export const FORMATS = ["JSONEachRow", "JSONCompactEachRow"] as const;
-export type Format = (typeof FORMATS)[number];
 
 /** What `run` is asked to do; valid in itself. */
 export interface Options {

@@ -40,7 +40,7 @@ const enumOf = (bits: 8 | 16, ...values: (readonly [name: string, value: number]
 const BOOL: Type = { kind: "Bool" };
 const STRING: Type = { kind: "String" };
 const DYNAMIC: Type = { kind: "Dynamic" };
-const INTERVAL: Type = { kind: "Interval" };
+const interval = (unit: string): Type => ({ kind: "Interval", unit });
 const POINT: Type = { kind: "Point" };
 const LINE = array(POINT);
 const LINES = array(LINE);
@@ -90,17 +90,17 @@ const TIMES: readonly Row[] = [
   ["DateTime64(9, 'UTC')", dateTime(64, 9)],
   ["Time", time(32, 0)],
   ["Time64(6)", time(64, 6)],
-  ["IntervalNanosecond", INTERVAL],
-  ["IntervalMicrosecond", INTERVAL],
-  ["IntervalMillisecond", INTERVAL],
-  ["IntervalSecond", INTERVAL],
-  ["IntervalMinute", INTERVAL],
-  ["IntervalHour", INTERVAL],
-  ["IntervalDay", INTERVAL],
-  ["IntervalWeek", INTERVAL],
-  ["IntervalMonth", INTERVAL],
-  ["IntervalQuarter", INTERVAL],
-  ["IntervalYear", INTERVAL],
+  ["IntervalNanosecond", interval("Nanosecond")],
+  ["IntervalMicrosecond", interval("Microsecond")],
+  ["IntervalMillisecond", interval("Millisecond")],
+  ["IntervalSecond", interval("Second")],
+  ["IntervalMinute", interval("Minute")],
+  ["IntervalHour", interval("Hour")],
+  ["IntervalDay", interval("Day")],
+  ["IntervalWeek", interval("Week")],
+  ["IntervalMonth", interval("Month")],
+  ["IntervalQuarter", interval("Quarter")],
+  ["IntervalYear", interval("Year")],
 ];
 
 const ENUMS: readonly Row[] = [
@@ -165,7 +165,7 @@ const ALIASES: readonly Row[] = [
   ["Polygon", LINES],
   ["MultiLineString", LINES],
   ["MultiPolygon", POLYGONS],
-  ["Geometry", variant(POINT, LINE, LINES, POLYGONS)],
+  ["Geometry", { kind: "Variant", of: [LINE, LINES, POLYGONS, POINT], name: "Geometry" }],
   ["Nested(a UInt8, `b c` String)", array(tuple(["a", uint(8)], ["b c", STRING]))],
   ["Nested(a UInt8, b Nested(c UInt8))", array(tuple(["a", uint(8)], ["b", array(tuple(["c", uint(8)]))]))],
   ["SimpleAggregateFunction(sum, UInt64)", uint(64)],

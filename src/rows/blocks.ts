@@ -5,11 +5,10 @@ import { WORDS } from "./words.js";
 
 /** Offset (u32) and length (u32) of each. */
 export const textTable =
-  (texts: readonly string[]): Block =>
+  (texts: readonly Buffer[]): Block =>
   (place) => {
     const table = Buffer.alloc(texts.length * 8);
-    for (const [index, text] of texts.entries()) {
-      const bytes = Buffer.from(text);
+    for (const [index, bytes] of texts.entries()) {
       table.writeUInt32LE(place.text(bytes), index * 8);
       table.writeUInt32LE(bytes.length, index * 8 + 4);
     }

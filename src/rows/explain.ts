@@ -9,7 +9,7 @@ import { highest, lowest } from "./cells.js";
 import type { TableColumn } from "./column.js";
 import { DYNAMIC_TYPES } from "./defaults.js";
 import { jsonOf } from "./json.js";
-import { nameOf } from "./takes.js";
+import { spell } from "./spelling.js";
 import { parseType, type Type } from "./type.js";
 import { showDecimal, showUnits } from "./units.js";
 import { boundsOf, type Column, type Draw, type Literal, type Part, type Value } from "./value.js";
@@ -95,7 +95,7 @@ function leaves(node: Node): readonly Explanation[] {
     leaves({
       path: `${path}${step}`,
       type: of,
-      text: of === undefined ? "" : typeText(of),
+      text: of === undefined ? "" : spell(of),
       value: inner,
       before: [],
       after: [],
@@ -346,30 +346,4 @@ function bare(type: Type | undefined): Type | undefined {
 function elementType(type: Type | undefined, index: number): Type | undefined {
   if (type?.kind === "Point") return { kind: "Float", bits: 64 };
   return type?.kind === "Tuple" ? type.elements[index]?.type : undefined;
-}
-
-/** As ClickHouse spells it, but for what changes no value: aliases, time zones, limits. */
-function typeText(type: Type): string {
-  switch (type.kind) {
-    case "Enum":
-      return `Enum${type.bits}(${type.values.map(({ name, value }) => `'${name.replace(/['\\]/g, "\\$&")}' = ${value}`).join(", ")})`;
-    case "Nullable":
-    case "LowCardinality":
-    case "Array":
-      return `${type.kind}(${typeText(type.of)})`;
-    case "Tuple":
-      return `Tuple(${type.elements.map(({ name, type: of }) => `${name === undefined ? "" : `${name} `}${typeText(of)}`).join(", ")})`;
-    case "Map":
-      return `Map(${typeText(type.key)}, ${typeText(type.value)})`;
-    case "Variant":
-      return `Variant(${type.of.map(typeText).join(", ")})`;
-    case "JSON":
-      return type.paths.length === 0
-        ? "JSON"
-        : `JSON(${type.paths.map(({ path, type: of }) => `${path} ${typeText(of)}`).join(", ")})`;
-    case "QBit":
-      return `QBit(${typeText(type.of)}, ${type.dimension})`;
-    default:
-      return nameOf(type);
-  }
 }

@@ -1,5 +1,5 @@
 // Gathers the instructions of a row program and lays them out as bytes (drawn in kernel/kernel.ts): literals, jumps, and
-// the blocks they point at. Knows no value and no format. Base of the writer in program.ts.
+// the blocks they point at. Knows no value and no format. The writers of all formats write to one.
 
 /** A place among the instructions, to jump to. */
 export interface Label {
@@ -24,6 +24,8 @@ export interface Instruction {
   readonly table?: Block | undefined;
   readonly data?: Block | Label | number;
   readonly size?: Label | number;
+  /** What the op takes it for. */
+  readonly flag?: number;
   readonly power?: bigint;
 }
 
@@ -41,32 +43,38 @@ export function cache(bytes: number): Block {
 }
 
 export class Emitter {
-  readonly #instructions: { readonly instruction: Instruction; readonly literal: string }[] = [];
+  readonly #instructions: { readonly instruction: Instruction; readonly literal: Buffer }[] = [];
   /** Waits for the instruction it stands before. */
-  #literal = "";
+  #literal: Buffer[] = [];
   /** Bytes of the longest row so far. */
   longest = 0;
 
-  literal(text: string): void {
-    this.#literal += text;
+  /** A text stands for its UTF-8. */
+  literal(bytes: string | Uint8Array): void {
+    this.#literal.push(Buffer.from(bytes as string));
   }
 
   get pendingBytes(): number {
-    return Buffer.byteLength(this.#literal);
+    return this.#literal.reduce((sum, { length }) => sum + length, 0);
   }
 
   /** The literal that waits, to be written otherwise. */
-  takeLiteral(): string {
-    const literal = this.#literal;
-    this.#literal = "";
+  takeLiteral(): Buffer {
+    const literal = Buffer.concat(this.#literal);
+    this.#literal = [];
     return literal;
+  }
+
+  /** Where the next instruction will be, from the program's first byte. */
+  get entry(): number {
+    return this.#instructions.length * INSTRUCTION_BYTES;
   }
 
   /** `longest`: of what it writes behind its literal. */
   emit(instruction: Instruction, longest: number): void {
     const literal = this.takeLiteral();
     this.#instructions.push({ instruction, literal });
-    this.longest += Buffer.byteLength(literal) + longest;
+    this.longest += literal.length + longest;
   }
 
   label(): Label {
@@ -80,11 +88,12 @@ export class Emitter {
 
   /** A place that is reached from elsewhere too: the literal that waits is written first, by an instruction of its own. */
   join(literalOp: number, label: Label): void {
-    if (this.#literal !== "") this.emit({ op: literalOp }, 0);
+    if (this.pendingBytes > 0) this.emit({ op: literalOp }, 0);
     this.place(label);
   }
 
-  assemble(): Uint8Array {
+  /** The bytes of the program, and where in them the blocks are. */
+  assemble(): { readonly bytes: Uint8Array; readonly placed: ReadonlyMap<Block, number> } {
     const head = Buffer.alloc(this.#instructions.length * INSTRUCTION_BYTES);
     const blocks: Buffer[] = [head];
     const placed = new Map<Block, number>();
@@ -114,9 +123,8 @@ export class Emitter {
       placed.set(what, offset);
       return offset;
     };
-    for (const [index, { instruction, literal }] of this.#instructions.entries()) {
+    for (const [index, { instruction, literal: text }] of this.#instructions.entries()) {
       const at = index * INSTRUCTION_BYTES;
-      const text = Buffer.from(literal);
       head.writeUInt32LE(instruction.op, at);
       head.writeUInt32LE(text.length, at + 4);
       if (text.length > INLINE_BYTES) head.writeUInt32LE(place.text(text.subarray(INLINE_BYTES)), at + 8);
@@ -127,9 +135,10 @@ export class Emitter {
       head.writeUInt32LE(operand(instruction.table), at + 40);
       head.writeUInt32LE(operand(instruction.data), at + 44);
       head.writeUInt32LE(operand(instruction.size), at + 48);
+      head.writeUInt32LE(instruction.flag ?? 0, at + 52);
       head.writeBigUInt64LE(BigInt.asUintN(64, instruction.power ?? 0n), at + 56);
       text.copy(head, at + INSTRUCTION_BYTES - INLINE_BYTES, 0, INLINE_BYTES);
     }
-    return Buffer.concat(blocks);
+    return { bytes: Buffer.concat(blocks), placed };
   }
 }

@@ -1,4 +1,4 @@
-// Literals as JSON, as ClickHouse reads it. Pure. Called by program.ts.
+// Literals as JSON, as ClickHouse reads it. Pure. Called by json-writer.ts, and by bytes.ts for JSON columns.
 
 import type { Literal } from "./value.js";
 
@@ -27,6 +27,8 @@ export function jsonOf(literal: Literal, key = false): string {
       return `[${literal.items.map((item) => jsonOf(item)).join(",")}]`;
     case "object":
       return `{${literal.fields.map(([name, value]) => `${JSON.stringify(name)}:${jsonOf(value)}`).join(",")}}`;
+    case "variant":
+      return jsonOf(literal.literal, key);
     case "map":
       return `{${literal.entries.map(([name, value]) => `${jsonOf(name, true)}:${jsonOf(value)}`).join(",")}}`;
   }

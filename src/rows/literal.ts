@@ -180,11 +180,12 @@ function tupleOf({ elements }: Type & { kind: "Tuple" }, value: Plain): Literal 
 /** A text is one where the Variant has a String, and only then; otherwise the first type that takes the value. */
 function variantOf(types: readonly Type[], value: Plain): Literal {
   if (value === null) return NULL;
-  const texts = types.filter(({ kind }) => kind === "String");
-  const others = types.filter(({ kind }) => kind !== "String");
-  for (const type of typeof value === "string" ? [...texts, ...others] : [...others, ...texts]) {
+  const all = types.map((type, alternative) => ({ type, alternative }));
+  const texts = all.filter(({ type }) => type.kind === "String");
+  const others = all.filter(({ type }) => type.kind !== "String");
+  for (const { type, alternative } of typeof value === "string" ? [...texts, ...others] : [...others, ...texts]) {
     try {
-      return literalOf(type, value);
+      return { kind: "variant", alternative, literal: literalOf(type, value) };
     } catch (error) {
       if (!(error instanceof Misfit)) throw error;
     }

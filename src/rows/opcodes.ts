@@ -33,6 +33,21 @@ export const OP = {
   next: 36,
   key: 37,
   restore: 38,
+  int: 64,
+  smallInt: 65,
+  rowInt: 66,
+  timeInt: 67,
+  float: 68,
+  wide: 69,
+  wideDigits: 70,
+  uuidBytes: 71,
+  ipv6Bytes: 72,
+  textBegin: 73,
+  textEnd: 74,
+  textPad: 75,
+  length: 76,
+  offset: 77,
+  nullFlag: 78,
 } as const;
 
 /** As in kernel/draw.ts. */

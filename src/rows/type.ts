@@ -14,16 +14,16 @@ export type Type =
   | { readonly kind: "Date" /** 32 is Date32. */; readonly bits: 16 | 32 }
   | { readonly kind: "DateTime"; readonly bits: 32 | 64 /** Decimal digits of a second. */; readonly precision: number }
   | { readonly kind: "Time"; readonly bits: 32 | 64 /** Decimal digits of a second. */; readonly precision: number }
-  /** Of any unit: a whole number. */
-  | { readonly kind: "Interval" }
+  /** A whole number of these: Day, Month … */
+  | { readonly kind: "Interval"; readonly unit: string }
   | { readonly kind: "Enum"; readonly bits: 8 | 16; readonly values: readonly EnumValue[] }
   | { readonly kind: "Nullable"; readonly of: Type }
   | { readonly kind: "LowCardinality"; readonly of: Type }
   | { readonly kind: "Array"; readonly of: Type }
   | { readonly kind: "Tuple"; readonly elements: readonly TupleElement[] }
   | { readonly kind: "Map"; readonly key: Type; readonly value: Type }
-  /** In the server's order, which is that of the types' names. */
-  | { readonly kind: "Variant"; readonly of: readonly Type[] }
+  /** In the server's order, which is that of the types' names. `name`: where it has one of its own. */
+  | { readonly kind: "Variant"; readonly of: readonly Type[]; readonly name?: string }
   | { readonly kind: "Dynamic" }
   | { readonly kind: "JSON" /** Those with a type of their own. */; readonly paths: readonly TypedPath[] }
   | { readonly kind: "Point" }
@@ -92,8 +92,8 @@ function* plainTypes(): Generator<[name: string, type: Type]> {
   yield ["Date32", { kind: "Date", bits: 32 }];
   yield ["Time", { kind: "Time", bits: 32, precision: 0 }];
   for (const unit of ["Nanosecond", "Microsecond", "Millisecond", "Second", "Minute", "Hour"])
-    yield [`Interval${unit}`, { kind: "Interval" }];
-  for (const unit of ["Day", "Week", "Month", "Quarter", "Year"]) yield [`Interval${unit}`, { kind: "Interval" }];
+    yield [`Interval${unit}`, { kind: "Interval", unit }];
+  for (const unit of ["Day", "Week", "Month", "Quarter", "Year"]) yield [`Interval${unit}`, { kind: "Interval", unit }];
 
   const point: Type = { kind: "Point" };
   const line: Type = { kind: "Array", of: point };
@@ -103,8 +103,8 @@ function* plainTypes(): Generator<[name: string, type: Type]> {
   for (const name of ["Ring", "LineString"]) yield [name, line];
   for (const name of ["Polygon", "MultiLineString"]) yield [name, lines];
   yield ["MultiPolygon", polygons];
-  // The shapes that are alike as JSON once: the server takes the first that fits anyway.
-  yield ["Geometry", { kind: "Variant", of: [point, line, lines, polygons] }];
+  // LineString, MultiLineString, MultiPolygon, Point; a Polygon and a Ring look like others of these as JSON.
+  yield ["Geometry", { kind: "Variant", of: [line, lines, polygons, point], name: "Geometry" }];
 }
 
 /** A cursor on the text. A method leaves it behind what it has read; white space before a token is skipped. */

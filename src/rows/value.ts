@@ -44,7 +44,9 @@ export type Literal =
   | { readonly kind: "date"; readonly day: number }
   | { readonly kind: "list"; readonly items: readonly Literal[] }
   | { readonly kind: "object"; readonly fields: readonly (readonly [name: string, value: Literal])[] }
-  | { readonly kind: "map"; readonly entries: readonly (readonly [key: Literal, value: Literal])[] };
+  | { readonly kind: "map"; readonly entries: readonly (readonly [key: Literal, value: Literal])[] }
+  /** Of a Variant: which of its types it has. */
+  | { readonly kind: "variant"; readonly alternative: number; readonly literal: Literal };
 
 /** Of a text made by a pattern. */
 export type Part =

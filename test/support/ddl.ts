@@ -2,7 +2,7 @@
 // writes, one HTTP insert with its parameters. The table is made and read by a path of its own, as in server.ts.
 
 import { rowsOf as describedRows, type TableColumn } from "../../src/rows/column.js";
-import type { Format } from "../../src/rows/program.js";
+import { type Format, formatSettings } from "../../src/rows/program.js";
 import type { RowTimes } from "../../src/schedule.js";
 import { type BareRule, type Rendering, render, rules } from "./rows.js";
 import { rowsOf, serverUrl } from "./server.js";
@@ -64,5 +64,6 @@ export async function load(database: string, table: string, { rules: bare = {}, 
   const names = columns.map(({ name }) => identifier(name)).join(", ");
   const sql = `INSERT INTO ${identifier(table)} (${names}) FORMAT ${rendering.format}`;
   const body = await render(columns, rendering);
-  await execute(sql, { database, wait_end_of_query: "1", async_insert: "0" }, body);
+  const settings = formatSettings(columns, rendering.format);
+  await execute(sql, { database, wait_end_of_query: "1", async_insert: "0", ...settings }, body);
 }

@@ -31,8 +31,8 @@ export function control(op: u32, program: usize, pc: usize, at: usize, state: u6
       return program + load<u32>(pc, 44) - INSTRUCTION_BYTES;
     case NULLABLE: {
       if (random(load<u64>(pc, 16), state, 0) >> 32 >= load<u64>(pc, 56)) return pc;
-      store<u32>(at, 0x6c6c756e);
-      nextAt = at + 4;
+      store<u32>(at, load<u32>(pc, 24));
+      nextAt = at + load<u32>(pc, 48);
       return program + load<u32>(pc, 44) - INSTRUCTION_BYTES;
     }
     case BRANCH: {
@@ -67,7 +67,7 @@ export function control(op: u32, program: usize, pc: usize, at: usize, state: u6
         return pc;
       }
       store<u8>(at, 0x2c);
-      nextAt = at + 1;
+      nextAt = at + load<u32>(pc, 52);
       store<u32>(frame, begun + 1, 20);
       setKey(load<u64>(frame, 24));
       setOrdinal(begun);

@@ -1,9 +1,19 @@
 // Draws a leaf's number and writes it. Called by kernel.ts, for all but the few kinds of value most rows are made of:
 // kept out of its loop, which is faster for being small.
 
-import { writeBase62, writeDate, writeDecimal, writeHex, writeIpv4, writeScaled, writeSigned } from "./digits";
-import { CELLS, draw, drawCell, SMALL } from "./draw";
-import { BASE62, DATE, HEX, IPV4, NUMBER, SCALED, TEXT, WORDS } from "./instructions";
+import {
+  writeBase62,
+  writeDate,
+  writeDecimal,
+  writeFraction,
+  writeHex,
+  writeIpv4,
+  writeScaled,
+  writeSigned,
+  writeSixGroups,
+} from "./digits";
+import { below, CELLS, draw, drawCell, SMALL } from "./draw";
+import { BASE62, DATE, DIGITS, HEX, IPV4, NUMBER, SCALED, SIX_GROUPS, TEXT, WORDS } from "./instructions";
 import { copy } from "./memory";
 import { DRAW_STEP, random, randomBelow } from "./random";
 
@@ -36,9 +46,35 @@ export function writeDrawn(op: u32, program: usize, pc: usize, at: usize, state:
       return writeWords(at, program + load<u32>(pc, 44), <u32>drawn, load<u64>(pc, 16), state);
     case IPV4:
       return writeIpv4(at, <u32>drawn);
+    // These two draw for themselves.
+    case DIGITS:
+      return writeDigits(at, load<u32>(pc, 48), load<u64>(pc, 16), state);
+    case SIX_GROUPS: {
+      const stream = load<u64>(pc, 16);
+      return writeSixGroups(at, random(stream, state, 0), random(stream, state, 1));
+    }
     default:
       return unreachable();
   }
+}
+
+/** Eighteen from each random number, the first of them as many as are left over; a zero in front is left out. */
+export function writeDigits(at: usize, digits: u32, stream: u64, state: u64): usize {
+  let begun = false;
+  for (let part: u64 = 0; digits > 0; part++) {
+    const now: u32 = digits % 18 == 0 ? 18 : digits % 18;
+    digits -= now;
+    let power: u64 = 1;
+    for (let digit: u32 = 0; digit < now; digit++) power *= 10;
+    const value = below(random(stream, state, part), power);
+    if (begun) {
+      at = writeFraction(at, value, now);
+    } else if (value != 0 || digits == 0) {
+      at = writeDecimal(at, value);
+      begun = true;
+    }
+  }
+  return at;
 }
 
 /** How many digits a HEX or BASE62 has. */

@@ -59,15 +59,51 @@ export const IPV4: u32 = 23;
 
 /** The literal, then on at the instruction at offset `data`. */
 export const JUMP: u32 = 32;
-/** null, and on at the instruction at offset `data`, for numbers below `power` of 2^32; else the value that follows. */
+/**
+ * For numbers below `power` of 2^32 the `size` bytes that stand at `from`, up to four, and on at the instruction at offset
+ * `data`; else the value that follows.
+ */
 export const NULLABLE: u32 = 33;
 /** On at one of the instructions at the offsets (u32) of the table at `data`. */
 export const BRANCH: u32 = 34;
 /** So many elements: the instructions up to the NEXT of the same frame. `size`: offset of what follows it. */
 export const ARRAY: u32 = 35;
-/** The end of an element: a comma and the instruction at offset `size` again, or the end of the array. */
+/** The end of an element: a comma, or nothing where `flag` is 0, and the instruction at offset `size` again, or the array's end. */
 export const NEXT: u32 = 36;
 /** The thing of that number: until RESTORE, leaves depend on it, not on the row. */
 export const KEY: u32 = 37;
 /** The end of what a KEY began. */
 export const RESTORE: u32 = 38;
+
+// From here on they write bytes no text has: binary.ts.
+
+/** A whole number times `power`: its lowest `size` bytes, the lowest first. */
+export const INT: u32 = 64;
+/** INT of a uniform number whose count is at most 2^32. */
+export const SMALL_INT: u32 = 65;
+/** INT of the global row number. */
+export const ROW_INT: u32 = 66;
+/** INT of the row's time in ticks of `power` nanoseconds since the epoch. Cache: next tick's time i64, tick i64. */
+export const TIME_INT: u32 = 67;
+/** A whole number / `power`, which is an f64, in a float of `size` bytes: 8, 4, or 2 for a BFloat16. */
+export const FLOAT: u32 = 68;
+/** A whole number (`flag`: 1 where it is unsigned) times the 256-bit number at `data`: its lowest `size` bytes, 16 or 32. */
+export const WIDE: u32 = 69;
+/** A whole number of `data` random decimal digits: its lowest `size` bytes, 16 or 32. */
+export const WIDE_DIGITS: u32 = 70;
+/** UUID as ClickHouse has it in memory: two u64. */
+export const UUID_BYTES: u32 = 71;
+/** The last twelve bytes of an IPv6 address; the digits of SIX_GROUPS. */
+export const IPV6_BYTES: u32 = 72;
+/** A text begins: `size` bytes are kept free before it for its length. */
+export const TEXT_BEGIN: u32 = 73;
+/** It ends: its length as a varuint goes before it. */
+export const TEXT_END: u32 = 74;
+/** It ends: filled up with zeros to `data` bytes. */
+export const TEXT_PAD: u32 = 75;
+/** A whole number as a varuint. */
+export const LENGTH: u32 = 76;
+/** A whole number added to the u64 at `data`: the sum, in eight bytes. */
+export const OFFSET: u32 = 77;
+/** One byte: 1 for numbers below `power` of 2^32, as NULLABLE has it, else 0. */
+export const NULL_FLAG: u32 = 78;

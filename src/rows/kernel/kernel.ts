@@ -1,5 +1,5 @@
 // The kernel: interprets a row program and writes rows straight into a slot of the worker's memory.
-// AssemblyScript, compiled by `npm run build:kernel`; its only caller is ../renderer.ts.
+// AssemblyScript, compiled by `npm run build:kernel`; its only caller is ../renderer.ts. Rows of text here, others: binary.ts.
 // It allocates nothing, reads no clock, and writes nothing but the slot and the caches inside the program.
 //
 // A program is a relocatable block of bytes (../program.ts makes it); offsets count from its first byte.
@@ -15,7 +15,7 @@
 //   40  table    u32 ┘
 //   44  data     u32   what the op needs: an offset in the program
 //   48  size     u32   a length, a number of digits
-//   52  ---      u32
+//   52  flag     u32   what the op takes it for
 //   56  power    u64   10^decimals, nanoseconds a tick
 //   64  text     32 B  the literal's first bytes
 //
@@ -23,18 +23,9 @@
 // overwrites what is too much. So each literal and text is followed by padding, and a slot ends with spare bytes.
 
 import { control, nextAt, nextState } from "./control";
-import {
-  fillTables,
-  writeDate,
-  writeDecimal,
-  writeFour,
-  writeFraction,
-  writeSixGroups,
-  writeUpToEight,
-  writeUuid,
-} from "./digits";
-import { below, CELLS, drawCell, key, setKey } from "./draw";
-import { writeDrawn } from "./drawn";
+import { fillTables, writeDate, writeDecimal, writeFour, writeSixGroups, writeUpToEight, writeUuid } from "./digits";
+import { CELLS, drawCell, key, setKey } from "./draw";
+import { writeDigits, writeDrawn } from "./drawn";
 import {
   CELL_INTEGER,
   CHOICE,
@@ -58,6 +49,8 @@ import {
 } from "./instructions";
 import { copy } from "./memory";
 import { ROW_STEP, random, randomBelow } from "./random";
+
+export { renderBytes, writeBytes } from "./binary";
 
 // Exported, they are not inlined into the loop, which must stay small enough for the engine's registers.
 export { control, writeDrawn };
@@ -107,25 +100,6 @@ function writeRowNumber(at: usize, cache: usize, row: u64): usize {
   at += load<u32>(cache, 12);
   writeFour(at, low);
   return at + 4;
-}
-
-/** Eighteen from each random number, the first of them as many as are left over; a zero in front is left out. */
-function writeDigits(at: usize, digits: u32, stream: u64, state: u64): usize {
-  let begun = false;
-  for (let part: u64 = 0; digits > 0; part++) {
-    const now: u32 = digits % 18 == 0 ? 18 : digits % 18;
-    digits -= now;
-    let power: u64 = 1;
-    for (let digit: u32 = 0; digit < now; digit++) power *= 10;
-    const value = below(random(stream, state, part), power);
-    if (begun) {
-      at = writeFraction(at, value, now);
-    } else if (value != 0 || digits == 0) {
-      at = writeDecimal(at, value);
-      begun = true;
-    }
-  }
-  return at;
 }
 
 /**

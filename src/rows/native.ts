@@ -1,0 +1,358 @@
+// Writes blocks of Native: column after column. Called by program.ts.
+//
+//   block   columns (varuint) | rows (varuint) | column | column | …
+//   column  name | type | prefix | part | part | …
+//
+// A column has one part for each thing its type is made of: an Array(Nullable(String)) has the sums of its lengths, which
+// elements are NULL, and the texts. Each part is a pass of its own over the rows: every value being a function of its
+// stream and its row, a pass draws again the lengths and NULLs that it needs, and no more.
+//
+// LowCardinality is sent as what is inside, JSON as String, QBit as Array: `input_format_native_allow_types_conversion`
+// lets the server convert them. Inside a Variant it does not.
+// Source: ClickHouse, src/Formats/NativeWriter.cpp and src/DataTypes/Serializations.
+
+import {
+  DYNAMIC,
+  dynamicOf,
+  dynamicTypeOf,
+  emptyBytes,
+  FormatError,
+  integerBytes,
+  itemsOf,
+  jsonBytes,
+  leafBytes,
+  lengthAndText,
+  NO_ELEMENTS,
+} from "./bytes.js";
+import type { BytesWriter } from "./bytes-writer.js";
+import { DYNAMIC_TYPES } from "./defaults.js";
+import { anyOf } from "./flow.js";
+import { type Block, cache } from "./instructions.js";
+import { OP } from "./opcodes.js";
+import { elementsOf } from "./row-binary.js";
+import { spell } from "./spelling.js";
+import { nameOf } from "./takes.js";
+import { parseType, type Type } from "./type.js";
+import type { Column, Draw, Literal, Value } from "./value.js";
+
+/** One part of one column, for all rows of a block. */
+export interface Part {
+  /** Written before it: where it is a column's first, name, type and prefix. */
+  readonly head: Buffer;
+  /** A u64 that is 0 before its first row. */
+  readonly sum: Block | undefined;
+  write(): void;
+}
+
+/** Where in a type a part is. A number: an element of a Tuple or Point, a type of a Variant or Dynamic. */
+type Step = "offsets" | "item" | "keys" | "values" | "nulls" | "value" | "kinds" | number;
+/** The step to what is written is the last one, where there is any. */
+type Path = readonly Step[];
+
+const FLOAT: Type = { kind: "Float", bits: 64 };
+const NO_VARIANT = 255;
+
+export function partsOf({ name, type: text, value }: Column, writer: BytesWriter): readonly Part[] {
+  const type = sentAs(parseType(text));
+  return pathsOf(type).map((path, index): Part => {
+    const sum = path.at(-1) === "offsets" ? cache(8) : undefined;
+    const head = index > 0 ? [] : [lengthAndText(name), lengthAndText(spell(type)), ...prefixesOf(type)];
+    return { head: Buffer.concat(head), sum, write: () => new PartWriter(writer, sum).value(type, value, path) };
+  });
+}
+
+/** The type as it stands in the block. */
+function sentAs(type: Type, inVariant = false): Type {
+  const inner = (of: Type): Type => sentAs(of, inVariant);
+  switch (type.kind) {
+    case "LowCardinality":
+    case "JSON":
+    case "QBit":
+      if (inVariant) throw new FormatError(`has a ${nameOf(type)} inside a Variant`);
+      if (type.kind === "JSON") return { kind: "String" };
+      return type.kind === "QBit" ? { kind: "Array", of: type.of } : inner(type.of);
+    case "Nullable":
+    case "Array":
+      return { kind: type.kind, of: inner(type.of) };
+    case "Map":
+      return { kind: "Map", key: inner(type.key), value: inner(type.value) };
+    case "Tuple":
+      return { kind: "Tuple", elements: type.elements.map((element) => ({ ...element, type: inner(element.type) })) };
+    case "Variant":
+      return { ...type, of: type.of.map((of) => sentAs(of, true)) };
+    default:
+      return type;
+  }
+}
+
+function pathsOf(type: Type): readonly Path[] {
+  const inside = (step: Step, of: Type): readonly Path[] => pathsOf(of).map((path) => [step, ...path]);
+  switch (type.kind) {
+    case "Nullable":
+      return [["nulls"], ...inside("value", type.of)];
+    case "Array":
+      return [["offsets"], ...inside("item", type.of)];
+    case "Map":
+      return [["offsets"], ...inside("keys", type.key), ...inside("values", type.value)];
+    case "Tuple":
+      return type.elements.length === 0 ? [[]] : type.elements.flatMap((element, index) => inside(index, element.type));
+    case "Point":
+      return [...inside(0, FLOAT), ...inside(1, FLOAT)];
+    case "Variant":
+      return [["kinds"], ...type.of.flatMap((of, index) => inside(index, of))];
+    case "Dynamic":
+      return [["kinds"], ...DYNAMIC.flatMap((of, index) => inside(index, of.type))];
+    default:
+      return [[]];
+  }
+}
+
+/** How the parts are written, where there are several ways. */
+function prefixesOf(type: Type): readonly Buffer[] {
+  switch (type.kind) {
+    case "Nullable":
+    case "Array":
+      return prefixesOf(type.of);
+    case "Map":
+      return [...prefixesOf(type.key), ...prefixesOf(type.value)];
+    case "Tuple":
+      return type.elements.flatMap((element) => prefixesOf(element.type));
+    case "Variant":
+      return [BASIC_VARIANT, ...type.of.flatMap(prefixesOf)];
+    case "Dynamic":
+      return [DYNAMIC_PREFIX, BASIC_VARIANT];
+    default:
+      return [];
+  }
+}
+
+/** A discriminator a row. */
+const BASIC_VARIANT = integerBytes(0n, 8);
+/** Version 1: the most types it may have, and those it has. */
+const DYNAMIC_PREFIX = Buffer.concat([
+  integerBytes(1n, 8),
+  Buffer.from([DYNAMIC.length, DYNAMIC.length]),
+  ...DYNAMIC.map(({ name }) => lengthAndText(name)),
+]);
+
+/** What one part has of a value that is written in a rule: bytes, or a length to be added to the sum. */
+type Piece = Buffer | number;
+
+class PartWriter {
+  constructor(
+    readonly writer: BytesWriter,
+    readonly sum: Block | undefined,
+  ) {}
+
+  value(type: Type, value: Value, path: Path): void {
+    const { flow } = this.writer;
+    if (value.kind === "keyed") {
+      flow.keyed(value.draw, value.stream, () => this.value(type, value.value, path));
+    } else if (value.kind === "constant") {
+      this.#pieces(piecesOf(type, value.literal, path));
+    } else if (value.kind === "choice") {
+      this.#choice(
+        value.options.map((option) => piecesOf(type, option, path)),
+        value.draw,
+        value.stream,
+      );
+    } else if (value.kind === "nullable") {
+      this.#nullable(type, value, path);
+    } else {
+      this.#made(type, value, path);
+    }
+  }
+
+  #pieces(pieces: readonly Piece[]): void {
+    for (const piece of pieces) {
+      if (typeof piece === "number") this.#offset({ kind: "uniform", from: BigInt(piece), count: 1n }, "");
+      else this.writer.flow.emitter.literal(piece);
+    }
+  }
+
+  #choice(options: readonly (readonly Piece[])[], draw: Draw, stream: string): void {
+    const texts = options.map((pieces) => pieces.filter((piece) => typeof piece !== "number"));
+    if (texts.every((text, index) => text.length === options[index]?.length)) {
+      this.writer.texts.choice(
+        texts.map((text) => Buffer.concat(text)),
+        draw,
+        stream,
+      );
+      return;
+    }
+    this.writer.flow.branch(
+      draw,
+      stream,
+      options.map((pieces) => () => this.#pieces(pieces)),
+    );
+  }
+
+  #nullable(type: Type, value: Value & { readonly kind: "nullable" }, path: Path): void {
+    const { flow } = this.writer;
+    const inner = (): void => this.value(type, value.value, path);
+    if (path[0] === "nulls") flow.nullable({ ...value, text: "\x01" }, inner);
+    else flow.nullable({ ...value, text: "" }, inner, () => this.#pieces(piecesOf(type, { kind: "null" }, path)));
+  }
+
+  #offset(length: Draw, stream: string): void {
+    const { emitter, sources } = this.writer.flow;
+    if (this.sum === undefined) throw new RangeError("a part without a sum has no offsets");
+    emitter.emit({ op: OP.offset, ...sources.draw(length, stream), data: this.sum }, 8);
+  }
+
+  #elements(length: Draw, stream: string, element: () => void): void {
+    this.writer.flow.elements(length, stream, "nothing", element);
+  }
+
+  #made(type: Type, value: Value, [step, ...path]: Path): void {
+    const { emitter } = this.writer.flow;
+    switch (type.kind) {
+      case "Nullable":
+        if (step === "nulls") emitter.literal(Buffer.from([0]));
+        else this.value(type.of, value, path);
+        break;
+      case "Array":
+        if (value.kind !== "array") throw new RangeError(`an Array of ${value.kind}`);
+        if (step === "offsets") this.#offset(value.length, value.lengthStream);
+        else this.#elements(value.length, value.lengthStream, () => this.value(type.of, value.item, path));
+        break;
+      case "Map":
+        this.#map(type, value, [step ?? "offsets", ...path]);
+        break;
+      case "Tuple":
+        if (type.elements.length === 0) emitter.literal(NO_ELEMENTS);
+        else this.value(innerOf(type, step), elementOf(value, step), path);
+        break;
+      case "Point":
+        this.value(FLOAT, elementOf(value, step), path);
+        break;
+      case "Variant":
+      case "Dynamic":
+        this.#variant(type, value, step, path);
+        break;
+      default:
+        this.writer.leaf(value.kind === "object" ? JSON_TEXT : type, value);
+    }
+  }
+
+  #map(type: Type & { readonly kind: "Map" }, value: Value, [step, ...path]: Path): void {
+    if (value.kind === "entries") {
+      if (step === "offsets") this.#pieces([value.entries.length]);
+      for (const [key, inner] of value.entries) {
+        if (step === "keys") this.#pieces(piecesOf(type.key, key, path));
+        if (step === "values") this.value(type.value, inner, path);
+      }
+      return;
+    }
+    if (value.kind !== "map") throw new RangeError(`a Map of ${value.kind}`);
+    const { length, lengthStream } = value;
+    if (step === "offsets") this.#offset(length, lengthStream);
+    else if (step === "keys") this.#elements(length, lengthStream, () => this.value(type.key, value.key, path));
+    else this.#elements(length, lengthStream, () => this.value(type.value, value.value, path));
+  }
+
+  #variant(type: Type, value: Value, step: Step | undefined, path: Path): void {
+    const { flow, texts } = this.writer;
+    if (value.kind !== "variant") throw new RangeError(`${type.kind} of ${value.kind}`);
+    const { alternatives, stream } = value;
+    // Those of a Dynamic are in the order of defaults.ts.
+    const places = alternatives.map((_, index) =>
+      type.kind === "Variant" ? index : DYNAMIC.indexOf(dynamicTypeOf(DYNAMIC_TYPES[index] ?? FLOAT)),
+    );
+    if (step === "kinds") {
+      const kinds = places.map((place) => (type.kind === "Variant" ? place : (DYNAMIC[place]?.discriminator ?? 0)));
+      texts.choice(
+        kinds.map((kind) => Buffer.from([kind])),
+        anyOf(kinds.length),
+        stream,
+      );
+      return;
+    }
+    flow.variant(
+      stream,
+      alternatives.map((alternative, index) => () => {
+        if (places[index] === step) this.value(innerOf(type, step), alternative, path);
+      }),
+    );
+  }
+}
+
+/** Its values are objects. */
+const JSON_TEXT: Type = { kind: "JSON", paths: [] };
+
+function innerOf(type: Type, step: Step | undefined): Type {
+  const index = typeof step === "number" ? step : -1;
+  let of: Type | undefined;
+  if (type.kind === "Tuple") of = type.elements[index]?.type;
+  else if (type.kind === "Variant") of = type.of[index];
+  else if (type.kind === "Dynamic") of = DYNAMIC[index]?.type;
+  else if (type.kind === "Point") of = FLOAT;
+  if (of === undefined) throw new RangeError(`${type.kind} has no part ${step}`);
+  return of;
+}
+
+function elementOf(value: Value, step: Step | undefined): Value {
+  const element = typeof step === "number" ? elementsOf(value)[step] : undefined;
+  if (element === undefined) throw new RangeError(`${value.kind} has no element ${step}`);
+  return element;
+}
+
+/** What a part has of a literal. */
+function piecesOf(type: Type, literal: Literal, [step, ...path]: Path): readonly Piece[] {
+  switch (type.kind) {
+    case "Nullable":
+      if (step === "nulls") return [Buffer.from([literal.kind === "null" ? 1 : 0])];
+      return literal.kind === "null" ? emptyPieces(type.of, path) : piecesOf(type.of, literal, path);
+    case "Array": {
+      const items = itemsOf(literal);
+      return step === "offsets" ? [items.length] : items.flatMap((item) => piecesOf(type.of, item, path));
+    }
+    case "Map": {
+      const entries = literal.kind === "map" ? literal.entries : [];
+      if (step === "offsets") return [entries.length];
+      return entries.flatMap(([key, value]) =>
+        step === "keys" ? piecesOf(type.key, key, path) : piecesOf(type.value, value, path),
+      );
+    }
+    case "Tuple":
+    case "Point": {
+      const item = itemsOf(literal)[typeof step === "number" ? step : -1];
+      return item === undefined ? [NO_ELEMENTS] : piecesOf(innerOf(type, step), item, path);
+    }
+    case "Variant": {
+      const alternative = literal.kind === "variant" ? literal.alternative : NO_VARIANT;
+      if (step === "kinds") return [Buffer.from([alternative])];
+      if (literal.kind !== "variant" || alternative !== step) return [];
+      return piecesOf(innerOf(type, step), literal.literal, path);
+    }
+    case "Dynamic": {
+      const of = dynamicOf(literal);
+      if (step === "kinds") return [Buffer.from([of?.discriminator ?? NO_VARIANT])];
+      return of !== undefined && DYNAMIC[Number(step)] === of ? piecesOf(of.type, literal, path) : [];
+    }
+    case "String":
+      // What is no text was a JSON column's.
+      return [literal.kind === "text" ? leafBytes(type, literal) : jsonBytes(literal)];
+    default:
+      return [leafBytes(type, literal)];
+  }
+}
+
+/** What a part has under a NULL. */
+function emptyPieces(type: Type, [step, ...path]: Path): readonly Piece[] {
+  switch (type.kind) {
+    case "Nullable":
+      return step === "nulls" ? [Buffer.from([1])] : emptyPieces(type.of, path);
+    case "Array":
+    case "Map":
+      return step === "offsets" ? [0] : [];
+    case "Tuple":
+    case "Point":
+      return step === undefined ? [NO_ELEMENTS] : emptyPieces(innerOf(type, step), path);
+    case "Variant":
+    case "Dynamic":
+      return step === "kinds" ? [Buffer.from([NO_VARIANT])] : [];
+    default:
+      return [emptyBytes(type)];
+  }
+}
