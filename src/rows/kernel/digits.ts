@@ -57,36 +57,39 @@ export function writeDecimal(at: usize, value: u64): usize {
   return at + 8;
 }
 
-// Three vectors for writeUuid, loaded from memory: the engine builds a literal vector anew each time.
+// Vectors, loaded from memory: the engine builds a literal vector anew each time.
 const NIBBLE: usize = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
-const NINE: usize = memory.data<u8>([9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9], 16);
-const ZERO: usize = memory.data<u8>([48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48], 16);
-const LETTER: usize = memory.data<u8>([39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39], 16);
+const HEX_DIGITS: usize = memory.data<u8>([48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 97, 98, 99, 100, 101, 102], 16);
 
 /** The hexadecimal digits (lower case) of sixteen values below 16. */
 function hex(nibbles: v128): v128 {
-  const letters = v128.and(i8x16.gt_s(nibbles, v128.load(NINE)), v128.load(LETTER));
-  return i8x16.add(i8x16.add(nibbles, v128.load(ZERO)), letters);
+  return i8x16.swizzle(v128.load(HEX_DIGITS), nibbles);
 }
 
-/** The 36 characters of a version 4 UUID (RFC 9562); its bytes are those of `first` and `last`, lowest byte first. */
-export function writeUuid(at: usize, first: u64, last: u64): usize {
-  first = (first & 0xff0fffffffffffff) | 0x0040000000000000;
-  last = (last & 0xffffffffffffff3f) | 0x80;
-  const bytes = i64x2.replace_lane(i64x2.splat(first), 1, last);
-  const upper = v128.and(i16x8.shr_u(bytes, 4), v128.load(NIBBLE));
-  const lower = v128.and(bytes, v128.load(NIBBLE));
-  const low = hex(v128.shuffle<u8>(upper, lower, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
-  const high = hex(v128.shuffle<u8>(upper, lower, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
-  // 8-4-4-4-12: what a wide store puts in the wrong place, the narrower ones after it set right.
-  v128.store(at, low);
-  v128.store(at, high, 20);
-  const middle = i64x2.extract_lane(low, 1);
-  store<u64>(at, 0x2d | (middle << 8), 8);
-  store<u64>(at, 0x2d | ((middle >> 24) & 0xffffffff00) | 0x2d0000000000, 13);
-  store<u32>(at, i32x4.extract_lane(high, 0), 19);
-  store<u8>(at, 0x2d, 23);
-  return at + 36;
+// biome-ignore lint/complexity/noStaticOnlyClass: a decorator, which saves a tenth of the default table's time, stands on methods only.
+export class Uuid {
+  /** The 36 characters of a version 4 UUID (RFC 9562); its bytes are those of `first` and `last`, lowest byte first. */
+  @inline
+  static write(at: usize, first: u64, last: u64): usize {
+    first = (first & 0xff0fffffffffffff) | 0x0040000000000000;
+    last = (last & 0xffffffffffffff3f) | 0x80;
+    const bytes = i64x2.replace_lane(i64x2.splat(first), 1, last);
+    const upper = v128.and(i16x8.shr_u(bytes, 4), v128.load(NIBBLE));
+    const lower = v128.and(bytes, v128.load(NIBBLE));
+    const low = hex(v128.shuffle<u8>(upper, lower, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
+    const high = hex(v128.shuffle<u8>(upper, lower, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
+    // 8-4-4-4-12: what a wide store puts in the wrong place, the narrower ones after it set right.
+    v128.store(at, low);
+    v128.store(at, high, 20);
+    store<u8>(at, 0x2d, 8);
+    v128.store_lane<u32>(at, low, 2, 9);
+    store<u8>(at, 0x2d, 13);
+    v128.store_lane<u32>(at, low, 3, 14);
+    store<u8>(at, 0x2d, 18);
+    v128.store_lane<u32>(at, high, 0, 19);
+    store<u8>(at, 0x2d, 23);
+    return at + 36;
+  }
 }
 
 /** Any i64. */

@@ -23,7 +23,7 @@
 // overwrites what is too much. So each literal and text is followed by padding, and a slot ends with spare bytes.
 
 import { control, nextAt, nextState } from "./control";
-import { fillTables, writeDate, writeDecimal, writeFour, writeSixGroups, writeUpToEight, writeUuid } from "./digits";
+import { fillTables, Uuid, writeDate, writeDecimal, writeFour, writeSixGroups, writeUpToEight } from "./digits";
 import { CELLS, drawCell, key, setKey } from "./draw";
 import { writeDigits, writeDrawn } from "./drawn";
 import {
@@ -50,7 +50,7 @@ import {
 import { copy } from "./memory";
 import { ROW_STEP, random, randomBelow } from "./random";
 
-export { renderBytes, writeBytes } from "./binary";
+export { other, renderBytes, renderColumn, writeBytes } from "./binary";
 
 // Exported, they are not inlined into the loop, which must stay small enough for the engine's registers.
 export { control, writeDrawn };
@@ -161,7 +161,7 @@ export function render(
         }
         case UUID: {
           const stream = load<u64>(pc, 16);
-          at = writeUuid(at, random(stream, state, 0), random(stream, state, 1));
+          at = Uuid.write(at, random(stream, state, 0), random(stream, state, 1));
           break;
         }
         case ROW_NUMBER: {
