@@ -8,7 +8,8 @@
 // stream and its row, a pass draws again the lengths and NULLs that it needs, and no more.
 //
 // LowCardinality is sent as what is inside, JSON as String, QBit as Array: `input_format_native_allow_types_conversion`
-// lets the server convert them. Inside a Variant it does not.
+// lets the server convert them. Inside a Variant it does not. A LowCardinality column of constants or a choice is sent as
+// what it is, a dictionary and the places in it, which is less to send and to read.
 // Source: ClickHouse, src/Formats/NativeWriter.cpp and src/DataTypes/Serializations.
 
 import {
@@ -39,6 +40,8 @@ import type { Column, Draw, Literal, Value } from "./value.js";
 export interface Part {
   /** Written before it: where it is a column's first, name, type and prefix. */
   readonly head: Buffer;
+  /** Whether the number of rows follows the head, as a u64. */
+  readonly rowsInHead: boolean;
   /** A u64 that is 0 before its first row. */
   readonly sum: Block | undefined;
   write(): void;
@@ -53,13 +56,77 @@ const FLOAT: Type = { kind: "Float", bits: 64 };
 const NO_VARIANT = 255;
 
 export function partsOf({ name, type: text, value }: Column, writer: BytesWriter): readonly Part[] {
-  const type = sentAs(parseType(text));
+  const whole = parseType(text);
+  const dictionary = dictionaryOf(whole, value);
+  if (dictionary !== undefined) return [dictionaryPart(name, whole, dictionary, writer)];
+  const type = sentAs(whole);
   return pathsOf(type).map((path, index): Part => {
     const sum = path.at(-1) === "offsets" ? cache(8) : undefined;
     const head = index > 0 ? [] : [lengthAndText(name), lengthAndText(spell(type)), ...prefixesOf(type)];
-    return { head: Buffer.concat(head), sum, write: () => new PartWriter(writer, sum).value(type, value, path) };
+    return {
+      head: Buffer.concat(head),
+      rowsInHead: false,
+      sum,
+      write: () => new PartWriter(writer, sum).value(type, value, path),
+    };
   });
 }
+
+/** The different values of a LowCardinality column, the first one its type's default, and which of them a row has. */
+interface Dictionary {
+  readonly keys: readonly Buffer[];
+  readonly place: Value;
+}
+
+/** Places in a dictionary have one byte. */
+const MOST_KEYS = 256;
+const PLACE: Type = { kind: "Int", bits: 8, signed: false };
+
+function dictionaryOf(type: Type, value: Value): Dictionary | undefined {
+  if (type.kind !== "LowCardinality" || type.of.kind === "Nullable") return undefined;
+  const { of } = type;
+  let place: Value;
+  let options: readonly Literal[];
+  if (value.kind === "constant") {
+    options = [value.literal];
+    place = { kind: "constant", literal: { kind: "number", units: 1n, decimals: 0 } };
+  } else if (value.kind === "choice") {
+    options = value.options;
+    place = { kind: "number", draw: behindFirst(value.draw), decimals: 0, stream: value.stream };
+  } else {
+    return undefined;
+  }
+  const keys = [emptyBytes(of), ...options.map((option) => leafBytes(of, option))];
+  const isSet = new Set(keys.map((key) => key.toString("latin1"))).size === keys.length;
+  return isSet && keys.length <= MOST_KEYS ? { keys, place } : undefined;
+}
+
+/** One more than is drawn. */
+function behindFirst(draw: Draw): Draw {
+  if (draw.kind === "uniform") return { ...draw, from: draw.from + 1n };
+  if (draw.kind !== "cells") throw new RangeError(`a choice is not drawn by ${draw.kind}`);
+  return { kind: "cells", cells: draw.cells.map((cell) => ({ ...cell, first: cell.first + 1n })) };
+}
+
+/** One dictionary a block, as additional keys: the number of them and they themselves, then the rows' places. */
+function dictionaryPart(name: string, type: Type, { keys, place }: Dictionary, writer: BytesWriter): Part {
+  const head = [
+    lengthAndText(name),
+    lengthAndText(spell(type)),
+    integerBytes(SHARED_DICTIONARIES, 8),
+    integerBytes(ONE_BYTE_PLACES | ADDITIONAL_KEYS | UPDATE_DICTIONARY, 8),
+    integerBytes(BigInt(keys.length), 8),
+    ...keys,
+  ];
+  const write = (): void => new PartWriter(writer, undefined).value(PLACE, place, []);
+  return { head: Buffer.concat(head), rowsInHead: true, sum: undefined, write };
+}
+
+/** Source: ClickHouse, src/DataTypes/Serializations/SerializationLowCardinality.cpp. */
+const SHARED_DICTIONARIES = 1n;
+const ONE_BYTE_PLACES = 0n;
+const ADDITIONAL_KEYS = 1n << 9n;
+const UPDATE_DICTIONARY = 1n << 10n;
 
 /** The type as it stands in the block. */
 function sentAs(type: Type, inVariant = false): Type {

@@ -22,6 +22,8 @@ export interface Pass {
   readonly entry: number;
   /** Bytes that stand before its first row. */
   readonly head: Uint8Array;
+  /** Whether the number of rows follows them, as a u64. */
+  readonly rowsInHead: boolean;
   /** Where in the program the u64 is that must be 0 before its first row; undefined: there is none. */
   readonly sum: number | undefined;
   /** What it writes for a row is no longer, in bytes. */
@@ -44,6 +46,7 @@ export interface RowProgram {
 
 /** Two varuints at the most. */
 const BLOCK_HEAD_BYTES = 20;
+const ROWS_BYTES = 8;
 
 /** Throws a FormatError where the format cannot carry a column. */
 export function compileRows(columns: readonly Column[], format: Format, seed: number): RowProgram {
@@ -80,7 +83,7 @@ function rowsProgram(emitter: Emitter, loop: RowProgram["loop"]): RowProgram {
     bytes: emitter.assemble().bytes,
     loop,
     blockColumns: undefined,
-    passes: [{ entry: 0, head: new Uint8Array(0), sum: undefined, longestRowBytes }],
+    passes: [{ entry: 0, head: new Uint8Array(0), rowsInHead: false, sum: undefined, longestRowBytes }],
     headBytes: 0,
     longestRowBytes,
   };
@@ -88,12 +91,12 @@ function rowsProgram(emitter: Emitter, loop: RowProgram["loop"]): RowProgram {
 
 function nativeProgram(columns: readonly Column[], writer: BytesWriter, emitter: Emitter): RowProgram {
   const parts = columns.flatMap((column) => partsOf(column, writer));
-  const written = parts.map(({ head, sum, write }) => {
+  const written = parts.map(({ write, ...part }) => {
     const { entry } = emitter;
     emitter.longest = 0;
     write();
     emitter.emit({ op: OP.end }, 0);
-    return { entry, head, sum, longestRowBytes: emitter.longest };
+    return { ...part, entry, longestRowBytes: emitter.longest };
   });
   const { bytes, placed } = emitter.assemble();
   return {
@@ -101,7 +104,7 @@ function nativeProgram(columns: readonly Column[], writer: BytesWriter, emitter:
     loop: "bytes",
     blockColumns: columns.length,
     passes: written.map(({ sum, ...pass }) => ({ ...pass, sum: sum && placed.get(sum) })),
-    headBytes: written.reduce((total, { head }) => total + head.length, BLOCK_HEAD_BYTES),
+    headBytes: written.reduce((total, { head }) => total + head.length + ROWS_BYTES, BLOCK_HEAD_BYTES),
     longestRowBytes: written.reduce((total, pass) => total + pass.longestRowBytes, 0),
   };
 }

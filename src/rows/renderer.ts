@@ -82,6 +82,7 @@ export class Renderer {
     let work = 0;
     for (const [index, pass] of passes.entries()) {
       this.#append(slot, pass.head);
+      if (pass.rowsInHead) this.#append(slot, new Uint8Array(BigUint64Array.of(BigInt(batch.rows)).buffer));
       if (pass.sum !== undefined) {
         new DataView(this.#memory.buffer).setBigUint64(this.#programAddress + pass.sum, 0n);
       }
