@@ -181,7 +181,7 @@ export const RUN_FLAGS = [
     kind: "text",
     placeholder: "NAME",
     fallback: "JSONEachRow",
-    description: "JSONEachRow or JSONCompactEachRow",
+    description: "JSONEachRow, JSONCompactEachRow, RowBinary or Native",
   },
   {
     name: "setting",

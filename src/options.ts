@@ -61,13 +61,11 @@ export interface Options {
 /** What of the options the columns of the table depend on. */
 export type TableOptions = Pick<
   Options,
-  "table" | "tableGiven" | "rules" | "runId" | "durationNs" | "dataStartNs" | "dataSpanNs"
+  "table" | "tableGiven" | "rules" | "runId" | "format" | "durationNs" | "dataStartNs" | "dataSpanNs"
 >;
 
 /** What `sample` is asked to do: options that mean to its rows what they mean to those of `run`. */
-export interface SampleOptions
-  extends TableOptions,
-    Pick<Options, "endpoints" | "blind" | "rateText" | "format" | "seed"> {
+export interface SampleOptions extends TableOptions, Pick<Options, "endpoints" | "blind" | "rateText" | "seed"> {
   readonly rate: Ratio;
   readonly rows: number;
   /** Print what the rows follow, and no rows. */
@@ -291,7 +289,8 @@ function readFormat(reader: Reader): Format {
   if (format !== undefined) return format;
   const near = FORMATS[names.indexOf(nearest(value, names) ?? "")];
   const hint = near === undefined ? "" : `: did you mean ${near}?`;
-  reader.problem(`${label} must be ${FORMATS.join(" or ")}, got ${/^\s*$/.test(value) ? "nothing" : value}${hint}`);
+  const all = `${FORMATS.slice(0, -1).join(", ")} or ${FORMATS.at(-1)}`;
+  reader.problem(`${label} must be ${all}, got ${/^\s*$/.test(value) ? "nothing" : value}${hint}`);
   return "JSONEachRow";
 }
 

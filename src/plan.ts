@@ -119,7 +119,7 @@ function fittingRows(program: RowProgram, slots: number, workers: number): numbe
   // A container's limit, where there is one; without, some systems answer 0 or a number beyond any machine.
   const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   const limit = Math.min(MEMORY_LIMIT_BYTES, (memory * MEMORY_SHARE) / workers);
-  const overhead = memoryBytes(program, slots, 0) + slots * SLOT_OVERHEAD_BYTES;
+  const overhead = memoryBytes(program, slots, 0) + slots * (program.headBytes + SLOT_OVERHEAD_BYTES);
   return Math.floor((limit - overhead) / slots / program.longestRowBytes);
 }
 

@@ -21,14 +21,21 @@ export class Progress {
   readonly #stream: WriteStream;
   readonly #durationNs: number;
   #plainAt = PLAIN_SECONDS;
+  #ceiling: string | undefined;
 
   constructor(stream: WriteStream, durationNs: bigint) {
     this.#stream = stream;
     this.#durationNs = Number(durationNs);
   }
 
+  /** What the figures are about: ceiling.ts. */
+  measures(ceiling: string): void {
+    this.#ceiling = ceiling;
+  }
+
   update(snapshot: Snapshot, endNs: bigint): void {
     const figures = figuresOf(snapshot, this.#durationNs, Number(endNs));
+    if (this.#ceiling !== undefined) figures.splice(2, 0, { rank: 3.5, text: this.#ceiling });
     if (this.#stream.isTTY) {
       this.#rewrite(lineOf(figures, (this.#stream.columns || 80) - ECHO_COLUMNS));
     } else if (Math.round(snapshot.atNs / 1e9) >= this.#plainAt) {

@@ -3,6 +3,7 @@
 import { availableParallelism } from "node:os";
 import { encodeIntoCompressedBase64, type Float64Histogram } from "hdr-histogram-js";
 import type { Code } from "./answer.js";
+import { ceilingOf } from "./ceiling.js";
 import type { Totals } from "./counters.js";
 import type { Endpoint } from "./endpoint.js";
 import { shown } from "./endpoint.js";
@@ -95,6 +96,7 @@ export function toJson(result: Result): string {
     elapsed_s: result.elapsedS,
     target_rows_per_s: targetRate(options),
     achieved_rows_per_s: achieved(result),
+    ceiling: ceilingOf(options.format, target)?.name ?? null,
     rows: {
       scheduled: result.scheduled,
       generated: totals.generated,
@@ -182,6 +184,7 @@ export function toText(result: Result): string {
       `${whole(acknowledged + failed + unknown)} of up to ${count(result.rowsPerBatch, "row")}`,
       `${bytes(totals.bytes.sent)} sent`,
     ),
+    ...measuresLines(result).map((text) => line("measures", text)),
     line("", QUANTILES.map(([name]) => name.padStart(9)).join("")),
     result.latency === undefined
       ? line("latency", "none: at --rate max a batch is due whenever there is room for it")
@@ -212,6 +215,12 @@ export function toText(result: Result): string {
     ...(ledger?.caveat === undefined ? [] : [line("", `(${ledger.caveat})`)]),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** Which limit it is that a rate this high runs into. */
+function measuresLines({ options, target }: Result): string[] {
+  const ceiling = ceilingOf(options.format, target);
+  return ceiling === undefined ? [] : [`${options.format}: ${ceiling.sentence}`];
 }
 
 function targetText(options: Options): string {

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
 import type { Code } from "./answer.js";
 import { closeBooks } from "./books.js";
+import { ceilingOf } from "./ceiling.js";
 import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
 import { endpointOf } from "./endpoint.js";
 import { countRows, readLedger } from "./ledger.js";
@@ -60,6 +61,8 @@ export async function run(options: Options, { out, err, interrupt }: Surrounding
           onSlow: (sentence) => progress.say(sentence),
         });
     const plan = makePlan(options, target, endpoints, VERSION);
+    const ceiling = ceilingOf(options.format, target);
+    if (ceiling !== undefined) progress.measures(ceiling.name);
     const verify = options.verify && whyUnverifiable(target) === undefined;
     const rowsBefore = verify && !target.ledgerColumns ? await countRows(target) : 0;
     if (interrupt.aborted) return Number(interrupt.reason);

@@ -35,6 +35,9 @@ export async function sample(options: SampleOptions, surroundings: SampleSurroun
     out.write(tableText(explain(columns, table), out.isTTY ? out.columns : undefined));
     return 0;
   }
+  if (out.isTTY && !options.format.startsWith("JSON")) {
+    throw new OptionsError([`--format ${options.format} is no text for a terminal: send it to a file or a pipe`]);
+  }
   // As --data-start has it: in milliseconds.
   const dataStartNs = options.dataStartNs ?? BigInt(Date.now()) * MS;
   // Only a span depends on how many rows the run has.

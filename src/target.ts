@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import { type Endpoint, shown } from "./endpoint.js";
 import { type Options, OptionsError, type TableOptions } from "./options.js";
 import { EVENT_TABLE, isEventTable, rowsOf, SEED_COLUMNS, type TableColumn, type TableRows } from "./rows/column.js";
+import { FORMAT_SETTINGS, FORMATS, type Format, formatSettings, whyNotCarried } from "./rows/program.js";
 import type { Column } from "./rows/value.js";
 import { execute, insertNothing, type Patience, query, quoteIdentifier, ServerError } from "./server.js";
 import { nearest } from "./text.js";
@@ -65,6 +66,9 @@ function insertParameters(
     wait_end_of_query: "1",
     ...(known("async_insert") && { async_insert: options.asyncInsert ? "1" : "0" }),
     ...(options.asyncInsert && { wait_for_async_insert: "1" }),
+    ...Object.fromEntries(
+      Object.entries(formatSettings(columns, options.format)).filter(([setting]) => known(setting)),
+    ),
     ...options.settings,
   };
 }
@@ -272,8 +276,9 @@ async function askVersion({ endpoint, name, patience }: Asked): Promise<string> 
 
 /** Those of the settings the program sends by itself that this server has. */
 async function knownSettings(asked: Asked): Promise<ReadonlySet<string>> {
+  const names = ["async_insert", "wait_for_async_insert", TOKEN_SETTING, ...FORMAT_SETTINGS];
   const rows = await asked.rows("SELECT name FROM system.settings WHERE has({names:Array(String)}, name)", {
-    names: `['async_insert','wait_for_async_insert','${TOKEN_SETTING}']`,
+    names: `[${names.map((name) => `'${name}'`).join(",")}]`,
   });
   return new Set(rows.map((row) => String(row.name)));
 }
@@ -395,8 +400,17 @@ function fitRows(place: Place, table: readonly TableColumn[], options: TableOpti
   const times = { fromNs: dataStartNs, toNs: dataStartNs + (dataSpanNs ?? durationNs) };
   const rows = rowsOf(table, rules, runId, times);
   if (rows.ruleProblems.length > 0) throw new OptionsError(rows.ruleProblems);
-  if (rows.typeProblems.length > 0) throw new TargetError(`${fullName(place)}: ${rows.typeProblems.join("; ")}`);
+  const problems = [...rows.typeProblems, ...rows.columns.flatMap((column) => formatProblem(column, options.format))];
+  if (problems.length > 0) throw new TargetError(`${fullName(place)}: ${problems.join("; ")}`);
   return rows;
+}
+
+/** A column that the format cannot carry, and the formats that can. */
+function formatProblem(column: Column, format: Format): string[] {
+  const why = whyNotCarried(column, format);
+  if (why === undefined) return [];
+  const others = FORMATS.filter((other) => whyNotCarried(column, other) === undefined);
+  return [`column ${column.name} ${why}, which ${format} cannot carry here: use --format ${others.join(" or ")}`];
 }
 
 /** What the ledger reads at the end must be readable now: nobody wants to hear it after an hour. */

@@ -142,9 +142,13 @@ describe("determinism", function () {
       ["1", "777", "JSONCompactEachRow"],
       ["2", "50000", "JSONCompactEachRow"],
       ["3", "777", "JSONEachRow"],
+      ["1", "50000", "RowBinary"],
+      ["3", "777", "RowBinary"],
+      ["1", "50000", "Native"],
+      ["2", "777", "Native"],
     ] as const) {
       it(`workers: ${workers}, batches of ${batchRows}, ${format}: the table that one worker fills by batches of 50,000 in JSONEachRow`, async () => {
-        const table = `t${workers}_${batchRows}`;
+        const table = `t${workers}_${batchRows}_${format}`;
         await load(table, "--seed", "7", "--workers", workers, "--batch-rows", batchRows, "--format", format);
         expect(await print(table)).to.equal(await one);
       });

@@ -211,13 +211,16 @@ describe("options", () => {
       [{ report: "" }, "--report must be a file name, got nothing"],
       [{ config: "" }, "--config must be a file name, got nothing"],
       [{ config: ["a.yaml", "b.yaml"] }, "--config was given 2 times, once is enough"],
-      [{ format: "CSV" }, "--format must be JSONEachRow or JSONCompactEachRow, got CSV"],
+      [{ format: "CSV" }, "--format must be JSONEachRow, JSONCompactEachRow, RowBinary or Native, got CSV"],
       [
         { format: "jsoneachrw" },
-        "--format must be JSONEachRow or JSONCompactEachRow, got jsoneachrw: did you mean JSONEachRow?",
+        "--format must be JSONEachRow, JSONCompactEachRow, RowBinary or Native, got jsoneachrw: did you mean JSONEachRow?",
       ],
-      [{ format: "JsonCompact" }, "--format must be JSONEachRow or JSONCompactEachRow, got JsonCompact"],
-      [{ format: "" }, "--format must be JSONEachRow or JSONCompactEachRow, got nothing"],
+      [
+        { format: "JsonCompact" },
+        "--format must be JSONEachRow, JSONCompactEachRow, RowBinary or Native, got JsonCompact",
+      ],
+      [{ format: "" }, "--format must be JSONEachRow, JSONCompactEachRow, RowBinary or Native, got nothing"],
       [{ "data-span": "0" }, `--data-span ${TIME}, from 1ms to 36500d, got 0`],
       [{ "data-span": "36501d" }, `--data-span ${TIME}, from 1ms to 36500d, got 36501d`],
       [

@@ -296,7 +296,7 @@ columns:
       [
         ["--rate", "max", "--format", "csv"],
         "--rate cannot be max: rows of a closed loop have the time they are made; give a number of rows per second",
-        "--format must be JSONEachRow or JSONCompactEachRow, got csv",
+        "--format must be JSONEachRow, JSONCompactEachRow, RowBinary or Native, got csv",
       ],
       [
         ["--rate", "0.001", "--rows", "1000000000", "--blind"],

@@ -45,6 +45,7 @@ const POINT: Type = { kind: "Point" };
 const LINE = array(POINT);
 const LINES = array(LINE);
 const POLYGONS = array(LINES);
+const GEOMETRY: Type = { kind: "Variant", of: [LINE, LINES, POLYGONS, POINT], name: "Geometry" };
 
 type Row = readonly [spelled: string, type: Type];
 
@@ -165,7 +166,7 @@ const ALIASES: readonly Row[] = [
   ["Polygon", LINES],
   ["MultiLineString", LINES],
   ["MultiPolygon", POLYGONS],
-  ["Geometry", { kind: "Variant", of: [LINE, LINES, POLYGONS, POINT], name: "Geometry" }],
+  ["Geometry", GEOMETRY],
   ["Nested(a UInt8, `b c` String)", array(tuple(["a", uint(8)], ["b c", STRING]))],
   ["Nested(a UInt8, b Nested(c UInt8))", array(tuple(["a", uint(8)], ["b", array(tuple(["c", uint(8)]))]))],
   ["SimpleAggregateFunction(sum, UInt64)", uint(64)],
@@ -421,7 +422,7 @@ describe("ClickHouse types", () => {
       ],
       [
         "Tuple(n Nested(a UInt8, b Array(Geometry)))",
-        tuple(["n", array(tuple(["a", uint(8)], ["b", array(variant(POINT, LINE, LINES, POLYGONS))]))]),
+        tuple(["n", array(tuple(["a", uint(8)], ["b", array(GEOMETRY)]))]),
       ],
       ["SimpleAggregateFunction(max, DateTime64(3, 'UTC'))", dateTime(64, 3)],
       [

@@ -10,7 +10,7 @@ import { partsOf } from "./native.js";
 import { OP } from "./opcodes.js";
 import { writeRow } from "./row-binary.js";
 import { Sources } from "./sources.js";
-import { parseType } from "./type.js";
+import { parseType, type Type } from "./type.js";
 import type { Column } from "./value.js";
 
 export const FORMATS = ["JSONEachRow", "JSONCompactEachRow", "RowBinary", "Native"] as const;
@@ -111,6 +111,7 @@ function nativeProgram(columns: readonly Column[], writer: BytesWriter, emitter:
 
 /** Why a column cannot go out in a format, as the end of a sentence about it; undefined: it can. */
 export function whyNotCarried(column: Column, format: Format): string | undefined {
+  if (format === "JSONEachRow" || format === "JSONCompactEachRow") return undefined;
   try {
     compileRows([column], format, 0);
     return undefined;
@@ -120,12 +121,33 @@ export function whyNotCarried(column: Column, format: Format): string | undefine
   }
 }
 
-/** Settings that the server needs to read the columns in this format. */
+const JSON_AS_TEXT = "input_format_binary_read_json_as_string";
+const CONVERSIONS = "input_format_native_allow_types_conversion";
+/** All that {@link formatSettings} may ask for. */
+export const FORMAT_SETTINGS: readonly string[] = [JSON_AS_TEXT, CONVERSIONS];
+
+/** What the server must be told to read the columns in this format, where it knows the settings. */
 export function formatSettings(columns: readonly Column[], format: Format): Readonly<Record<string, string>> {
-  if (format === "RowBinary" && columns.some(({ type }) => holdsJson(type))) {
-    return { input_format_binary_read_json_as_string: "1" };
-  }
-  return format === "Native" ? { input_format_native_allow_types_conversion: "1" } : {};
+  if (format === "Native") return { [CONVERSIONS]: "1" };
+  const hasJson = columns.some(({ type }) => holdsJson(parseType(type)));
+  return format === "RowBinary" && hasJson ? { [JSON_AS_TEXT]: "1" } : {};
 }
 
-const holdsJson = (type: string): boolean => JSON.stringify(parseType(type)).includes('"kind":"JSON"');
+function holdsJson(type: Type): boolean {
+  switch (type.kind) {
+    case "JSON":
+      return true;
+    case "Nullable":
+    case "LowCardinality":
+    case "Array":
+      return holdsJson(type.of);
+    case "Tuple":
+      return type.elements.some((element) => holdsJson(element.type));
+    case "Map":
+      return holdsJson(type.key) || holdsJson(type.value);
+    case "Variant":
+      return type.of.some(holdsJson);
+    default:
+      return false;
+  }
+}
