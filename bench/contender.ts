@@ -1,5 +1,6 @@
 // Those who send rows in the benchmarks of insert.ts, and one round of one of them, checked row by row.
 
+import type { Format } from "../src/rows/program.js";
 import type { Child } from "./process.js";
 import { commandLine, startProgram } from "./program.js";
 import { printCommands, printTable, show } from "./results.js";
@@ -41,21 +42,21 @@ export function clickstorm(load: readonly string[], name = "clickstorm"): Conten
   };
 }
 
-function otherSender(name: string, script: string, batchRows: number): Contender {
+function otherSender(name: string, script: string, batchRows: number, format: Format = "JSONEachRow"): Contender {
   return {
     name,
-    command: `${script}, ${IN_FLIGHT} inserts of ${batchRows} rows in flight`,
+    command: `${script}, ${IN_FLIGHT} inserts of ${batchRows} rows of ${format} in flight`,
     batchRows,
     start(url, spec) {
-      const child = startSender(script, { url, inFlight: IN_FLIGHT, batchRows }, limitSeconds(spec));
+      const child = startSender(script, { url, inFlight: IN_FLIGHT, batchRows, format }, limitSeconds(spec));
       return { child, finish: async () => Number(await child.finish()) };
     },
     windows: [],
   };
 }
 
-export function staticBody(): Contender {
-  return otherSender("static body, bare undici loop", "./static-sender.js", BATCH_ROWS);
+export function staticBody(format: Format = "JSONEachRow", name = "static body, bare undici loop"): Contender {
+  return otherSender(name, "./static-sender.js", BATCH_ROWS, format);
 }
 
 export function client(batchRows: number): Contender {

@@ -23,7 +23,8 @@ export async function embedded(rounds: number, spec: WindowSpec): Promise<void> 
   }
 }
 
-async function compare({ url, pid }: EmbeddedServer, rounds: number, spec: WindowSpec): Promise<void> {
+/** The embedded server under load: how many rows its table holds, and how to have it at rest, with none. */
+export async function underLoad({ url, pid }: EmbeddedServer) {
   const endpoint = endpointOf(new URL(url), { user: "default", password: "" });
   const ask = async (sql: string): Promise<string> =>
     String((await query(endpoint, `SELECT ${sql} AS value`))[0]?.value);
@@ -35,17 +36,21 @@ async function compare({ url, pid }: EmbeddedServer, rounds: number, spec: Windo
     }
     await sleep(PAUSE_MS);
   };
+  // Creates the table; a server that has just been started is slower for a while.
+  await startProgram(["--rate", "max", "--clickhouse-url", url, "--duration", "3s"], 120).report();
+  say(`ClickHouse ${await ask("version()")}, process ${pid}`);
+  return { settle, receiver: { url, pid, received } };
+}
 
+async function compare(server: EmbeddedServer, rounds: number, spec: WindowSpec): Promise<void> {
   const program = clickstorm([]);
   // What deduplication costs is the server's price, not the generator's: shown apart.
   const alike = clickstorm(["--setting", "deduplicate_insert=disable"], "clickstorm, deduplication off");
   const ceiling = staticBody();
-  // Creates the table; a server that has just been started is slower for a while.
-  await startProgram(["--rate", "max", "--clickhouse-url", url, "--duration", "3s"], 120).report();
-  say(`ClickHouse ${await ask("version()")}, process ${pid}`);
+  const { settle, receiver } = await underLoad(server);
   await inTurn([program, alike, ceiling], rounds, async (contender) => {
     await settle();
-    await playRound(contender, { url, pid, received }, spec);
+    await playRound(contender, receiver, spec);
     note(`  ${contender.name}: ${Math.round(rowsPerSecond(contender).at(-1) ?? 0)} rows/s`);
   });
 

@@ -2,6 +2,7 @@
 // told what to do. Both static-sender.ts and client-sender.ts are made of it.
 
 import { parseArgs } from "node:util";
+import { FORMATS, type Format } from "../src/rows/program.js";
 import { type Child, startScript } from "./process.js";
 
 export interface SenderSpec {
@@ -9,6 +10,7 @@ export interface SenderSpec {
   readonly url: string;
   readonly inFlight: number;
   readonly batchRows: number;
+  readonly format: Format;
 }
 
 /** Starts `script`, which calls {@link sendAll}. */
@@ -20,11 +22,12 @@ export function startSender(script: string, spec: SenderSpec, limitS: number): C
 /** The whole program of a sender: reads its command line, sends until SIGTERM, prints how many rows were acknowledged. */
 export async function sendAll(prepare: (spec: SenderSpec) => () => Promise<void>): Promise<void> {
   const text = { type: "string", default: "" } as const;
-  const { values } = parseArgs({ options: { url: text, inFlight: text, batchRows: text } });
+  const { values } = parseArgs({ options: { url: text, inFlight: text, batchRows: text, format: text } });
   const spec: SenderSpec = {
     url: values.url,
     inFlight: Number(values.inFlight),
     batchRows: Number(values.batchRows),
+    format: FORMATS.find((format) => format === values.format) ?? "JSONEachRow",
   };
   const insert = prepare(spec);
   let ending = false;

@@ -4,6 +4,7 @@
 import { Pool } from "undici";
 import { withParameters } from "../src/endpoint.js";
 import { eventColumns } from "../src/rows/column.js";
+import { type Format, formatSettings } from "../src/rows/program.js";
 import { claimedBatch } from "../src/schedule.js";
 import { makeRenderer } from "./kernel.js";
 import { sendAll } from "./sender.js";
@@ -11,24 +12,27 @@ import { sendAll } from "./sender.js";
 /** As far into a run as row numbers have the length they have most of the time. */
 const BATCH = 1000;
 
-async function renderBody(rows: number): Promise<Uint8Array> {
-  const renderer = makeRenderer(eventColumns("static-body1"), 1, rows);
+const COLUMNS = eventColumns("static-body1");
+
+async function renderBody(rows: number, format: Format): Promise<Uint8Array> {
+  const renderer = makeRenderer(COLUMNS, 1, rows, format);
   const [slot] = renderer.slots;
   if (slot === undefined) throw new RangeError("no slot");
   await renderer.fill(slot, claimedBatch(BATCH, rows, 0), BigInt(Date.now()) * 1_000_000n);
   return renderer.body(slot).slice();
 }
 
-await sendAll(({ url, inFlight, batchRows }) => {
+await sendAll(({ url, inFlight, batchRows, format }) => {
   const pool = new Pool(url, { connections: inFlight });
   const path = withParameters("/", {
-    query: "INSERT INTO `default`.`events` FORMAT JSONEachRow",
+    query: `INSERT INTO \`default\`.\`events\` FORMAT ${format}`,
+    ...formatSettings(COLUMNS, format),
     wait_end_of_query: "1",
     async_insert: "0",
     // Without it the second body, identical to the first, is dropped with success. (26.x; `insert_deduplicate=0` before.)
     deduplicate_insert: "disable",
   });
-  const body = renderBody(batchRows);
+  const body = renderBody(batchRows, format);
   return async () => {
     const answer = await pool.request({ method: "POST", path, body: await body });
     const text = await answer.body.text();
