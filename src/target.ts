@@ -132,6 +132,36 @@ export async function askTable(
   }
 }
 
+/** A table as it is, whoever made it. */
+export interface Description {
+  readonly version: string;
+  readonly database: string;
+  readonly table: string;
+  readonly engine: string;
+  readonly columns: readonly TableColumn[];
+}
+
+/** What rules are learned from: the table must be there. Throws as {@link prepareTarget} does. */
+export async function askDescription(
+  endpoint: Endpoint,
+  options: TableOptions,
+  patience: Patience = {},
+): Promise<Description> {
+  const asked = new Asked(endpoint, patience);
+  try {
+    const version = await askVersion(asked);
+    const place = await placeOf(asked, options);
+    await checkDatabase(asked, place);
+    const found = await find(asked, place);
+    if (found === undefined) throw new TargetError(await missingTable(asked, place));
+    const columns = await describeTable(asked, place, { ...options, tableGiven: true });
+    return { version, ...place, engine: found.engine, columns };
+  } catch (error) {
+    if (patience.signal?.aborted) throw new InterruptedError("interrupted before the first row");
+    throw error;
+  }
+}
+
 /**
  * Throws a TargetError, an OptionsError where rules do not fit the table, or an InterruptedError when the signal of `patience` is aborted. Every endpoint must answer, have
  * the same table, and take an insert.
