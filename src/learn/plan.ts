@@ -49,7 +49,7 @@ export function plansOf(table: readonly TableColumn[]): readonly ColumnPlan[] {
     }
     try {
       const type = parseType(text);
-      return { kind: "learn", column, type, node: nodeOf(type, { sql: quoteIdentifier(name), inArray: false }) };
+      return { kind: "learn", column, type, node: nodeOf(type, { sql: quoteIdentifier(name), inArray: false, isColumn: true }) };
     } catch (error) {
       if (!(error instanceof UnknownTypeError)) throw error;
       return { kind: "omit", column, why: error.message };
@@ -66,10 +66,12 @@ function hasLedger(table: readonly TableColumn[]): boolean {
 interface Expression {
   readonly sql: string;
   readonly inArray: boolean;
+  /** An identifier, which may have paths behind it. */
+  readonly isColumn?: boolean;
 }
 
 function nodeOf(type: Type, from: Expression, nullable = false): Node {
-  const leaf = (of: LeafKind): Leaf => ({ kind: "leaf", of, type, nullable, ...from });
+  const leaf = (of: LeafKind): Leaf => ({ kind: "leaf", of, type, nullable, sql: from.sql, inArray: from.inArray });
   switch (type.kind) {
     case "Nullable":
       return isLeaf(type.of)
@@ -97,13 +99,13 @@ function nodeOf(type: Type, from: Expression, nullable = false): Node {
         kind: "fields",
         fields: type.elements.map(({ name, type: inner }, index) => {
           const sql = mapped(from, (x) => `tupleElement(${x}, ${index + 1})`);
-          const node = from.inArray && inner.kind === "Array" ? NOT_DEEPER : nodeOf(inner, { ...from, sql });
+          const node = from.inArray && inner.kind === "Array" ? NOT_DEEPER : nodeOf(inner, { inArray: from.inArray, sql });
           return [name ?? String(index + 1), node];
         }),
       };
     case "JSON":
       if (type.paths.length === 0) return { kind: "default", why: "JSON without declared paths is not learned" };
-      if (from.inArray) return { kind: "default", why: "JSON inside arrays is not learned" };
+      if (from.isColumn !== true) return { kind: "default", why: "JSON inside other types is not learned" };
       return {
         kind: "fields",
         fields: type.paths.map(({ path, type: inner }) => {
