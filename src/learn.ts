@@ -170,9 +170,9 @@ async function learnt(
     const asked = some.flatMap((leaf, index) => question(leaf, index, `__v${index}`, values));
     const answer = await ask(`SELECT count() AS rows, ${asked.join(", ")} FROM (${from(columns)})`);
     rows = Number(answer.rows);
+    if (rows === 0) throw new TargetError(`${name} holds no rows to learn from`);
     for (const [index, leaf] of some.entries()) seen.set(leaf, seenOf(leaf, index, answer));
   }
-  if (leaves.length > 0 && rows === 0) throw new TargetError(`${name} holds no rows to learn from`);
   const inOrder = await orderedColumns(candidates, from, ask);
 
   const header = [

@@ -49,7 +49,12 @@ export function plansOf(table: readonly TableColumn[]): readonly ColumnPlan[] {
     }
     try {
       const type = parseType(text);
-      return { kind: "learn", column, type, node: nodeOf(type, { sql: quoteIdentifier(name), inArray: false, isColumn: true }) };
+      return {
+        kind: "learn",
+        column,
+        type,
+        node: nodeOf(type, { sql: quoteIdentifier(name), inArray: false, isColumn: true }),
+      };
     } catch (error) {
       if (!(error instanceof UnknownTypeError)) throw error;
       return { kind: "omit", column, why: error.message };
@@ -99,7 +104,8 @@ function nodeOf(type: Type, from: Expression, nullable = false): Node {
         kind: "fields",
         fields: type.elements.map(({ name, type: inner }, index) => {
           const sql = mapped(from, (x) => `tupleElement(${x}, ${index + 1})`);
-          const node = from.inArray && inner.kind === "Array" ? NOT_DEEPER : nodeOf(inner, { inArray: from.inArray, sql });
+          const node =
+            from.inArray && inner.kind === "Array" ? NOT_DEEPER : nodeOf(inner, { inArray: from.inArray, sql });
           return [name ?? String(index + 1), node];
         }),
       };
