@@ -164,14 +164,17 @@ async function learnt(
 
   const seen = new Map<Leaf, Seen>();
   let rows = 0;
-  for (let first = 0; first < leaves.length; first += LEAVES_A_QUERY) {
-    const some = leaves.slice(first, first + LEAVES_A_QUERY);
+  const look = async (some: readonly Leaf[]): Promise<void> => {
     const columns = some.map(({ sql }, index) => `${sql} AS __v${index}`).join(", ");
     const asked = some.flatMap((leaf, index) => question(leaf, index, `__v${index}`, values));
     const answer = await ask(`SELECT count() AS rows, ${asked.join(", ")} FROM (${from(columns)})`);
     rows = Number(answer.rows);
     if (rows === 0) throw new TargetError(`${name} holds no rows to learn from`);
     for (const [index, leaf] of some.entries()) seen.set(leaf, seenOf(leaf, index, answer));
+  };
+  for (let first = 0; first < leaves.length; first += LEAVES_A_QUERY) {
+    const some = leaves.slice(first, first + LEAVES_A_QUERY);
+    await look(some).catch((error: unknown) => lookApart(some, error, look, say));
   }
   const inOrder = await orderedColumns(candidates, from, ask);
 
@@ -190,6 +193,28 @@ async function learnt(
     return { plan, finding: byOrder ?? findingOf(plan.node, found) };
   });
   return configText(tableText(description), header, written(columns, description.columns));
+}
+
+/** One value that the server cannot be asked about does not keep the others from being learned. Throws where all are such. */
+async function lookApart(
+  leaves: readonly Leaf[],
+  error: unknown,
+  look: (some: readonly Leaf[]) => Promise<void>,
+  say: (sentence: string) => void,
+): Promise<void> {
+  const isOfOne = (one: unknown): one is ServerError =>
+    one instanceof ServerError && typeof one.code === "number" && one.code !== ACCESS_DENIED && !isTooMuch(one);
+  if (!isOfOne(error)) throw error;
+  say(`the server cannot answer for all columns at once: asking for each of ${leaves.length} values`);
+  const refusals: ServerError[] = [];
+  for (const leaf of leaves) {
+    await look([leaf]).catch((other: unknown) => {
+      if (!isOfOne(other)) throw other;
+      refusals.push(other);
+    });
+  }
+  if (refusals.length === leaves.length) throw error;
+  for (const { message } of refusals) say(`left to its default: ${message}`);
 }
 
 /** `columns` of the rows that are looked at, in SQL. */

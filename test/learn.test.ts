@@ -419,6 +419,20 @@ describe("learn", function () {
       expect(stderr).to.match(/has no table \S+\.order, or this user may not see it: did you mean orders\?\n$/);
     });
 
+    it("one that takes longer than it may, with fewer rows, too", async () => {
+      const { database, url } = await newDatabase();
+      await clickhouse(
+        "CREATE VIEW v AS SELECT number AS x FROM numbers(100000) WHERE sleepEachRow(0.01) = 0 SETTINGS max_execution_time = 1, max_block_size = 10",
+        database,
+      );
+      const { code, stdout, stderr } = await clickstorm(["sample", "--clickhouse-url", url, "--table", "v", "--learn"]);
+      expect([code, stdout]).to.deep.equal([3, ""]);
+      expect(stderr).to.match(/^that was too much for the server \(.*TIMEOUT_EXCEEDED.*\): again with 100,000 rows$/m);
+      expect(stderr).to.match(
+        /^error: \S+ cannot look at 100,000 rows of \S+\.v within 60 s and 4 GB: put some of its rows into a smaller table and learn from that: /m,
+      );
+    });
+
     describe("as users with fewer rights", () => {
       let server: EmbeddedServer;
       before(async () => {
@@ -454,6 +468,33 @@ describe("learn", function () {
         expect(stderr).to.include("this user may change no settings: asking without limits of time and memory");
         expect(stdout).to.include("constant: 3");
       });
+    });
+  });
+
+  describe("what goes wrong on the way is told, and the rest is learned", () => {
+    const learnedView = async (select: string): Promise<Ended> => {
+      const { database, url } = await newDatabase();
+      await clickhouse(`CREATE VIEW v AS ${select}`, database);
+      return clickstorm(["sample", "--clickhouse-url", url, "--table", "v", "--learn"]);
+    };
+
+    it("a million rows that are too much: a hundred thousand", async () => {
+      const { code, stdout, stderr } = await learnedView(
+        "SELECT throwIf(number = 900000, 'late', 159::Int16) + 5 AS x FROM numbers(2000000) SETTINGS allow_custom_error_code_in_throwif = 1",
+      );
+      expect(code, stderr).to.equal(0);
+      expect(stderr).to.include("again with 100,000 rows");
+      expect(stdout).to.match(/looked at 100,000 rows[\s\S]*constant: 5/);
+    });
+
+    it("a column that cannot be read beside one that can", async () => {
+      const { code, stdout, stderr } = await learnedView(
+        "SELECT number % 2 AS good, if(throwIf(number = 5) = 0, 'a', 'b') AS bad FROM numbers(1000)",
+      );
+      expect(code, stderr).to.equal(0);
+      expect(stderr).to.match(/^left to its default: .*throwIf/m);
+      expect(stdout).to.match(/good:\n {4}choice:\n {6}0: 50\n {6}1: 50/);
+      expect(stdout).to.match(/# bad String: nothing seen of it/);
     });
   });
 

@@ -99,7 +99,7 @@ function shortLength({ rule, notes }: Finding): { rule: Entry; notes: readonly s
 function leafFinding(leaf: Leaf, seen: Seen, values: boolean, place: Place): Finding {
   const nulls = leaf.nullable && seen.rows > 0 ? 1 - seen.values / seen.rows : 0;
   const told = leaf.nullable ? [`${percent(nulls)} NULL`] : [];
-  if (seen.rows === 0) return { rule: NOTHING, notes: ["no values seen"] };
+  if (seen.rows === 0) return { rule: NOTHING, notes: ["nothing seen of it"] };
   const found: Finding =
     seen.values === 0 ? { rule: NOTHING, notes: ["no values seen"] } : valuesFinding(leaf, seen, values, place);
   const rule = leaf.nullable ? new Map([...found.rule, ["nulls", Number(nulls.toPrecision(4))] as const]) : found.rule;
