@@ -153,7 +153,8 @@ export async function askDescription(
     const place = await placeOf(asked, options);
     await checkDatabase(asked, place);
     const found = await find(asked, place);
-    if (found === undefined) throw new TargetError(await missingTable(asked, place));
+    if (found === undefined)
+      throw new TargetError(await missingTable(asked, place, "name one that is there with --table"));
     const columns = await describeTable(asked, place, { ...options, tableGiven: true });
     return { version, ...place, engine: found.engine, columns };
   } catch (error) {
@@ -376,8 +377,10 @@ async function find(asked: Asked, { database, table }: Place): Promise<Found | u
   );
 }
 
+const CREATE_IT = "create it, or leave --table out and events is created";
+
 /** That it is not there, and what is. */
-async function missingTable(asked: Asked, place: Place): Promise<string> {
+async function missingTable(asked: Asked, place: Place, instead = CREATE_IT): Promise<string> {
   const tables = await asked.rows("SELECT name FROM system.tables WHERE database = {database:String} LIMIT 10000", {
     database: place.database,
   });
@@ -385,7 +388,7 @@ async function missingTable(asked: Asked, place: Place): Promise<string> {
     place.table,
     tables.map(({ name }) => String(name)),
   );
-  const advice = near === undefined ? "create it, or leave --table out and events is created" : `did you mean ${near}?`;
+  const advice = near === undefined ? instead : `did you mean ${near}?`;
   return `${asked.name} has no table ${fullName(place)}, or this user may not see it: ${advice}`;
 }
 

@@ -419,6 +419,15 @@ describe("learn", function () {
       expect(stderr).to.match(/has no table \S+\.order, or this user may not see it: did you mean orders\?\n$/);
     });
 
+    it("without --table, where there is no table of events", async () => {
+      const { url } = await newDatabase();
+      const { code, stderr } = await clickstorm(["sample", "--clickhouse-url", url, "--learn"]);
+      expect(code).to.equal(3);
+      expect(stderr).to.match(
+        /has no table \S+\.events, or this user may not see it: name one that is there with --table\n$/,
+      );
+    });
+
     it("one that takes longer than it may, with fewer rows, too", async () => {
       const { database, url } = await newDatabase();
       await clickhouse(
