@@ -28,6 +28,12 @@ import { query, quoteIdentifier, ServerError } from "./server.js";
 import { askDescription, type Description, InterruptedError, TargetError, tableIdentifier } from "./target.js";
 import { whole } from "./text.js";
 
+/** The rows that were to be looked at are not where they were. */
+class PartsGone extends Error {}
+
+/** How often they are looked for. */
+const TRIES = 3;
+
 /** Of one query. */
 const LIMIT_S = 60;
 const THREADS = 2;
@@ -72,16 +78,25 @@ export async function learn(
     }
   };
   try {
-    const rows = await tableRows(description, async (sql, names) => query(endpoint, sql, names, patience));
-    if (rows.total === 0) throw new TargetError(`${name} holds no rows to learn from`);
-    let text: string;
-    try {
-      text = await learnt(description, rows, MOST_ROWS_LOOKED_AT, values, ask, say);
-    } catch (error) {
+    const learnFrom = async (most: number): Promise<string> => {
+      for (let tries = 0; ; tries++) {
+        const rows = await tableRows(description, async (sql, names) => query(endpoint, sql, names, patience));
+        if (rows.total === 0) throw new TargetError(`${name} holds no rows to learn from`);
+        // Where parts never last, the first rows are better than none.
+        const found = tries < TRIES ? rows : { ...rows, parts: [] };
+        try {
+          return await learnt(description, found, most, values, ask, say);
+        } catch (error) {
+          if (!(error instanceof PartsGone)) throw error;
+          say(`parts of ${name} were merged meanwhile: looking anew`);
+        }
+      }
+    };
+    const text = await learnFrom(MOST_ROWS_LOOKED_AT).catch((error: unknown) => {
       if (!(error instanceof ServerError) || !isTooMuch(error)) throw error;
       say(`that was too much for the server (${error.message}): again with ${whole(FEWER_ROWS)} rows`);
-      text = await learnt(description, rows, FEWER_ROWS, values, ask, say);
-    }
+      return learnFrom(FEWER_ROWS);
+    });
     out.write(text);
     return 0;
   } catch (error) {
@@ -162,12 +177,17 @@ async function learnt(
   );
   const from = sourceOf(description, sampling);
 
+  const askRows: Ask = async (sql, threads) => {
+    const answer = await ask(sql, threads);
+    if (Number(answer.rows) < sampling.expected / 2) throw new PartsGone();
+    return answer;
+  };
   const seen = new Map<Leaf, Seen>();
   let rows = 0;
   const look = async (some: readonly Leaf[]): Promise<void> => {
     const columns = some.map(({ sql }, index) => `${sql} AS __v${index}`).join(", ");
     const asked = some.flatMap((leaf, index) => question(leaf, index, `__v${index}`, values));
-    const answer = await ask(`SELECT count() AS rows, ${asked.join(", ")} FROM (${from(columns)})`);
+    const answer = await askRows(`SELECT count() AS rows, ${asked.join(", ")} FROM (${from(columns)})`);
     rows = Number(answer.rows);
     if (rows === 0) throw new TargetError(`${name} holds no rows to learn from`);
     for (const [index, leaf] of some.entries()) seen.set(leaf, seenOf(leaf, index, answer));
@@ -176,7 +196,7 @@ async function learnt(
     const some = leaves.slice(first, first + LEAVES_A_QUERY);
     await look(some).catch((error: unknown) => lookApart(some, error, look, say));
   }
-  const inOrder = await orderedColumns(candidates, from, ask);
+  const inOrder = await orderedColumns(candidates, from, askRows);
 
   const header = [
     `Learned from ${name}: looked at ${whole(rows)}${total === undefined ? "" : ` of ${whole(total)}`} rows` +

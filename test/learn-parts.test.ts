@@ -26,6 +26,7 @@ describe("which rows are looked at", () => {
     expect(samplingOf(1_000_000, [], 1_000_000)).to.deep.equal({
       where: undefined,
       limit: 1_000_000,
+      expected: 0,
       text: "all rows",
     });
     expect(samplingOf(undefined, [], 1_000_000).where).to.equal(undefined);

@@ -8,8 +8,9 @@ import { expect } from "chai";
 import type { EmbeddedServer } from "../src/embedded/server.js";
 import { clickstorm, type Ended } from "./support/cli.js";
 import { execute } from "./support/ddl.js";
-import { clickhouse, newDatabase, numberOf, rowsOf } from "./support/server.js";
+import { clickhouse, newDatabase, numberOf, rowsOf, serverUrl } from "./support/server.js";
 import { near } from "./support/statistics.js";
+import { webServer } from "./support/strangers.js";
 import { askAsOwner, PASSWORD, startWithUsers } from "./support/users.js";
 
 const folder = mkdtempSync(join(tmpdir(), "clickstorm-learn-"));
@@ -494,6 +495,31 @@ describe("learn", function () {
       expect(code, stderr).to.equal(0);
       expect(stderr).to.include("again with 100,000 rows");
       expect(stdout).to.match(/looked at 100,000 rows[\s\S]*constant: 5/);
+    });
+
+    it("parts that are merged between two questions: they are looked for anew", async () => {
+      const { database } = await tableOf(
+        "x UInt32",
+        "SELECT number FROM numbers(700000)",
+        "ENGINE = MergeTree ORDER BY x",
+      );
+      await clickhouse("INSERT INTO t SELECT 700000 + number FROM numbers(700000)", database);
+      let merges = 0;
+      const between = await webServer(async (request, response) => {
+        const chunks: Buffer[] = [];
+        for await (const chunk of request) chunks.push(chunk as Buffer);
+        const body = Buffer.concat(chunks).toString();
+        const answer = await fetch(`${serverUrl()}${request.url}`, { method: "POST", body });
+        const text = await answer.text();
+        if (body.includes("system.parts") && merges++ === 0) await clickhouse("OPTIMIZE TABLE t FINAL", database);
+        response.writeHead(answer.status).end(text);
+      });
+      const { code, stdout, stderr } = await learned(`${between.url}/?database=${database}`);
+      await between.close();
+      expect(code, stderr).to.equal(0);
+      expect(stderr).to.include(`parts of ${database}.t were merged meanwhile: looking anew`);
+      expect(stdout).to.match(/looked at 9\d\d,\d\d\d of 1,400,000 rows/);
+      expect(stdout).to.match(/sequence: \{ from: \d+, step: 1 \}/);
     });
 
     it("a column that cannot be read beside one that can", async () => {

@@ -16,15 +16,17 @@ const GRANULE = 8192;
 export interface Sampling {
   readonly where: string | undefined;
   readonly limit: number;
+  /** Rows that meet the condition, as long as the parts are there. */
+  readonly expected: number;
   /** For people: how they were chosen. */
   readonly text: string;
 }
 
 /** `rows`: of the table, undefined where the server does not know; `parts`: none where its engine has none. */
 export function samplingOf(rows: number | undefined, parts: readonly TablePart[], most: number): Sampling {
-  if (rows !== undefined && rows <= most) return { where: undefined, limit: most, text: "all rows" };
+  if (rows !== undefined && rows <= most) return { where: undefined, limit: most, expected: 0, text: "all rows" };
   const total = parts.reduce((sum, part) => sum + part.rows, 0);
-  if (total <= most) return { where: undefined, limit: most, text: "the first rows the server reads" };
+  if (total <= most) return { where: undefined, limit: most, expected: 0, text: "the first rows the server reads" };
   const wanted = Math.max(1, Math.floor(most / GRANULE));
   const granules = new Map<string, Set<number>>();
   let part = 0;
@@ -39,6 +41,11 @@ export function samplingOf(rows: number | undefined, parts: readonly TablePart[]
     const chosen = granules.get(name) ?? new Set();
     granules.set(name, chosen.add(Math.floor((at - before) / GRANULE)));
   }
+  let expected = 0;
+  for (const { name, rows: size } of parts) {
+    for (const granule of granules.get(name) ?? [])
+      expected += Math.max(0, Math.min(size, (granule + 1) * GRANULE - 1) - granule * GRANULE - 1);
+  }
   const conditions = [...granules].map(([name, chosen]) => {
     // Without the rows at both ends: the server would read the granules beside it for them.
     const ranges = [...chosen].map(
@@ -46,7 +53,7 @@ export function samplingOf(rows: number | undefined, parts: readonly TablePart[]
     );
     return `(_part = ${quoteText(name)} AND (${ranges.join(" OR ")}))`;
   });
-  return { where: conditions.join(" OR "), limit: most, text: "in granules spread evenly over the table" };
+  return { where: conditions.join(" OR "), limit: most, expected, text: "in granules spread evenly over the table" };
 }
 
 /** A text as SQL has it. */
