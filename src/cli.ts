@@ -54,11 +54,12 @@ const RUN: Command = {
 
 const SAMPLE: Command = {
   name: "sample",
-  summary: "Print generated rows of a table, sending nothing; explain its rules",
+  summary: "Print generated rows of a table, sending nothing; explain its rules, or learn them",
   flags: SAMPLE_FLAGS,
   examples: [
     "clickstorm sample --table shop.orders --rows 3",
     "clickstorm sample --table shop.orders --config orders.yaml --explain",
+    "clickstorm sample --table shop.orders --learn > orders.yaml",
     "clickstorm sample --blind --rows 1 --format JSONCompactEachRow",
   ],
   exits: [
@@ -68,7 +69,8 @@ const SAMPLE: Command = {
     ["130, 143", "interrupted by SIGINT or SIGTERM"],
   ],
   prepare: async (raw) => {
-    const options = await withConfig(raw, resolveSample);
+    // What is learned is a config file, and none is read for it.
+    const options = raw.learn === undefined ? await withConfig(raw, resolveSample) : resolveSample(raw, process.env);
     return async (interrupt) => {
       const code = await sample(options, { out: process.stdout as WriteStream, err: process.stderr, interrupt });
       // Who does not read on cannot hold up the end.

@@ -271,6 +271,18 @@ export const SAMPLE_FLAGS: readonly Flag[] = [
     kind: "switch",
     description: "Print no rows but what they follow: each column with its type and rule",
   },
+  {
+    name: "learn",
+    group: "Rows",
+    kind: "switch",
+    description: "Print no rows but a config file with rules learned from those the table holds",
+  },
+  {
+    name: "no-values",
+    group: "Rows",
+    kind: "switch",
+    description: "Learn no texts: made-up ones stand for the table's top values",
+  },
   { ...runFlag("rate"), group: "Rows", description: "Rows per second, by which row times are spaced: 5, 250k or 1.5M" },
   { ...runFlag("duration"), group: "Rows", description: "How long the run would last; of use with --data-span only" },
   runFlag("seed"),

@@ -70,6 +70,8 @@ export interface SampleOptions extends TableOptions, Pick<Options, "endpoints" |
   readonly rows: number;
   /** Print what the rows follow, and no rows. */
   readonly explain: boolean;
+  /** Print rules learned from the table, and no rows; `values`: the table's top texts among them. */
+  readonly learn: { readonly values: boolean } | undefined;
   /** Whether all that the rows depend on was given: the same options give the same rows. */
   readonly repeatable: boolean;
 }
@@ -331,8 +333,9 @@ export function resolveSample(raw: RawFlags, environment: Environment, config?: 
   const reader = new Reader(SAMPLE_FLAGS, raw, environment, config);
   const endpoints = readEndpoints(reader, reader.credentials());
   const explain = reader.switch("explain");
+  const learn = readLearn(reader);
   const rate = readRate(reader);
-  if (rate === "max" && !explain) {
+  if (rate === "max" && !explain && learn === undefined) {
     reader.problem(
       `${reader.label("rate")} cannot be max: rows of a closed loop have the time they are made; give a number of rows per second`,
     );
@@ -347,6 +350,7 @@ export function resolveSample(raw: RawFlags, environment: Environment, config?: 
     tableGiven: reader.isGiven("table"),
     rows: reader.integer("rows", 1, 1_000_000_000, 1),
     explain,
+    learn,
     rate: spacing,
     rateText: reader.text("rate").value ?? "",
     durationNs: reader.duration("duration", SPANS.run),
@@ -360,6 +364,33 @@ export function resolveSample(raw: RawFlags, environment: Environment, config?: 
   };
   if (reader.problems.length > 0) throw new OptionsError(reader.problems);
   return options;
+}
+
+/** What has no meaning where rules are learned, and why. */
+const NOT_WITH_LEARN = [
+  ["explain", "it tells what rows follow; look at the learned file with it afterwards"],
+  ["blind", "it asks the server nothing, and rules are learned from the server's rows"],
+  ["rows", "no rows are printed"],
+  ["config", "it prints a config file, and reads none"],
+  ["format", "no rows are printed"],
+  ["seed", "no rows are printed"],
+  ["run-id", "no rows are printed"],
+  ["data-start", "no rows are printed"],
+  ["data-span", "no rows are printed"],
+] as const;
+
+function readLearn(reader: Reader): SampleOptions["learn"] {
+  const values = !reader.switch("no-values");
+  if (!reader.switch("learn")) {
+    if (!values) reader.problem(`${reader.label("no-values")} needs --learn: it leaves texts out of what is learned`);
+    return undefined;
+  }
+  for (const [name, why] of NOT_WITH_LEARN) {
+    // A variable may be there for other commands; a file for --config is given to this one.
+    const isGiven = name === "config" ? reader.isGiven(name) : reader.source(name) === "flag";
+    if (isGiven) reader.problem(`${reader.label(name)} cannot be used with ${reader.label("learn")}: ${why}`);
+  }
+  return { values };
 }
 
 /** Throws an OptionsError with every problem at once. */

@@ -30,6 +30,10 @@ const NS = 1_000_000_000n;
 /** Returns the exit code. Throws an OptionsError or a TargetError before the first row. */
 export async function sample(options: SampleOptions, surroundings: SampleSurroundings): Promise<number> {
   const { out } = surroundings;
+  if (options.learn !== undefined) {
+    const { learn } = await import("./learn.js");
+    return learn(options, options.learn, surroundings);
+  }
   if (options.explain) {
     const { columns, table } = await tableOf(options, surroundings);
     out.write(tableText(explain(columns, table), out.isTTY ? out.columns : undefined));

@@ -136,6 +136,37 @@ export async function askTable(
   }
 }
 
+/** A table as it is, whoever made it. */
+export interface Description {
+  readonly version: string;
+  readonly database: string;
+  readonly table: string;
+  readonly engine: string;
+  readonly columns: readonly TableColumn[];
+}
+
+/** What rules are learned from: the table must be there. Throws as {@link prepareTarget} does. */
+export async function askDescription(
+  endpoint: Endpoint,
+  options: TableOptions,
+  patience: Patience = {},
+): Promise<Description> {
+  const asked = new Asked(endpoint, patience);
+  try {
+    const version = await askVersion(asked);
+    const place = await placeOf(asked, options);
+    await checkDatabase(asked, place);
+    const found = await find(asked, place);
+    if (found === undefined)
+      throw new TargetError(await missingTable(asked, place, "name one that is there with --table"));
+    const columns = await describeTable(asked, place, { ...options, tableGiven: true });
+    return { version, ...place, engine: found.engine, columns };
+  } catch (error) {
+    if (patience.signal?.aborted) throw new InterruptedError("interrupted before the first row");
+    throw error;
+  }
+}
+
 /**
  * Throws a TargetError, an OptionsError where rules do not fit the table, or an InterruptedError when the signal of `patience` is aborted. Every endpoint must answer, have
  * the same table, and take an insert.
@@ -351,8 +382,10 @@ async function find(asked: Asked, { database, table }: Place): Promise<Found | u
   );
 }
 
+const CREATE_IT = "create it, or leave --table out and events is created";
+
 /** That it is not there, and what is. */
-async function missingTable(asked: Asked, place: Place): Promise<string> {
+async function missingTable(asked: Asked, place: Place, instead = CREATE_IT): Promise<string> {
   const tables = await asked.rows("SELECT name FROM system.tables WHERE database = {database:String} LIMIT 10000", {
     database: place.database,
   });
@@ -360,7 +393,7 @@ async function missingTable(asked: Asked, place: Place): Promise<string> {
     place.table,
     tables.map(({ name }) => String(name)),
   );
-  const advice = near === undefined ? "create it, or leave --table out and events is created" : `did you mean ${near}?`;
+  const advice = near === undefined ? instead : `did you mean ${near}?`;
   return `${asked.name} has no table ${fullName(place)}, or this user may not see it: ${advice}`;
 }
 

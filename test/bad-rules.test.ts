@@ -50,7 +50,7 @@ describe("bad rules", function () {
   }
 
   describe("rules that do not fit their columns: one file, every problem at once, exit 2, and nothing is inserted", () => {
-    const NUMBERS = "uniform, normal, exponential, zipf, sequence, constant, choice";
+    const NUMBERS = "uniform, normal, exponential, zipf, quantiles, sequence, constant, choice";
     /** The sentences go on from rules.yaml:N+2: columns.cN. */
     const cases: readonly (readonly [type: string, rule: string, ...sentences: readonly string[]])[] = [
       ["UInt8", "{ uniform: { from: 0, to: 300 } }", ".uniform goes from 0 to 300, outside of 0 to 255 (UInt8)"],
@@ -96,6 +96,19 @@ describe("bad rules", function () {
         "{ sequence: { step: 0.25 }, decimals: 0 }",
         ".sequence.step must be 1 or more, as Float64 has it, got 0.25",
       ],
+      ["UInt8", "{ quantiles: [0, 1, 256] }", ".quantiles goes from 0 to 256, outside of 0 to 255 (UInt8)"],
+      [
+        "Date",
+        "{ quantiles: [2026-01-02, 2026-01-01] }",
+        '.quantiles[1] must not be below the one before it ("2026-01-02"), got "2026-01-01"',
+      ],
+      [
+        "UInt16",
+        "{ quantiles: [0, 1.5, x] }",
+        ".quantiles[1] must be a whole number, got 1.5",
+        '.quantiles[2] must be a whole number, got "x"',
+      ],
+      ["Array(UInt8)", "{ length: { quantiles: [0, 20000] } }", ".length: must be at most 10000, goes up to 20000"],
       [
         "Time",
         '{ uniform: { from: "-01:30:00", to: "-10:05:07" } }',
@@ -167,7 +180,7 @@ describe("bad rules", function () {
       [
         "Date",
         "{ sequence: { from: 2026-01-01, step: 1d } }",
-        ".sequence does not fit Date, which takes time, uniform, constant, choice, cardinality",
+        ".sequence does not fit Date, which takes time, uniform, quantiles, constant, choice, cardinality",
       ],
       [
         "Array(UInt8)",

@@ -13,6 +13,7 @@ import {
   mixture,
   negated,
   normalCells,
+  quantileCells,
   shifted,
   weightedCells,
   zipfCells,
@@ -133,6 +134,31 @@ describe("alias table", () => {
   it("of 100,000 weights 1/k draws k = 1 with 1 / 12.090146129863", () => {
     const cells = weightedCells(Array.from({ length: 100_000 }, (_, i) => 1 / (i + 1)));
     expect(drawn(cells)[0]).to.be.closeTo(1 / 12.090146129863, 1e-13);
+  });
+});
+
+describe("quantiles as cells", () => {
+  const cell = (first: bigint, count: bigint) => ({ first, count, weight: 1 });
+
+  it("are ranges that end before the next one begins, and the last with its end", () => {
+    expect(quantileCells([0n, 10n, 30n])).to.deep.equal([cell(0n, 10n), cell(10n, 21n)]);
+  });
+
+  it("that are equal are a range of one number, at the end, too", () => {
+    expect(quantileCells([5n, 5n, 8n, 8n])).to.deep.equal([cell(5n, 1n), cell(5n, 3n), cell(8n, 1n)]);
+  });
+
+  it("property: n ranges have n times the same weight, and hold the numbers from the first to the last and no others", () => {
+    const values = fc.array(fc.bigInt({ min: -1000n, max: 1000n }), { minLength: 2, maxLength: 50 });
+    fc.assert(
+      fc.property(values, (some) => {
+        const rising = some.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+        const cells = quantileCells(rising);
+        expect(cells.map(({ weight }) => weight)).to.deep.equal(Array(rising.length - 1).fill(1));
+        expect([lowest(cells), highest(cells)]).to.deep.equal([rising[0], rising.at(-1)]);
+        expect(probability(cells, rising[0] as bigint, rising.at(-1) as bigint)).to.be.closeTo(1, 1e-12);
+      }),
+    );
   });
 });
 

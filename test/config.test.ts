@@ -69,6 +69,8 @@ describe("config", () => {
       ],
       ["{ zipf: { from: 1, to: 100000, exponent: 1.1 } }", { at, zipf: { from: 1, to: 100000, exponent: 1.1 } }],
       ["{ zipf: { to: 9 } }", { at, zipf: { from: 1, to: 9, exponent: 1 } }],
+      ["{ quantiles: [0, 10, 10, 99] }", { at, quantiles: [0, 10, 10, 99] }],
+      ["{ quantiles: [2026-01-01, 2026-02-01] }", { at, quantiles: ["2026-01-01", "2026-02-01"] }],
       ["{ sequence: {} }", { at, sequence: { from: 0, step: 1 } }],
       ["{ sequence: { from: 1, step: 2, to: 1000000 } }", { at, sequence: { from: 1, step: 2, to: 1000000 } }],
       ["{ sequence: { from: 9, step: -3, to: 0 } }", { at, sequence: { from: 9, step: -3, to: 0 } }],
@@ -280,7 +282,7 @@ together:
   });
 
   describe("one problem, one sentence with its line", () => {
-    const KINDS = "constant, sequence, uniform, normal, exponential, zipf, choice, pattern, time, same";
+    const KINDS = "constant, sequence, uniform, normal, exponential, zipf, quantiles, choice, pattern, time, same";
     const DURATION = "a duration such as 50ms, 90s, 2h or 7d";
     /** Of column x in line 2. */
     const rules: readonly (readonly [rule: string, sentence: string])[] = [
@@ -309,6 +311,14 @@ together:
       ["{ normal: { mean: 1, sd: 1, min: 2, max: 2 } }", "normal: max must be above min (2), got 2"],
       ["{ exponential: { mean: -1 } }", "exponential: mean must be above 0, got -1"],
       ["{ exponential: { mean: 1, max: 0 } }", "exponential: max must be above min (0), got 0"],
+      ["{ quantiles: 5 }", "quantiles: must be a list of values that do not fall, such as [0, 10, 50], got 5"],
+      ["{ quantiles: [5] }", "quantiles: must be a list of 2 to 1001 values, got a list"],
+      [
+        `{ quantiles: [${Array.from({ length: 1002 }, (_, i) => i).join(", ")}] }`,
+        "quantiles: must be a list of 2 to 1001 values, got a list",
+      ],
+      ["{ quantiles: [0, 9, 8, 7] }", "quantiles[2]: must not be below the one before it (9), got 8"],
+      ["{ quantiles: [0, true] }", "quantiles[1]: must be a number, or a date, a time or a duration, got true"],
       ["{ zipf: { to: 9, exponent: 0 } }", "zipf.exponent: must be a number above 0 and up to 10, got 0"],
       ["{ zipf: { to: 9, exponent: 10.1 } }", "zipf.exponent: must be a number above 0 and up to 10, got 10.1"],
       ["{ zipf: { to: 0 } }", "zipf: from must not be above to, got 1 and 0"],
@@ -741,7 +751,7 @@ rate: {}
 
     it("any JSON as a rule, as a together, as the whole", () => {
       const word = fc.constantFrom(
-        ..."constant sequence uniform normal exponential zipf choice pattern time cardinality nulls decimals length items keys values fields type from to step mean sd min max exponent of cycle key jitter late ratio columns options weight __proto__".split(
+        ..."constant sequence uniform normal exponential zipf quantiles choice pattern time cardinality nulls decimals length items keys values fields type from to step mean sd min max exponent of cycle key jitter late ratio columns options weight __proto__".split(
           " ",
         ),
       );

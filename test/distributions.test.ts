@@ -304,6 +304,76 @@ describe("distributions", function () {
     });
   });
 
+  describe("quantiles: each range as likely, and the numbers within it", () => {
+    let table: Table;
+    before(async () => {
+      table = await fill(
+        {
+          small: ["UInt8", "{ quantiles: [0, 10, 10, 20, 100] }"],
+          price: ["Decimal(9, 2)", "{ quantiles: [-1.5, 0, 1000] }"],
+          float: ["Float64", "{ quantiles: [0, 0.5, 8], decimals: 3 }"],
+          day: ["Date", "{ quantiles: [2026-01-01, 2026-01-11, 2026-12-31] }"],
+          at: ["DateTime64(3)", "{ quantiles: [2026-01-01, 2026-01-01T00:00:01Z, 2026-01-02T00:00:01Z] }"],
+          ip: ["IPv4", "{ quantiles: [10.0.0.0, 10.0.1.0, 11.0.0.255] }"],
+          many: ["UInt32", `{ quantiles: [${Array.from({ length: 1001 }, (_, i) => i * i).join(", ")}] }`],
+          list: ["Array(UInt8)", "{ length: { quantiles: [0, 0, 8] } }"],
+        },
+        { rows: ROWS },
+      );
+    });
+
+    it("0, 10, 10, 20, 100 of a UInt8: a quarter below 10, a quarter 10 itself and its range, a quarter from 20 to 100 with both ends", async () => {
+      const law = Array.from({ length: 101 }, (_, x) => {
+        if (x < 10) return 1 / 40;
+        if (x === 10) return 1 / 4 + 1 / 40;
+        return x < 20 ? 1 / 40 : 1 / 4 / 81;
+      });
+      expectLaw(await countsOf(table, "small", [...law.keys()]), law, "small");
+    });
+
+    const halves: readonly (readonly [
+      column: string,
+      middle: string,
+      sql: string,
+      from: number,
+      to: number,
+      end: number,
+    ])[] = [
+      ["price", "0", "toFloat64(price)", -1.5, -0.01, 1000],
+      ["float", "0.5", "float", 0, 0.499, 8],
+      ["day", "'2026-01-11'", "toFloat64(toUInt16(day))", 20_454, 20_463, 20_818],
+      ["at", "'2026-01-01 00:00:01'", "toFloat64(toUnixTimestamp64Milli(at)) - 1767225600000", 0, 999, 86_401_000],
+      ["ip", "toIPv4('10.0.1.0')", "toFloat64(toUInt32(ip)) - 167772160", 0, 255, 2 ** 24 + 255],
+    ];
+    for (const [column, middle, sql, from, to, end] of halves) {
+      it(`of ${column}: half of the rows below ${middle}, from ${from} to ${to}, and nothing beyond ${end}`, async () => {
+        const found = await table.one<{ below: number; low: number; high: number; mean: number; most: number }>(
+          `SELECT countIf(${column} < ${middle}) / count() AS below, minIf(${sql}, ${column} < ${middle}) AS low,
+            maxIf(${sql}, ${column} < ${middle}) AS high, avgIf(${sql}, ${column} < ${middle}) AS mean, max(${sql}) AS most FROM t`,
+        );
+        nearShare(found.below, 0.5, ROWS, "below");
+        near(found.low, from, 1e-9, "least");
+        near(found.high, to, 1e-9, "greatest below");
+        near(found.mean, (from + to) / 2, (ERRORS * (to - from)) / Math.sqrt(6 * ROWS), "mean below");
+        expect(found.most).to.be.within(end - (end - to) / 1000, end + 1e-9);
+      });
+    }
+
+    it("1001 of them, the squares: the root of a number is uniform from 0 to 1000", async () => {
+      const found = await table.one<{ mean: number; q: number[] }>(
+        "SELECT avg(sqrt(many)) AS mean, quantilesExact(0.01, 0.5, 0.99)(sqrt(many)) AS q FROM t",
+      );
+      near(found.mean, 500, (ERRORS * 1000) / Math.sqrt(12 * ROWS) + 0.01, "mean");
+      for (const [i, p] of [0.01, 0.5, 0.99].entries())
+        nearQuantile(found.q[i], p, p * 1000, 1 / 1000, ROWS, 1, "roots");
+    });
+
+    it("of a length: half of the arrays are empty, and a ninth of the other half", async () => {
+      const { empty } = await table.one("SELECT countIf(empty(list)) / count() AS empty FROM t");
+      nearShare(empty, 1 / 2 + 1 / 18, ROWS, "empty");
+    });
+  });
+
   describe("zipf", () => {
     const OF = 100_000;
     const exponents = [0.5, 1, 1.1, 2];

@@ -80,6 +80,8 @@ describe("explain", () => {
       ["IPv4", { uniform: { from: "10.0.0.0", to: "10.0.0.255" } }, "uniform 10.0.0.0 to 10.0.0.255"],
       ["Time", { uniform: { from: "08:00:00", to: "18:00:00" } }, "uniform 08:00:00 to 18:00:00"],
       ["UInt64", { zipf: { from: 1, to: 1_000_000, exponent: 1.1 } }, "zipf 1.1 from 1 to 1000000"],
+      ["UInt16", { quantiles: [0, 10, 10, 99] }, "quantiles 0 to 99 in 3 ranges"],
+      ["Date", { quantiles: ["2026-01-01", "2026-01-31"] }, "quantiles 2026-01-01 to 2026-01-31 in 1 range"],
       [
         "Float64",
         { normal: { mean: 20, sd: 5, min: -40, max: 60 }, decimals: 1 },

@@ -24,6 +24,7 @@ const KINDS = [
   "normal",
   "exponential",
   "zipf",
+  "quantiles",
   "choice",
   "pattern",
   "time",
@@ -136,6 +137,7 @@ class RulesReader {
       normal: shape.normal && this.#normal(shape.normal, [...path, "normal"]),
       exponential: shape.exponential && this.#exponential(shape.exponential, [...path, "exponential"]),
       zipf: shape.zipf && this.#zipf(shape.zipf, [...path, "zipf"]),
+      quantiles: shape.quantiles && this.#quantiles(shape.quantiles, [...path, "quantiles"]),
       choice: shape.choice && this.#choice(shape.choice, [...path, "choice"]),
       pattern: shape.pattern,
       time: shape.time && timeRule(shape.time),
@@ -227,6 +229,17 @@ class RulesReader {
       }
     }
     return this.#range({ from, to, exponent }, path, "from", "to");
+  }
+
+  /** Of dates and the like, which are texts here, the order is asked in numbers.ts. */
+  #quantiles(values: readonly Quantity[], path: Path): readonly Quantity[] {
+    for (const [index, value] of values.entries()) {
+      const before = values[index - 1];
+      if (before === undefined || typeof before === "string" || typeof value === "string" || before <= value) continue;
+      this.#problem([...path, index], `must not be below the one before it (${shown(before)}), got ${shown(value)}`);
+      break;
+    }
+    return values;
   }
 
   #sequence({ from = 0, step = 1, to }: NonNullable<RuleShape["sequence"]>, path: Path): Rule["sequence"] {

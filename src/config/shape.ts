@@ -69,6 +69,11 @@ const FLAT = {
   exponential: mapping({ mean: quantity, min: quantity.optional(), max: quantity.optional() }).optional(),
   // A time of day is one of its ticks; that a number is whole is asked in rules.ts.
   zipf: mapping({ from: wholeNumber.optional(), to: wholeNumber, exponent: exponent.optional() }).optional(),
+  quantiles: z
+    .array(quantity, { error: "a list of values that do not fall, such as [0, 10, 50]" })
+    .min(2, { error: "a list of 2 to 1001 values" })
+    .max(1001, { error: "a list of 2 to 1001 values" })
+    .optional(),
   choice: is<readonly Tree[] | ReadonlyMap<Scalar, Tree>>(
     "a list of values, or a mapping of values to their weights",
     (value) => value instanceof Map || Array.isArray(value),

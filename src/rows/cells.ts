@@ -6,7 +6,7 @@
 //   numbers      7   8   9 10 11 12 13 …                               a cell by its weight, then one of its `count`
 //                ^ first of cell 0                                     numbers, each as likely
 //
-// The laws below (not mixture) give cells that are disjoint, in rising order, without gaps, and at most 768.
+// The laws below (not mixture, nor quantiles) give cells that are disjoint, in rising order, without gaps, and at most 768.
 
 export interface Cell {
   readonly first: bigint;
@@ -123,6 +123,20 @@ export function exponentialCells(mean: number, from: bigint, to: bigint): Cells 
     return Math.exp(-low / mean) * -Math.expm1(-width / mean);
   };
   return cut(from, last + 1n, MOST_CELLS, (share) => -mean * Math.log1p(-share * span) * 3, weight);
+}
+
+/**
+ * The ranges between neighbours of `values`, which do not fall, each as likely: [v0, v1), [v1, v2), … and the last with both
+ * ends, so that no number has two ranges but by its own weight. Equal neighbours are the range of that one number. May
+ * overlap where they are, and have as many cells as there are ranges.
+ */
+export function quantileCells(values: readonly bigint[]): Cells {
+  return values.slice(1).map((next, i) => {
+    const first = values[i] as bigint;
+    const width = next - first;
+    const closed = i === values.length - 2 || width === 0n;
+    return { first, count: closed ? width + 1n : width, weight: 1 };
+  });
 }
 
 /** One of the parts by its share, then a number of that part. Shares sum to 1. Cells may overlap and be out of order. */

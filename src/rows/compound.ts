@@ -219,10 +219,15 @@ function pathType(fit: Fit, rule: Rule): Type | undefined {
     }
   }
   if (rule.constant !== undefined || rule.choice !== undefined) return { kind: "Dynamic" };
-  const quantities = [rule.uniform?.from, rule.uniform?.to, ...Object.values(rule.sequence ?? {})];
+  const quantities = [
+    rule.uniform?.from,
+    rule.uniform?.to,
+    ...(rule.quantiles ?? []),
+    ...Object.values(rule.sequence ?? {}),
+  ];
   const whole = quantities.every((quantity) => quantity === undefined || /^-?\d+$/.test(String(quantity)));
   if (rule.decimals !== undefined || !whole || rule.normal || rule.exponential) return { kind: "Float", bits: 64 };
-  if (rule.uniform || rule.zipf || rule.sequence) return { kind: "Int", bits: 64, signed: true };
+  if (rule.uniform || rule.zipf || rule.quantiles || rule.sequence) return { kind: "Int", bits: 64, signed: true };
   if (rule.time || rule.length || rule.items || rule.keys || rule.values || rule.fields) {
     fit.problem(rule, "", "needs a type, as the column declares none for it");
     return undefined;

@@ -110,7 +110,7 @@ export class Fitter implements Fit {
     if ((type.kind === "Bool" || type.kind === "Enum") && key === undefined) {
       this.problem(rule, "cardinality", `of ${nameOf(type)} needs a key: its values are what they are`);
     }
-    if ((type.kind === "Date" || type.kind === "DateTime") && rule.uniform === undefined && rule.choice === undefined) {
+    if ((type.kind === "Date" || type.kind === "DateTime") && !Numbers.has(rule) && rule.choice === undefined) {
       this.problem(rule, "cardinality", `of a ${nameOf(type)} needs a uniform: otherwise it follows the row's time`);
     }
     const text = JSON.stringify({ of, draw });
@@ -269,7 +269,7 @@ export class Fitter implements Fit {
           const { cells, law, name } = this.#numbers.delay(rule.time);
           return this.#rowTime(type, cells, { path: `time ${name}`, at: position.at }, law);
         }
-        return rule.uniform === undefined ? this.#byDefault(type, position) : this.#ordered(type, rule, position);
+        return Numbers.has(rule) ? this.#ordered(type, rule, position) : this.#byDefault(type, position);
       default:
         return this.#ordered(type, rule, position);
     }

@@ -1,7 +1,7 @@
 // Rules for numbers, dates, times and addresses → draws, in the units of the type (units.ts). Pure. Called by fit.ts.
 
-import { percent, timespan } from "../text.js";
-import { type Cells, exponentialCells, mixture, normalCells, zipfCells } from "./cells.js";
+import { count, percent, timespan } from "../text.js";
+import { type Cells, exponentialCells, mixture, normalCells, quantileCells, zipfCells } from "./cells.js";
 import { shown } from "./literal.js";
 import type { Cardinality, Quantity, Rule, Things } from "./rule.js";
 import { nameOf } from "./takes.js";
@@ -31,8 +31,8 @@ export class Numbers {
   }
 
   /** Whether the rule says what numbers there are. */
-  static has({ uniform, normal, exponential, zipf, sequence }: Rule): boolean {
-    return [uniform, normal, exponential, zipf, sequence].some((law) => law !== undefined);
+  static has({ uniform, normal, exponential, zipf, quantiles, sequence }: Rule): boolean {
+    return [uniform, normal, exponential, zipf, quantiles, sequence].some((law) => law !== undefined);
   }
 
   constructor(problem: Complain) {
@@ -101,6 +101,22 @@ export class Numbers {
       return this.#cells(`zipf ${from} ${to} ${exponent}`, `zipf ${exponent} from ${show(from)} to ${show(to)}`, () =>
         zipfCells(from, to - from + 1n, exponent),
       );
+    }
+    if (rule.quantiles !== undefined) {
+      const given = rule.quantiles;
+      const values = given.map((value, index) => quantity(`quantiles[${index}]`, value, 0n));
+      if (!values.every((value) => value !== undefined)) return undefined;
+      const fall = values.findIndex((value, index) => index > 0 && value < (values[index - 1] ?? value));
+      if (fall > 0) {
+        const sentence = `must not be below the one before it (${shown(given[fall - 1] ?? "")}), got ${shown(given[fall] ?? "")}`;
+        this.#problem(rule, `quantiles[${fall}]`, sentence);
+        return undefined;
+      }
+      const [from, to] = [values[0] ?? 0n, values.at(-1) ?? 0n];
+      if (!inside("quantiles", from, to)) return undefined;
+      const ranges = values.length - 1;
+      const law = `quantiles ${show(from)} to ${show(to)} in ${count(ranges, "range")}`;
+      return this.#cells(`quantiles ${values.join(" ")}`, law, () => quantileCells(values));
     }
     if (rule.sequence !== undefined) {
       const from = quantity("sequence.from", rule.sequence.from, 0n);
@@ -214,13 +230,14 @@ function limits(
 }
 
 /** As many digits behind the point as are written, or as tell about a million values apart. */
-export function floatDecimals({ uniform, normal, exponential, sequence }: Rule): number {
+export function floatDecimals({ uniform, normal, exponential, quantiles, sequence }: Rule): number {
   let width = 0;
   if (uniform !== undefined) width = Number(uniform.to) - Number(uniform.from);
   else if (normal !== undefined) width = 10 * Number(normal.sd);
   else if (exponential !== undefined) width = 10 * Number(exponential.mean);
+  else if (quantiles !== undefined) width = Number(quantiles.at(-1)) - Number(quantiles[0]);
   const enough = width > 0 && Number.isFinite(width) ? 6 - Math.ceil(Math.log10(width)) : 0;
-  const written = [uniform, normal, exponential, sequence].flatMap((law) => Object.values(law ?? {}));
+  const written = [uniform, normal, exponential, quantiles, sequence].flatMap((law) => Object.values(law ?? {}));
   const greatest = written.reduce((most, quantity) => Math.max(most, Math.abs(Number(quantity)) || 0), 1);
   // All of them are to fit 64 bits.
   const most = Math.min(12, 17 - Math.ceil(Math.log10(greatest)));

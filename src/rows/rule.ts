@@ -65,6 +65,12 @@ export interface Sequence {
   readonly to?: Quantity;
 }
 
+/**
+ * n + 1 numbers (or dates, …) that rise or stay: n ranges between neighbours, each as likely. A range begins with its first
+ * number and ends before the next range's; the last has both ends. Equal neighbours are a range of that one number.
+ */
+export type Quantiles = readonly Quantity[];
+
 /** One of these; at least one, weights of 0 or more that are not all 0. */
 export interface Choice {
   readonly values: readonly Plain[];
@@ -114,6 +120,7 @@ export interface Rule {
   readonly normal?: Normal;
   readonly exponential?: Exponential;
   readonly zipf?: Zipf;
+  readonly quantiles?: Quantiles;
   readonly choice?: Choice;
   readonly pattern?: string;
   readonly time?: TimeRule;

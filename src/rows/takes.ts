@@ -3,7 +3,7 @@
 import type { Rule } from "./rule.js";
 import type { Type } from "./type.js";
 
-const NUMBERS = ["uniform", "normal", "exponential", "zipf", "sequence"] as const;
+const NUMBERS = ["uniform", "normal", "exponential", "zipf", "quantiles", "sequence"] as const;
 const FIXED = ["constant", "choice"] as const;
 /** What each kind of type takes; Nullable and LowCardinality what they hold takes. */
 export const TAKES: Readonly<Record<Type["kind"], readonly (keyof Rule)[]>> = {
@@ -12,9 +12,9 @@ export const TAKES: Readonly<Record<Type["kind"], readonly (keyof Rule)[]>> = {
   Time: [...NUMBERS, ...FIXED, "cardinality"],
   Float: [...NUMBERS, ...FIXED, "decimals", "cardinality"],
   Decimal: [...NUMBERS, ...FIXED, "decimals", "cardinality"],
-  IPv4: ["uniform", ...FIXED, "cardinality"],
-  Date: ["time", "uniform", ...FIXED, "cardinality"],
-  DateTime: ["time", "uniform", ...FIXED, "cardinality"],
+  IPv4: ["uniform", "quantiles", ...FIXED, "cardinality"],
+  Date: ["time", "uniform", "quantiles", ...FIXED, "cardinality"],
+  DateTime: ["time", "uniform", "quantiles", ...FIXED, "cardinality"],
   Bool: [...FIXED, "cardinality"],
   Enum: [...FIXED, "cardinality"],
   UUID: [...FIXED, "cardinality"],
