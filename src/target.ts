@@ -36,13 +36,19 @@ export interface Target {
 }
 
 const OLDEST: readonly [number, number] = [21, 8];
-const VIEWS: ReadonlySet<string> = new Set(["View", "MaterializedView", "LiveView", "WindowView", "ParameterizedView"]);
+export const VIEWS: ReadonlySet<string> = new Set([
+  "View",
+  "MaterializedView",
+  "LiveView",
+  "WindowView",
+  "ParameterizedView",
+]);
 /** Sent where the server knows it. */
 const TOKEN_SETTING = "insert_deduplication_token";
 
 const ACCESS_DENIED = 497;
 
-interface Place {
+export interface Place {
   readonly database: string;
   readonly table: string;
 }
@@ -106,6 +112,16 @@ export interface TableColumns {
 export function blindTable(options: TableOptions): TableColumns {
   const place = { database: options.table.database ?? "default", table: options.table.table };
   return { columns: fitRows(place, EVENT_TABLE, options).columns, table: EVENT_TABLE };
+}
+
+/** That somebody answers, accepts the login, and is a ClickHouse new enough. Throws as {@link prepareTarget} does. */
+export async function askServer(endpoint: Endpoint, patience: Patience = {}): Promise<void> {
+  try {
+    await askVersion(new Asked(endpoint, patience));
+  } catch (error) {
+    if (patience.signal?.aborted) throw new InterruptedError("interrupted before the first row");
+    throw error;
+  }
 }
 
 /**
@@ -237,7 +253,7 @@ class Asked {
   }
 }
 
-const fullName = ({ database, table }: Place): string => `${database}.${table}`;
+export const fullName = ({ database, table }: Place): string => `${database}.${table}`;
 
 async function askVersion({ endpoint, name, patience }: Asked): Promise<string> {
   let version: string;
