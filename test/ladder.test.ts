@@ -11,8 +11,9 @@ import { resolveLadder } from "../src/ladder/options.js";
 import { OptionsError } from "../src/options.js";
 import { FORMATS } from "../src/rows/program.js";
 import { clickstorm, type Ended, start } from "./support/cli.js";
-import { identifier, sqlText } from "./support/ddl.js";
+import { createTable, identifier, sqlText } from "./support/ddl.js";
 import { clickhouse, newDatabase, numberOf, rowsOf } from "./support/server.js";
+import { closedPort } from "./support/strangers.js";
 import { askAsOwner, PASSWORD, startWithUsers } from "./support/users.js";
 
 const SHORT = ["--duration", "300ms", "--batch-rows", "5000"];
@@ -148,11 +149,27 @@ describe("ladder", function () {
     );
   });
 
-  it("of an engine that makes one row of several, the rows inserted are counted, by InsertedRows", async () => {
+  it("columns of types that the server makes only when a setting allows it are copied", async () => {
+    const { database, url } = await newDatabase();
+    await createTable(
+      database,
+      "typed",
+      "a LowCardinality(UInt8), v Variant(UInt8, UInt16), t Time64(3), f FixedString(300), n Nullable(Tuple(x UInt8))",
+      { after: "ORDER BY a", settings: { allow_suspicious_fixed_string_types: "1" } },
+    );
+    const { id, scratch, left } = newLadder();
+    const made = await climb(["--clickhouse-url", url, "--table", "typed", ...SHORT, ...ONE, "--run-id", id]);
+    expect(made.ended.code, made.ended.stderr).to.equal(0);
+    await checkRungs(id, `\`${scratch}\``, made);
+    expect(await left()).to.equal(0);
+  });
+
+  it("of an engine that makes one row of several, the rows inserted are counted, by InsertedRows; of two URLs the first is used", async () => {
     const { database, url } = await newDatabase();
     await clickhouse("CREATE TABLE latest (a UInt8, b String) ENGINE = ReplacingMergeTree ORDER BY a", database);
     const { id, scratch, left } = newLadder();
-    const made = await climb(["--clickhouse-url", url, "--table", "latest", ...SHORT, ...ONE, "--run-id", id]);
+    const urls = ["--clickhouse-url", url, "--clickhouse-url", `http://127.0.0.1:${await closedPort()}`];
+    const made = await climb([...urls, "--table", "latest", ...SHORT, ...ONE, "--run-id", id]);
     expect(made.ended.code, made.ended.stderr).to.equal(0);
     await checkRungs(id, `\`${scratch}\``, made);
     expect(made.report.formats[0]?.rungs.map(({ counted }) => counted?.by)).to.deep.equal([
@@ -161,6 +178,37 @@ describe("ladder", function () {
       "InsertedRows",
       "InsertedRows",
     ]);
+    expect(made.ended.stderr).to.include(`the ladder uses the first URL alone: ${url.replace(/\/\?.*/, "")}`);
+    expect(await left()).to.equal(0);
+  });
+
+  it("a copy that keeps 10,000 rows of all that were acknowledged does not agree: 1, and both figures", async () => {
+    const { database, url } = await newDatabase();
+    await clickhouse("CREATE TABLE ring (a UInt64) ENGINE = Memory SETTINGS max_rows_to_keep = 10000", database);
+    const { id, left } = newLadder();
+    const { ended, report } = await climb([
+      "--clickhouse-url",
+      url,
+      "--table",
+      "ring",
+      ...SHORT,
+      ...ONE,
+      "--run-id",
+      id,
+    ]);
+    expect(ended.code).to.equal(1);
+    await clickhouse("SYSTEM FLUSH LOGS");
+    const { rows } = await written(id, "JSONEachRow", "table");
+    expect(report.problems).to.deep.equal([
+      `JSONEachRow, ${database}.ring: ${rows.toLocaleString("en-US")} rows were acknowledged, count() says 10,000`,
+    ]);
+    expect(report.formats[0]?.rungs.map(({ counted }) => counted?.agrees)).to.deep.equal([
+      undefined,
+      true,
+      true,
+      false,
+    ]);
+    expect(ended.stdout).to.match(/ 10,000 rows \(!\)$/m);
     expect(await left()).to.equal(0);
   });
 
@@ -251,6 +299,61 @@ describe("ladder", function () {
     } finally {
       await server.stop();
     }
+  });
+
+  it("the grants of that sentence are enough; who may not read system.user_processes has two rungs not checked, and 0", async () => {
+    const grants = [
+      "GRANT CREATE DATABASE, CREATE TABLE, INSERT, SELECT, DROP DATABASE, DROP TABLE ON clickstorm_ladder_*.*",
+      "GRANT TABLE ENGINE ON `Null`",
+      "GRANT TABLE ENGINE ON ReplacingMergeTree",
+      "GRANT SHOW COLUMNS ON default.latest",
+    ];
+    const usersXml = `<users><climber><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile>
+      <quota>default</quota><grants>${grants.map((grant) => `<query>${grant}</query>`).join("")}</grants></climber></users>`;
+    const server = await startEmbedded({ extraConfig: { usersXml } });
+    const ask = async (sql: string): Promise<string> =>
+      (await fetch(server.url, { method: "POST", body: sql, headers: { connection: "close" } })).text();
+    try {
+      await ask("CREATE TABLE latest (a UInt8) ENGINE = ReplacingMergeTree ORDER BY a");
+      const args = ["--clickhouse-url", server.url, "--user", "climber", "--table", "latest", ...SHORT, ...ONE];
+      const { ended, report } = await climb(args);
+      expect(ended.code, ended.stderr + ended.stdout).to.equal(0);
+      const rungs = report.formats[0]?.rungs ?? [];
+      expect(rungs.map(({ rung, counted }) => [rung, counted?.by])).to.deep.equal([
+        ["rendering", undefined],
+        ["discarding", "endpoint"],
+        ["null", undefined],
+        ["table", undefined],
+      ]);
+      expect(ended.stdout).to.match(/ENGINE = Null .* not checked$/m);
+      expect(ended.stdout.replace(/\s+/g, " ")).to.include(
+        "is not checked: this user may not read system.user_processes",
+      );
+      expect(await ask("SELECT count() FROM system.databases WHERE name LIKE 'clickstorm%'")).to.equal("0\n");
+      expect(await ask("SELECT count() FROM latest")).to.equal("0\n");
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it("a second SIGINT quits at once with 130 and no table, and leaves what the sentence before it names", async () => {
+    const { database, url } = await newDatabase();
+    const { id, scratch, left } = newLadder();
+    // An insert takes a second: the first signal waits for those in flight.
+    await clickhouse(
+      "CREATE TABLE slow (a UInt64, CONSTRAINT waits CHECK sleepEachRow(0.000005) = 0) ENGINE = MergeTree ORDER BY a",
+      database,
+    );
+    const flags = ["--duration", "1s", "--batch-rows", "200000", ...ONE, "--run-id", id];
+    const running = start(["ladder", "--clickhouse-url", url, "--table", "slow", ...flags]);
+    await running.said("3 of 4");
+    await sleep(1000);
+    running.process.kill("SIGINT");
+    await running.said(`interrupt again to quit at once, and it is left: DROP DATABASE \`${scratch}\``);
+    running.process.kill("SIGINT");
+    const { code, stdout } = await running.ended;
+    expect([code, stdout, await left()]).to.deep.equal([130, "", 1]);
+    await clickhouse(`DROP DATABASE ${identifier(scratch)} SYNC`);
   });
 
   describe("what cannot be copied ends with 3, and nothing is made", () => {

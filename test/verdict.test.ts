@@ -109,6 +109,11 @@ describe("the ladder's sentences", () => {
       `${faster} 4.1 times as fast as JSONEachRow: with JSONEachRow the parser is measured, not the storage.`,
     ]);
     expect(
+      sentences(["JSONEachRow", 41_000, 12_000, 3000, 1000], ["JSONCompactEachRow", 41_000, 16_000, 5300, 2000]).filter(
+        (sentence) => sentence.startsWith(faster),
+      ),
+    ).to.deep.equal([`${faster} 2.0 times as fast as JSONEachRow: reading JSONEachRow is in the way as well.`]);
+    expect(
       sentences(["JSONEachRow", 41_000, 12_000, 1300, 1000], ["JSONCompactEachRow", 41_000, 16_000, 5300, 1490]).filter(
         (sentence) => sentence.startsWith(faster),
       ),
