@@ -86,7 +86,7 @@ export async function ladder(options: LadderOptions, surroundings: LadderSurroun
       versions: { clickstorm: VERSION, clickhouse: findings.version },
       startedAt,
     };
-    const written = writeReport(options, result);
+    const written = writeReport(options, result, progress);
     out.write(toText(result));
     if (code !== EXIT.done) return code;
     if (interrupt.aborted && written && isSoundSoFar(result)) return Number(interrupt.reason);
@@ -95,16 +95,17 @@ export async function ladder(options: LadderOptions, surroundings: LadderSurroun
     progress.stop();
     await embedded?.stop();
   }
+}
 
-  function writeReport({ reportFile }: LadderOptions, result: LadderResult): boolean {
-    if (reportFile === undefined) return true;
-    try {
-      writeFileSync(reportFile, toJson(result));
-      return true;
-    } catch (error) {
-      progress.say(`error: the report cannot be written: ${error instanceof Error ? error.message : error}`);
-      return false;
-    }
+/** Whether it was written, where it is asked for. */
+function writeReport({ reportFile }: LadderOptions, result: LadderResult, progress: Progress): boolean {
+  if (reportFile === undefined) return true;
+  try {
+    writeFileSync(reportFile, toJson(result));
+    return true;
+  } catch (error) {
+    progress.say(`error: the report cannot be written: ${error instanceof Error ? error.message : error}`);
+    return false;
   }
 }
 
@@ -119,7 +120,7 @@ async function climbAll(ladder: Ladder, findings: Findings): Promise<number> {
   for (const left of await leftovers(endpoint, patience)) {
     progress.say(`warning: ${left} is left of a ladder that was killed, or of one under way: ${dropStatement(left)}`);
   }
-  if (interrupt.aborted) throw new InterruptedError("interrupted before the first row");
+  if (interrupt.aborted) throw new InterruptedError("interrupted before the first rung");
 
   const scratch = await Scratch.create(endpoint, run.runId);
   const announce = (): void =>
@@ -141,9 +142,9 @@ async function climbAll(ladder: Ladder, findings: Findings): Promise<number> {
       code = EXIT.noTarget;
     }
   } finally {
-    interrupt.removeEventListener("abort", announce);
     await discarder?.close();
     const left = await dropped(scratch);
+    interrupt.removeEventListener("abort", announce);
     if (left !== undefined) {
       progress.say(`error: ${left}`);
       findings.problems.push(left);

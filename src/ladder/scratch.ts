@@ -121,10 +121,10 @@ export class Scratch {
       const name = tableIdentifier({ database: this.database, table });
       await this.#tell(`DROP TABLE IF EXISTS ${name} SYNC`, DROP_PATIENCE);
     }
-    await this.settle();
+    await this.#settle();
   }
 
-  async settle(): Promise<void> {
+  async #settle(): Promise<void> {
     const deadlineMs = performance.now() + SETTLE_MS;
     while (performance.now() < deadlineMs && (await this.#merges()) > 0) await sleep(POLL_MS);
   }
