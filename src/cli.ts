@@ -6,8 +6,10 @@ import yargs from "yargs";
 import { type KnownFlag, readyForYargs } from "./args.js";
 import type { Config } from "./config.js";
 import { EmbeddedError } from "./embedded/server.js";
-import { RUN_FLAGS, SAMPLE_FLAGS, SERVE_FLAGS } from "./flags.js";
+import { LADDER_FLAGS, RUN_FLAGS, SAMPLE_FLAGS, SERVE_FLAGS } from "./flags.js";
 import { type CommandHelp, commandHelp, programHelp } from "./help.js";
+import { ladder } from "./ladder/ladder.js";
+import { resolveLadder } from "./ladder/options.js";
 import {
   configFileOf,
   type Environment,
@@ -80,6 +82,28 @@ const SAMPLE: Command = {
   },
 };
 
+const LADDER: Command = {
+  name: "ladder",
+  summary: "The same rows rendered, discarded, into ENGINE = Null, into the table: where the ceiling is",
+  flags: LADDER_FLAGS,
+  examples: [
+    "clickstorm ladder --embedded",
+    "clickstorm ladder --clickhouse-url http://db1:8123 --table shop.orders",
+    "clickstorm ladder --format JSONEachRow --duration 20s --report ladder.json",
+  ],
+  exits: [
+    ["0", "every rung was run, and every count agrees"],
+    ["1", "a rung went wrong, a count does not agree, or the scratch database is left"],
+    ["2", "bad options, config file or rules"],
+    ["3", "the target cannot be reached, authenticated or copied"],
+    ["130, 143", "interrupted by SIGINT or SIGTERM; the scratch database is dropped"],
+  ],
+  prepare: async (raw) => {
+    const options = await withConfig(raw, resolveLadder);
+    return (interrupt) => ladder(options, { out: process.stdout, err: process.stderr as WriteStream, interrupt });
+  },
+};
+
 const SERVE: Command = {
   name: "serve",
   summary: "Start the embedded ClickHouse server and stay in the foreground",
@@ -120,7 +144,7 @@ async function withConfig<T>(
 }
 
 /** The first is the default. */
-const COMMANDS: readonly [Command, ...Command[]] = [RUN, SAMPLE, SERVE];
+const COMMANDS: readonly [Command, ...Command[]] = [RUN, SAMPLE, LADDER, SERVE];
 
 /** They ask for a text and nothing else. */
 const SWITCHES = (["help", "h", "version"] as const).map((name) => ({ name, kind: "switch" as const }));

@@ -293,6 +293,48 @@ export const SAMPLE_FLAGS: readonly Flag[] = [
   { ...runFlag("format"), group: "Rows" },
 ];
 
+/** Those of `run` that its inserts depend on; duration, format and report are the ladder's own. */
+export const LADDER_FLAGS: readonly Flag[] = [
+  { ...runFlag("clickhouse-url"), description: "HTTP endpoint; of several, the first is used" },
+  {
+    ...runFlag("table"),
+    fallbackDescription: "events as it would be created",
+    description: "table or database.table, which must exist: copied, never written to",
+  },
+  ...LOGIN,
+  { ...runFlag("embedded"), description: "Start the embedded ClickHouse for this ladder and use it" },
+  {
+    name: "duration",
+    group: "Load",
+    kind: "text",
+    placeholder: "TIME",
+    fallback: "5s",
+    description: "Measured time of each rung, after a warm-up of as much, at most 1 s",
+  },
+  runFlag("workers"),
+  runFlag("seed"),
+  { ...runFlag("run-id"), description: "Name of this ladder, in column run_id, query ids and the scratch database" },
+  runFlag("data-start"),
+  {
+    ...runFlag("config"),
+    description: "Options and rules for columns from this file; its duration, format and report are those of run",
+  },
+  runFlag("in-flight"),
+  runFlag("batch-rows"),
+  runFlag("async-insert"),
+  {
+    name: "format",
+    group: "Inserts",
+    kind: "texts",
+    placeholder: "NAME",
+    fallbackDescription: "all that can carry the table",
+    description: "Repeat it, or separate formats by commas",
+  },
+  runFlag("setting"),
+  runFlag("timeout"),
+  { ...runFlag("report"), description: "Write the ladder's figures to this file" },
+];
+
 export const SERVE_FLAGS = [
   {
     name: "port",
@@ -314,12 +356,17 @@ export const SERVE_FLAGS = [
 ] as const satisfies readonly Flag[];
 
 /** By command. */
-const FLAGS: Readonly<Record<string, readonly Flag[]>> = { run: RUN_FLAGS, sample: SAMPLE_FLAGS, serve: SERVE_FLAGS };
+const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
+  run: RUN_FLAGS,
+  sample: SAMPLE_FLAGS,
+  ladder: LADDER_FLAGS,
+  serve: SERVE_FLAGS,
+};
 
-/** The commands that have the flag, as in "run and sample"; undefined where none has. */
+/** The commands that have the flag, as in "run, sample and ladder"; undefined where none has. */
 export function ownersOf(name: string): string | undefined {
   const commands = Object.keys(FLAGS).filter((command) => FLAGS[command]?.some((flag) => flag.name === name));
-  return commands.length > 0 ? commands.join(" and ") : undefined;
+  return commands.length > 0 ? commands.join(", ").replace(/, ([^,]*)$/, " and $1") : undefined;
 }
 
 /** CLICKSTORM_BATCH_ROWS for batch-rows. */

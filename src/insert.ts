@@ -6,7 +6,7 @@
 
 import type { Socket } from "node:net";
 import { buildConnector, Client, type Dispatcher, Pool } from "undici";
-import { classifyAnswer, classifyError, type Outcome } from "./answer.js";
+import { ACKNOWLEDGED, classifyAnswer, classifyError, type Outcome } from "./answer.js";
 import { type Endpoint, withParameters } from "./endpoint.js";
 
 /** Of an error's body so much is read. */
@@ -15,6 +15,8 @@ const LONGEST_BODY = 4096;
 const KEEP_ALIVE_MARGIN_MS = 1000;
 
 export interface InsertPlan {
+  /** nothing: every insert is acknowledged at once and no byte leaves, so that rendering alone can be measured. */
+  readonly sends: "bodies" | "nothing";
   readonly endpoints: readonly Endpoint[];
   /** Parameters every insert has: query, settings. */
   readonly parameters: Readonly<Record<string, string>>;
@@ -154,6 +156,7 @@ export class Inserter {
 
   /** Resolves when the insert is over and the body is no longer read; never rejects. */
   insert(request: InsertRequest): Promise<Outcome> {
+    if (this.#plan.sends === "nothing") return Promise.resolve(ACKNOWLEDGED);
     const target = this.#targets[request.endpoint];
     if (target === undefined) throw new RangeError(`there is no endpoint ${request.endpoint}`);
     const { queryId, token, traceparent } = request;

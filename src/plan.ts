@@ -93,6 +93,7 @@ export function makePlan(options: Options, target: Target, endpoints: readonly E
       slots: permits(worker) + 1,
       slotBytes: bytesPerSlot,
       insert: {
+        sends: "bodies",
         endpoints,
         parameters: target.parameters,
         permits: permits(worker),

@@ -130,7 +130,7 @@ export async function run(options: Options, { out, err, interrupt }: Surrounding
 }
 
 /** A report that could not be written at the end is a run wasted: looked at before the start. */
-function checkReport({ reportFile }: Options): void {
+export function checkReport({ reportFile }: Pick<Options, "reportFile">): void {
   if (reportFile === undefined) return;
   const found = statSync(reportFile, { throwIfNoEntry: false });
   if (found?.isDirectory()) throw new OptionsError([`--report must be a file, ${reportFile} is a directory`]);

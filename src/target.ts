@@ -37,13 +37,19 @@ export interface Target {
 }
 
 const OLDEST: readonly [number, number] = [21, 8];
-const VIEWS: ReadonlySet<string> = new Set(["View", "MaterializedView", "LiveView", "WindowView", "ParameterizedView"]);
+export const VIEWS: ReadonlySet<string> = new Set([
+  "View",
+  "MaterializedView",
+  "LiveView",
+  "WindowView",
+  "ParameterizedView",
+]);
 /** Sent where the server knows it. */
 const TOKEN_SETTING = "insert_deduplication_token";
 
 const ACCESS_DENIED = 497;
 
-interface Place {
+export interface Place {
   readonly database: string;
   readonly table: string;
 }
@@ -110,6 +116,16 @@ export interface TableColumns {
 export function blindTable(options: TableOptions): TableColumns {
   const place = { database: options.table.database ?? "default", table: options.table.table };
   return { columns: fitRows(place, EVENT_TABLE, options).columns, table: EVENT_TABLE };
+}
+
+/** That somebody answers, accepts the login, and is a ClickHouse new enough. Throws as {@link prepareTarget} does. */
+export async function askServer(endpoint: Endpoint, patience: Patience = {}): Promise<void> {
+  try {
+    await askVersion(new Asked(endpoint, patience));
+  } catch (error) {
+    if (patience.signal?.aborted) throw new InterruptedError("interrupted before the first row");
+    throw error;
+  }
 }
 
 /**
@@ -272,7 +288,7 @@ class Asked {
   }
 }
 
-const fullName = ({ database, table }: Place): string => `${database}.${table}`;
+export const fullName = ({ database, table }: Place): string => `${database}.${table}`;
 
 async function askVersion({ endpoint, name, patience }: Asked): Promise<string> {
   let version: string;
@@ -433,17 +449,19 @@ function fitRows(place: Place, table: readonly TableColumn[], options: TableOpti
   const times = { fromNs: dataStartNs, toNs: dataStartNs + (dataSpanNs ?? durationNs) };
   const rows = rowsOf(table, rules, runId, times);
   if (rows.ruleProblems.length > 0) throw new OptionsError(rows.ruleProblems);
-  const problems = [...rows.typeProblems, ...rows.columns.flatMap((column) => formatProblem(column, options.format))];
+  const problems = [...rows.typeProblems, ...formatProblems(rows.columns, options.format)];
   if (problems.length > 0) throw new TargetError(`${fullName(place)}: ${problems.join("; ")}`);
   return rows;
 }
 
-/** A column that the format cannot carry, and the formats that can. */
-function formatProblem(column: Column, format: Format): string[] {
-  const why = whyNotCarried(column, format);
-  if (why === undefined) return [];
-  const others = FORMATS.filter((other) => whyNotCarried(column, other) === undefined);
-  return [`column ${column.name} ${why}, which ${format} cannot carry here: use --format ${others.join(" or ")}`];
+/** Columns that the format cannot carry, each with the formats that can. */
+export function formatProblems(columns: readonly Column[], format: Format): readonly string[] {
+  return columns.flatMap((column) => {
+    const why = whyNotCarried(column, format);
+    if (why === undefined) return [];
+    const others = FORMATS.filter((other) => whyNotCarried(column, other) === undefined);
+    return [`column ${column.name} ${why}, which ${format} cannot carry here: use --format ${others.join(" or ")}`];
+  });
 }
 
 /** What the ledger reads at the end must be readable now: nobody wants to hear it after an hour. */

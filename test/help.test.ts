@@ -1,7 +1,7 @@
 // src/help.ts: what --help prints, at several widths.
 
 import { expect } from "chai";
-import { type Flag, RUN_FLAGS, SAMPLE_FLAGS, SERVE_FLAGS, variableOf } from "../src/flags.js";
+import { type Flag, LADDER_FLAGS, RUN_FLAGS, SAMPLE_FLAGS, SERVE_FLAGS, variableOf } from "../src/flags.js";
 import { type CommandHelp, commandHelp, programHelp } from "../src/help.js";
 
 const RUN: CommandHelp = {
@@ -12,12 +12,13 @@ const RUN: CommandHelp = {
   exits: [["0", "done"]],
 };
 const SAMPLE: CommandHelp = { ...RUN, name: "sample", flags: SAMPLE_FLAGS };
+const LADDER: CommandHelp = { ...RUN, name: "ladder", flags: LADDER_FLAGS };
 const SERVE: CommandHelp = { ...RUN, name: "serve", flags: SERVE_FLAGS };
 
 describe("help", () => {
   for (const width of [40, 80, 110]) {
     it(`no line of the help is longer than a terminal of ${width} columns`, () => {
-      const lines = programHelp("1.2.3", [RUN, SAMPLE, SERVE], width).split("\n");
+      const lines = programHelp("1.2.3", [RUN, SAMPLE, LADDER, SERVE], width).split("\n");
       expect(lines.length).to.be.greaterThan(RUN_FLAGS.length);
       expect(lines.filter((line) => line.length > width)).to.deep.equal([]);
       expect(lines.filter((line) => line.endsWith(" "))).to.deep.equal([]);
@@ -27,6 +28,7 @@ describe("help", () => {
   for (const [command, flags] of [
     [RUN, RUN_FLAGS],
     [SAMPLE, SAMPLE_FLAGS],
+    [LADDER, LADDER_FLAGS],
     [SERVE, SERVE_FLAGS],
   ] as const) {
     it(`${command.name} --help has each of its ${flags.length} flags once, with default and variable, and no other`, () => {

@@ -1,0 +1,74 @@
+// Of a table's engine, as system.tables has it, the engine of its copy: the same without replication, which would need a
+// path of its own and other servers. Pure. Called by scratch.ts.
+
+/** A copy's ENGINE clause, or why there is none, going on from the table's name: "is …". */
+export type CopyEngine =
+  | { readonly kind: "copy"; readonly clause: string; readonly note: string | undefined }
+  | { readonly kind: "refused"; readonly why: string };
+
+const MERGE_TREE = /^(Replicated|Shared)?(\w*MergeTree)\b/;
+/** Others that keep rows by themselves and no state but these. */
+const PLAIN = /^(Log|TinyLog|StripeLog|Memory)\b/;
+const LITERAL = /^'(?:[^'\\]|\\.|'')*'$/;
+
+/** @param engineFull of system.tables: `ReplicatedMergeTree('/path', '{replica}', ver) ORDER BY a SETTINGS …` */
+export function copyEngine(engine: string, engineFull: string): CopyEngine {
+  const refused = (why: string): CopyEngine => ({ kind: "refused", why });
+  if (engine === "Null") return refused("is of engine Null, which keeps no rows: there would be no last rung");
+  if (engine === "Distributed") {
+    const [, database = "", table = ""] = argumentsOf(engineFull).list.map((argument) =>
+      argument.replace(/^'|'$/g, ""),
+    );
+    return refused(`is Distributed and keeps no rows itself: give the table behind it, ${database}.${table}`);
+  }
+  if (PLAIN.test(engine)) return { kind: "copy", clause: engineFull, note: undefined };
+  const match = MERGE_TREE.exec(engine);
+  if (match === null) {
+    return refused(
+      `is of engine ${engine}, which the ladder does not copy: it copies the MergeTree family, Log, TinyLog, StripeLog and Memory`,
+    );
+  }
+  if (/\btable_disk\s*=/.test(engineFull)) {
+    return refused("has the setting table_disk: a copy would share the place of its files");
+  }
+  const [, replication, plain = ""] = match;
+  if (replication === undefined) return { kind: "copy", clause: engineFull, note: undefined };
+  const { list, rest } = argumentsOf(engineFull);
+  const replicated = list.length >= 2 && list.slice(0, 2).every((argument) => LITERAL.test(argument));
+  const own = replicated ? list.slice(2) : list;
+  return {
+    kind: "copy",
+    clause: `${plain}${own.length === 0 ? "" : `(${own.join(", ")})`}${rest}`,
+    note: `${engine} is copied as ${plain}, without replication`,
+  };
+}
+
+/** What stands in the brackets behind the engine's name, apart; and what follows them. */
+function argumentsOf(engineFull: string): { readonly list: readonly string[]; readonly rest: string } {
+  const name = /^`?\w+`?/.exec(engineFull)?.[0] ?? "";
+  if (engineFull[name.length] !== "(") return { list: [], rest: engineFull.slice(name.length) };
+  const list: string[] = [];
+  let depth = 0;
+  let quote = "";
+  let from = name.length + 1;
+  for (let at = name.length; at < engineFull.length; at++) {
+    const character = engineFull[at] ?? "";
+    if (quote !== "") {
+      if (character === "\\") at++;
+      else if (character === quote) quote = "";
+    } else if (character === "'" || character === "`" || character === '"') {
+      quote = character;
+    } else if (character === "(" || character === "[") {
+      depth++;
+    } else if (character === ")" || character === "]") {
+      depth--;
+    }
+    if (quote === "" && ((character === "," && depth === 1) || (character === ")" && depth === 0))) {
+      const argument = engineFull.slice(from, at).trim();
+      if (argument !== "") list.push(argument);
+      from = at + 1;
+      if (depth === 0) return { list, rest: engineFull.slice(at + 1) };
+    }
+  }
+  return { list, rest: "" };
+}

@@ -1,0 +1,86 @@
+// From raw flags, environment and config file to LadderOptions, or every problem at once. Pure. Called by cli.ts. What a
+// flag of `run` means is left to `run`.
+
+import type { Config } from "../config.js";
+import { LADDER_FLAGS, variableOf } from "../flags.js";
+import { type Options, OptionsError, resolveRun } from "../options.js";
+import { MS, type Span } from "../quantities.js";
+import { type Environment, type RawFlags, Reader } from "../reader.js";
+import { FORMATS, type Format } from "../rows/program.js";
+import { nearest } from "../text.js";
+
+/** What `ladder` is asked to do. */
+export interface LadderOptions {
+  /** Of every rung, but for its format and table: a closed loop for warm-up and window together. */
+  readonly run: Options;
+  /** Undefined: all that can carry the table. */
+  readonly formats: readonly Format[] | undefined;
+  readonly warmUpNs: bigint;
+  /** What is measured of each rung, after the warm-up. */
+  readonly windowNs: bigint;
+  readonly reportFile: string | undefined;
+}
+
+const WINDOW: Span = { from: 100n * MS, to: 3_600_000n * MS, text: "from 100ms to 1h" };
+const LONGEST_WARM_UP_NS = 1000n * MS;
+/** Those of the same name in a config file, or in the seed's variables, are those of `run`. */
+const OWN: ReadonlySet<string> = new Set(["duration", "format", "report"]);
+/** What a ladder decides on by itself. */
+const DECIDED = { rate: "max", "no-metrics": "true", "no-traces": "true" } as const;
+
+/** `config`: as for `run`. Throws an OptionsError with every problem at once. */
+export function resolveLadder(raw: RawFlags, environment: Environment, config?: Config): LadderOptions {
+  const reader = new Reader(LADDER_FLAGS, raw, environment);
+  const windowNs = reader.duration("duration", WINDOW);
+  const formats = readFormats(reader);
+  const reportFile = reader.word("report", "a file name");
+  const run = resolveShared(raw, environment, config, reader);
+  if (run === undefined || reader.problems.length > 0) throw new OptionsError(reader.problems);
+  const warmUpNs = windowNs < LONGEST_WARM_UP_NS ? windowNs : LONGEST_WARM_UP_NS;
+  return { run: { ...run, durationNs: warmUpNs + windowNs }, formats, warmUpNs, windowNs, reportFile };
+}
+
+/** The flags that mean what they mean to `run`; undefined where there are problems, which the reader then has. */
+function resolveShared(
+  raw: RawFlags,
+  environment: Environment,
+  config: Config | undefined,
+  reader: Reader,
+): Options | undefined {
+  const shared = LADDER_FLAGS.filter(({ name }) => !OWN.has(name));
+  const names = new Set(shared.map(({ name }) => name));
+  const variables = new Set(shared.flatMap((flag) => [variableOf(flag), flag.variable ?? ""]));
+  const only = <T>(given: Readonly<Record<string, T>>, wanted: ReadonlySet<string>): Record<string, T> =>
+    Object.fromEntries(Object.entries(given).filter(([name]) => wanted.has(name)));
+  try {
+    return resolveRun(
+      { ...only(raw, names), ...DECIDED },
+      only(environment, variables),
+      config && { ...config, options: only(config.options, names) },
+    );
+  } catch (error) {
+    if (!(error instanceof OptionsError)) throw error;
+    for (const problem of error.problems) reader.problem(problem);
+    return undefined;
+  }
+}
+
+function readFormats(reader: Reader): readonly Format[] | undefined {
+  if (!reader.isGiven("format")) return undefined;
+  const { label, values } = reader.texts("format");
+  const lowercase = FORMATS.map((format) => format.toLowerCase());
+  const formats = new Set<Format>();
+  for (const value of values.flatMap((text) => text.split(","))) {
+    const word = value.trim();
+    const format = FORMATS[lowercase.indexOf(word.toLowerCase())];
+    if (format !== undefined) {
+      formats.add(format);
+      continue;
+    }
+    const near = FORMATS[lowercase.indexOf(nearest(word, lowercase) ?? "")];
+    const hint = near === undefined ? "" : `: did you mean ${near}?`;
+    const known = FORMATS.join(", ").replace(/, ([^,]*)$/, " or $1");
+    reader.problem(`${label} must be ${known}, got ${word === "" ? "nothing" : word}${hint}`);
+  }
+  return [...formats];
+}

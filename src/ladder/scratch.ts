@@ -1,0 +1,164 @@
+// The scratch database of a ladder: its copies of the table, made, settled and dropped. Asks and tells the server; writes
+// nothing outside that database. Called by ladder.ts.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Endpoint } from "../endpoint.js";
+import { execute, type Patience, query, quoteIdentifier, ServerError } from "../server.js";
+import { fullName, type Place, TargetError, tableIdentifier, VIEWS } from "../target.js";
+import { copyEngine } from "./engine.js";
+
+const PREFIX = "clickstorm_ladder_";
+/** Where both last rungs write. */
+export const COPY = { null: "into_null", table: "into_table" } as const;
+
+const SETTLE_MS = 5000;
+const POLL_MS = 100;
+/** Dropping waits for merges to end and for files to go. */
+const DROP_PATIENCE: Patience = { timeoutMs: 120_000 };
+
+const DENIED = 497;
+const EXISTS = 82;
+
+/** What is copied. */
+export interface Source {
+  readonly place: Place;
+  /** The copy's ENGINE clause. */
+  readonly clause: string;
+  /** What a copy does without, in sentences. */
+  readonly notes: readonly string[];
+}
+
+/** The table that `place` names, as its copies are to be; undefined where there is none. Throws a TargetError. */
+export async function askSource(
+  endpoint: Endpoint,
+  { database, table }: { readonly database: string | undefined; readonly table: string },
+  patience: Patience,
+): Promise<Source | undefined> {
+  const [row] = await query(
+    endpoint,
+    "SELECT database, engine, engine_full, arrayStringConcat(dependencies_table, ', ') AS views FROM system.tables " +
+      `WHERE database = ${database === undefined ? "currentDatabase()" : "{database:String}"} AND name = {table:String}`,
+    { table, ...(database !== undefined && { database }) },
+    patience,
+  );
+  if (row === undefined) return undefined;
+  const place: Place = { database: String(row.database), table };
+  const engine = String(row.engine);
+  if (VIEWS.has(engine)) {
+    throw new TargetError(
+      `${fullName(place)} is a view (${engine}): the ladder copies tables; give one that rows go into`,
+    );
+  }
+  const copy = copyEngine(engine, String(row.engine_full));
+  if (copy.kind === "refused") throw new TargetError(`${fullName(place)} ${copy.why}`);
+  const views = String(row.views);
+  return {
+    place,
+    clause: copy.clause,
+    notes: [
+      ...(copy.note === undefined ? [] : [copy.note]),
+      ...(views === ""
+        ? []
+        : [`materialized views of ${fullName(place)} are not copied, nor what they cost: ${views}`]),
+    ],
+  };
+}
+
+/** Databases of ladders that were killed, or that are under way. */
+export async function leftovers(endpoint: Endpoint, patience: Patience): Promise<readonly string[]> {
+  const rows = await query(
+    endpoint,
+    "SELECT name FROM system.databases WHERE startsWith(name, {prefix:String}) ORDER BY name",
+    { prefix: PREFIX },
+    patience,
+  );
+  return rows.map(({ name }) => String(name));
+}
+
+export function dropStatement(database: string): string {
+  return `DROP DATABASE ${quoteIdentifier(database)}`;
+}
+
+export class Scratch {
+  readonly database: string;
+  readonly #endpoint: Endpoint;
+  /** Settings under which the server creates columns of any type again that it already has. */
+  #settings: Readonly<Record<string, string>> = {};
+
+  private constructor(endpoint: Endpoint, database: string) {
+    this.#endpoint = endpoint;
+    this.database = database;
+  }
+
+  /** Throws a TargetError where the server does not make one. */
+  static async create(endpoint: Endpoint, runId: string): Promise<Scratch> {
+    const scratch = new Scratch(endpoint, `${PREFIX}${runId}`);
+    await scratch.#tell(`CREATE DATABASE ${quoteIdentifier(scratch.database)}`).catch(async (error: unknown) => {
+      // No answer: it may be there all the same.
+      if (!(error instanceof TargetError)) await scratch.drop().catch(() => undefined);
+      throw error;
+    });
+    const allowed = await query(
+      endpoint,
+      "SELECT name FROM system.settings WHERE type = 'Bool' AND value = '0' AND readonly = 0 " +
+        "AND (startsWith(name, 'allow_suspicious_') OR match(name, '^(allow_experimental|enable)_.*_type$'))",
+    ).catch(() => []);
+    scratch.#settings = Object.fromEntries(allowed.map(({ name }) => [String(name), "1"]));
+    return scratch;
+  }
+
+  /** A table of the source's columns, if it is not there yet. */
+  async copy(table: (typeof COPY)[keyof typeof COPY], source: Place, clause: string): Promise<void> {
+    const place = { database: this.database, table };
+    await this.#tell(
+      `CREATE TABLE IF NOT EXISTS ${tableIdentifier(place)} AS ${tableIdentifier(source)} ENGINE = ${clause}`,
+    );
+  }
+
+  /** Drops the copies, and waits, for some seconds at most, until nothing is merged here any more. */
+  async clear(): Promise<void> {
+    for (const table of Object.values(COPY)) {
+      const name = tableIdentifier({ database: this.database, table });
+      await this.#tell(`DROP TABLE IF EXISTS ${name} SYNC`, DROP_PATIENCE);
+    }
+    await this.#settle();
+  }
+
+  async #settle(): Promise<void> {
+    const deadlineMs = performance.now() + SETTLE_MS;
+    while (performance.now() < deadlineMs && (await this.#merges()) > 0) await sleep(POLL_MS);
+  }
+
+  /** Users who may not see merges do not wait for them. */
+  async #merges(): Promise<number> {
+    const sql = "SELECT count() AS merges FROM system.merges WHERE database = {database:String}";
+    const rows = await query(this.#endpoint, sql, { database: this.database }).catch(() => []);
+    return Number(rows[0]?.merges ?? 0);
+  }
+
+  /** With all that is in it. Throws a ServerError. */
+  async drop(): Promise<void> {
+    await execute(this.#endpoint, `DROP DATABASE IF EXISTS ${quoteIdentifier(this.database)} SYNC`, {}, DROP_PATIENCE);
+  }
+
+  async #tell(sql: string, patience?: Patience): Promise<void> {
+    await execute(this.#endpoint, sql, this.#settings, patience).catch((error: unknown) => {
+      if (!(error instanceof ServerError) || typeof error.code !== "number") throw error;
+      throw new TargetError(this.#refusal(error));
+    });
+  }
+
+  #refusal({ code, message }: ServerError): string {
+    if (code === DENIED) {
+      return (
+        `this user may not make the copies of a ladder: ${message}; ` +
+        `GRANT CREATE DATABASE, CREATE TABLE, INSERT, SELECT, DROP DATABASE, DROP TABLE ON ${PREFIX}*.* ` +
+        "and, where the server asks for it, TABLE ENGINE ON the engines of the table and Null"
+      );
+    }
+    if (code === EXISTS) {
+      return `${this.database} is there already: choose another --run-id, or ${dropStatement(this.database)}`;
+    }
+    return `the server does not make the copies of a ladder: ${message}`;
+  }
+}
