@@ -59,6 +59,7 @@ import {
 import { copy } from "./memory";
 import { ROW_STEP, random, randomBelow } from "./random";
 
+export { checkRows, countRows, retime } from "./lines";
 // Exported, they are not inlined into the loop, which must stay small enough for the engine's registers.
 export { control, writeDrawn };
 
