@@ -7,6 +7,7 @@ import { type Credentials, type Endpoint, endpointOf, fitsHeader, redact } from 
 import { RUN_FLAGS, SAMPLE_FLAGS, SERVE_FLAGS } from "./flags.js";
 import { LAST_NS, MS, parseHttpUrl, parseRate, parseTable, parseTime, SPANS, type TableName } from "./quantities.js";
 import { type Environment, type RawFlags, Reader, unfitForHeader } from "./reader.js";
+import { type ReplayOptions, readReplay } from "./replay/options.js";
 import { NO_RULES, type Rules } from "./rows/rule.js";
 import type { Ratio } from "./schedule.js";
 import { nearest } from "./text.js";
@@ -63,15 +64,6 @@ export interface Options {
   readonly reportFile: string | undefined;
   readonly verify: boolean;
   readonly blind: boolean;
-}
-
-/** Rows from a file. */
-export interface ReplayOptions {
-  readonly file: string;
-  /** The run ends with the file, which is gone through again and again otherwise. */
-  readonly once: boolean;
-  /** The column that gets the rows' times in the schedule; undefined: none. */
-  readonly timeColumn: string | undefined;
 }
 
 /** What of the options the columns of the table depend on. */
@@ -188,7 +180,7 @@ export function resolveRun(raw: RawFlags, environment: Environment, config?: Con
     dataSpanNs: readDataSpan(reader, rate, dataStartNs),
     configFile: readConfigFile(reader),
     rules: config?.rules ?? NO_RULES,
-    replay: readReplay(reader, config),
+    replay: readReplay(reader, config?.rules ?? NO_RULES),
     reportFile: reader.word("report", "a file name"),
     verify: !reader.switch("no-verify") && !blind,
     blind,
@@ -331,41 +323,6 @@ function readDataSpan(
     reader.problem(`${label} must end before 2200, counted from ${reader.label("data-start")}`);
   }
   return spanNs;
-}
-
-function readReplay(reader: Reader, config: Config | undefined): ReplayOptions | undefined {
-  const file = reader.word("replay", "a file name");
-  const once = reader.switch("replay-once");
-  const timeColumn = reader.word("replay-time", "the name of a column");
-  const label = reader.label("replay");
-  if (!reader.isGiven("replay")) {
-    for (const [name, given] of [
-      ["replay-once", once],
-      ["replay-time", timeColumn !== undefined],
-    ] as const) {
-      if (given) reader.problem(`${reader.label(name)} needs --replay, which names the file`);
-    }
-    return undefined;
-  }
-  const refuse = (what: string, why: string): void => reader.problem(`${what} cannot be used with ${label}: ${why}`);
-  if (reader.areTogether("replay", "seed")) refuse(reader.label("seed"), "nothing is drawn, the rows are in the file");
-  for (const name of ["data-start", "data-span"]) {
-    if (timeColumn !== undefined || !reader.areTogether("replay", name)) continue;
-    refuse(reader.label(name), "its rows keep their times, unless --replay-time names a column");
-  }
-  const format = reader.text("format");
-  if (format.value !== undefined && reader.isGiven("format") && format.value.toLowerCase() !== "jsoneachrow") {
-    refuse(`${format.label} ${format.value}`, "its lines are sent as they are, in JSONEachRow");
-  }
-  const { columns, omitted, together } = config?.rules ?? NO_RULES;
-  for (const at of [
-    ...[...columns.values()].map((rule) => rule.at),
-    ...omitted.values(),
-    ...together.map((one) => one.at),
-  ]) {
-    refuse(at, "the rows are in the file");
-  }
-  return file === undefined ? undefined : { file, once, timeColumn };
 }
 
 function readOtlpEndpoint(reader: Reader): string | undefined {

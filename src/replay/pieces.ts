@@ -5,7 +5,7 @@ import type { ByteSource } from "./file.js";
 import { type Lines, OVERRUN_BYTES } from "./lines.js";
 
 /** A piece stays in a core's own cache. */
-export const PIECE_BYTES = 512 * 1024;
+export const PIECE_BYTES = 1024 * 1024;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf] as const;
 const LINE_FEED = 10;
 
