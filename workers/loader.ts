@@ -140,8 +140,10 @@ class Loader {
     const [slot] = this.#renderer.slots;
     if (slot === undefined) throw new RangeError("a worker needs a slot");
     const rows = rowsPerBatch(this.#plan.schedule);
-    for (let done = 0, bytes = 0; done < WARM_UP_ROWS && bytes < WARM_UP_BYTES; done += rows, bytes += slot.bytes) {
-      await this.#renderer.fill(slot, claimedBatch(0, rows, 0), 0n);
+    // One batch after the other: a file is not to be begun anew for each.
+    for (let batch = 0, bytes = 0; batch * rows < WARM_UP_ROWS && bytes < WARM_UP_BYTES; batch++) {
+      await this.#renderer.fill(slot, claimedBatch(batch, rows, 0), 0n);
+      bytes += slot.bytes;
     }
     await rehearse(this.#plan.insert, this.#renderer.body(slot).subarray(0, REHEARSAL_BYTES));
   }

@@ -36,8 +36,8 @@ export interface Times {
 }
 
 /** What the kernel found wrong with a line. */
-export type Fault = "not-an-object" | "unexpected" | "more" | "too-deep";
-const FAULTS: readonly Fault[] = ["not-an-object", "unexpected", "more", "too-deep"];
+const FAULTS = ["not-an-object", "unexpected", "more", "too-deep", "too-long"] as const;
+export type Fault = (typeof FAULTS)[number];
 
 /** What {@link Lines.check} found. */
 export interface Checked {

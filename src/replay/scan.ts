@@ -20,8 +20,8 @@ export interface Scan {
   readonly batchBytes: number;
 }
 
-/** The longest line there may be, in bytes, with its line feed. */
-export const LONGEST_LINE_BYTES = 16 * 2 ** 20;
+/** The longest line there may be, in bytes, with its line feed: as the kernel has it. */
+const LONGEST_LINE_BYTES = 16 * 2 ** 20;
 /** Of a bad line so much is shown. */
 const SHOWN_BYTES = 40;
 
@@ -91,7 +91,7 @@ class Scanner {
     if (whole > 0) this.#check(this.#region + whole);
     this.#lines.copy(this.#region + whole, this.#region + this.#used, this.#region);
     this.#used -= whole;
-    if (this.#used >= LONGEST_LINE_BYTES) this.#refuseLong();
+    if (this.#used >= LONGEST_LINE_BYTES) this.#refuse(this.#region, "too-long", this.#region);
   }
 
   /** Whole lines, from the region's start up to `end`. */
@@ -106,12 +106,6 @@ class Scanner {
       at = checked.at;
       if (checked.fault !== undefined) this.#refuse(at, checked.fault.kind, checked.fault.at);
     }
-    if (this.#lines.longestBytes > LONGEST_LINE_BYTES) this.#refuseLong();
-  }
-
-  #refuseLong(): never {
-    const mib = LONGEST_LINE_BYTES / 2 ** 20;
-    throw new ReplayError(`${this.#file.path} line ${this.#lineCount + 1}: is longer than ${mib} MiB`);
   }
 
   #refuse(line: number, kind: Fault, at: number): never {
@@ -123,6 +117,7 @@ class Scanner {
       unexpected: `is not JSON: unexpected ${found} at byte ${column}`,
       more: `has more behind its JSON object: ${found} at byte ${column}`,
       "too-deep": `is nested deeper than 1000 at byte ${column}`,
+      "too-long": `is longer than ${LONGEST_LINE_BYTES / 2 ** 20} MiB`,
     }[kind];
     throw new ReplayError(`${this.#file.path} line ${this.#lineCount + 1}: ${sentence}`);
   }

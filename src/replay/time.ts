@@ -9,6 +9,9 @@ import type { TimeColumn } from "./replayer.js";
 
 const DAY_NS = 86_400_000_000_000n;
 
+const isServerFilled = ({ defaultKind }: TableColumn): boolean =>
+  defaultKind === "MATERIALIZED" || defaultKind === "ALIAS";
+
 /** Sentences where the table has no such column, or one that cannot hold the times of the rows. */
 export function timeColumnOf(
   table: readonly TableColumn[],
@@ -22,11 +25,13 @@ export function timeColumnOf(
       name,
       table.map((one) => one.name),
     );
-    const holders = table.filter(({ type }) => timeType(type) !== undefined).map((one) => one.name);
+    const holders = table
+      .filter((one) => !isServerFilled(one) && timeType(one.type) !== undefined)
+      .map((one) => one.name);
     const advice = near !== undefined ? `: did you mean ${near}?` : holders.length > 0 ? `: it has ${holders}` : "";
     return refuse(`the table has no column ${name}${advice}`);
   }
-  if (column.defaultKind === "MATERIALIZED" || column.defaultKind === "ALIAS") {
+  if (isServerFilled(column)) {
     return refuse(`column ${name} is ${column.defaultKind}: the server fills it`);
   }
   const bare = timeType(column.type);

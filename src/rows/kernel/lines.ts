@@ -25,6 +25,8 @@ const PRINTED: usize = memory.data<u8>(
 );
 const SPACE: usize = memory.data<u8>([32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32], 16);
 
+/** Bytes of the longest line there may be, with its line feed. */
+const MOST_BYTES: usize = 16 << 20;
 /** Of objects and arrays within each other: as many as ClickHouse takes unless it is told otherwise. */
 const MOST_DEPTH: usize = 1000;
 /** The closing bracket of each that is open. */
@@ -35,6 +37,7 @@ const NOT_AN_OBJECT: u32 = 1;
 const UNEXPECTED: u32 = 2;
 const MORE: u32 = 3;
 const TOO_DEEP: u32 = 4;
+const TOO_LONG: u32 = 5;
 
 const QUOTE_BYTE: u32 = 0x22;
 const BACKSLASH_BYTE: u32 = 0x5c;
@@ -285,6 +288,7 @@ export function checkRows(cursor: usize, at: usize, end: usize, rows: u32): usiz
       blank += <u32>(at + 1 - line);
     } else {
       at = objectLine(at);
+      if (at - line >= MOST_BYTES && at !== 0) at = refuse(line, TOO_LONG);
       if (at === 0) {
         store<u32>(cursor, fault, 20);
         store<u32>(cursor, <u32>faultAt, 24);
