@@ -30,7 +30,7 @@ import {
 } from "./report.js";
 import { rowsPerBatch, timeOfRows } from "./schedule.js";
 import { Snapshots } from "./snapshot.js";
-import { blindTarget, prepareTarget, whyUnverifiable } from "./target.js";
+import { blindTarget, prepareTarget, type Target, whyUnverifiable } from "./target.js";
 import { bytes, whole } from "./text.js";
 import { VERSION } from "./version.js";
 
@@ -77,7 +77,11 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
         });
     const replay = file && (await readThrough(file, options, progress, interrupt));
     if (interrupt.aborted) return Number(interrupt.reason);
-    if (replay !== undefined) options = untilFileEnds(options, replay);
+    if (replay !== undefined) {
+      options = untilFileEnds(options, replay);
+      const strange = strangeKeys(replay, target);
+      if (strange !== undefined && !options.blind) warn(strange);
+    }
     const plan = makePlan(options, target, endpoints, VERSION, replay);
     progress.lasts(endsWithFile(options) ? undefined : plan.schedule.durationNs);
     const verify = options.verify && whyUnverifiable(target) === undefined;
@@ -184,6 +188,14 @@ async function readThrough(
   } catch (error) {
     throw error instanceof ReplayError ? new OptionsError([error.message]) : error;
   }
+}
+
+/** Keys of the first row that the table has no columns for: the wrong file would land as rows of defaults. */
+function strangeKeys({ file, firstKeys }: Scan, { database, table, columnNames }: Target): string | undefined {
+  const strange = firstKeys.filter((key) => !columnNames.some((name) => name === key || name.startsWith(`${key}.`)));
+  if (strange.length === 0) return undefined;
+  const keys = strange.slice(0, 5).join(", ") + (strange.length > 5 ? ` and ${strange.length - 5} more` : "");
+  return `${file.path}: ${keys.replace(/\p{Cc}/gu, "?")} in its first row are no columns of ${database}.${table}: the server skips or refuses them`;
 }
 
 /** Without --duration, the file's rows say how long the run is. */

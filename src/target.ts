@@ -29,6 +29,8 @@ export interface Target {
   readonly stores: readonly Endpoint[];
   /** None where rows come from a file. */
   readonly columns: readonly Column[];
+  /** Of all that the table has. */
+  readonly columnNames: readonly string[];
   /** The column that gets the times of rows from a file; undefined: none. */
   readonly timeColumn: TimeColumn | undefined;
   /** Whether the table has run_id and seq, so that each row can be found again. */
@@ -398,19 +400,20 @@ async function describeTable(
 }
 
 /** Of the target, what the rows decide on. */
-type InsertedRows = Pick<Target, "columns" | "timeColumn" | "ledgerColumns">;
+type InsertedRows = Pick<Target, "columns" | "columnNames" | "timeColumn" | "ledgerColumns">;
 
 function insertedRows(place: Place, table: readonly TableColumn[], options: Options): InsertedRows {
+  const columnNames = table.map(({ name }) => name);
   if (options.replay === undefined) {
     const { columns, ledgerColumns } = fitRows(place, table, options);
-    return { columns, timeColumn: undefined, ledgerColumns };
+    return { columns, columnNames, timeColumn: undefined, ledgerColumns };
   }
   const { timeColumn: name } = options.replay;
   // run_id and seq, if the file has any, are not this run's.
-  if (name === undefined) return { columns: [], timeColumn: undefined, ledgerColumns: false };
+  if (name === undefined) return { columns: [], columnNames, timeColumn: undefined, ledgerColumns: false };
   const timeColumn = timeColumnOf(table, name, timesOf(options));
   if ("problems" in timeColumn) throw new OptionsError(timeColumn.problems);
-  return { columns: [], timeColumn, ledgerColumns: false };
+  return { columns: [], columnNames, timeColumn, ledgerColumns: false };
 }
 
 /** When the first and the last row are. */

@@ -262,6 +262,15 @@ describe("replay", function () {
     expect(stdout).to.include("1.5 times round").and.not.include("seed");
   });
 
+  it("keys of the first row that are no columns are warned of: the server leaves them out", async () => {
+    const { database, url } = await table();
+    const name = write("keys.ndjson", '{"n":1,"txet":"x","m":2}\n{"n":2,"other":3}\n');
+    const { code, stderr } = await replay(url, name, "--rate max --replay-once");
+    const warning = `warning: ${name}: txet, m in its first row are no columns of ${database}.t: the server skips or refuses them`;
+    expect(stderr.split("\n")).to.include(warning);
+    expect([code, await clickhouse("SELECT sum(n), max(text) FROM t", database)]).to.deep.equal([0, "3"]);
+  });
+
   it("without --table the default events is created and takes the file's rows", async () => {
     const { database, url } = await newDatabase();
     const row =
@@ -411,7 +420,7 @@ describe("replay", function () {
       ["comma.ndjson", `${good}\n\n{"n":1,}\n`, " line 7: is not JSON: unexpected } at byte 8"],
       ["array.ndjson", "[1,2]", " line 1: must be a JSON object, got [1,2]"],
       ["csv.ndjson", "n,text\n1,a\n", " line 1: must be a JSON object, got n,text"],
-      ["pretty.ndjson", '{\n  "n": 1\n}\n', " line 1: is not JSON: unexpected the end of the line at byte 2"],
+      ["pretty.ndjson", '{\n  "n": 1\n}\n', " line 1: is not JSON: unexpected end of the line at byte 2"],
       ["two.ndjson", `${good}\n{"n":1} {"n":2}`, ' line 6: has more behind its JSON object: {"n":2} at byte 9'],
       ["control.ndjson", '{"n":"\u001b[31m"}', ' line 1: is not JSON: unexpected ?[31m"} at byte 7'],
       ["bad.gz", gzipSync(`${good}\n{"n":}\n`), " line 6: is not JSON: unexpected } at byte 6"],

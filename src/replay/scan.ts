@@ -15,6 +15,8 @@ export interface Scan {
   readonly bytes: number;
   readonly blankBytes: number;
   readonly longestRowBytes: number;
+  /** Of the first row. */
+  readonly firstKeys: readonly string[];
   /** No batch of `batchRows` rows, wherever it begins and however often the file is gone through, has more bytes. */
   readonly batchRows: number;
   readonly batchBytes: number;
@@ -54,6 +56,7 @@ class Scanner {
   #lineCount = 0;
   #bytes = 0;
   #blankBytes = 0;
+  #firstKeys: readonly string[] | undefined;
 
   constructor(file: FileState, source: ByteSource, kernel: WebAssembly.Module, batchRows: number) {
     this.#file = file;
@@ -78,6 +81,7 @@ class Scanner {
       bytes: this.#bytes,
       blankBytes: this.#blankBytes,
       longestRowBytes: this.#lines.longestBytes,
+      firstKeys: this.#firstKeys ?? [],
       batchRows: this.#batchRows,
       batchBytes: this.#batchBytes(),
     };
@@ -98,6 +102,7 @@ class Scanner {
   #check(end: number): void {
     for (let at = this.#region; at < end; ) {
       const checked = this.#lines.check(at, end, this.#window.wanted);
+      if (checked.rows > 0) this.#firstKeys ??= this.#keysFrom(at);
       this.#rows += checked.rows;
       this.#lineCount += checked.lines;
       this.#blankBytes += checked.blankBytes;
@@ -108,9 +113,18 @@ class Scanner {
     }
   }
 
+  /** Of the first row at or behind `at`. */
+  #keysFrom(at: number): readonly string[] {
+    const bytes = Buffer.from(this.#lines.bytes(at, this.#region + this.#used - at));
+    for (let from = 0; ; from = bytes.indexOf(10, from) + 1) {
+      const line = bytes.toString("utf8", from, bytes.indexOf(10, from));
+      if (line.trim() !== "") return Object.keys(JSON.parse(line));
+    }
+  }
+
   #refuse(line: number, kind: Fault, at: number): never {
     const ended = this.#lines.bytes(at, 1)[0] === 10;
-    const found = ended ? "the end of the line" : this.#shown(at);
+    const found = ended ? "end of the line" : this.#shown(at);
     const column = at - line + 1;
     const sentence = {
       "not-an-object": `must be a JSON object, got ${found}`,
