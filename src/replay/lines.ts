@@ -5,6 +5,8 @@ const PAGE_BYTES = 65_536;
 /** What the kernel's loads run over by, and a line feed put behind a last line. */
 export const OVERRUN_BYTES = 128;
 const CURSOR_BYTES = 64;
+/** What the kernel's own tables and the cursor take, at most. */
+export const OWN_BYTES = 2 * PAGE_BYTES;
 
 interface Kernel {
   tablesEnd(): number;
@@ -58,14 +60,15 @@ export class Lines {
   readonly #cursor: number;
   readonly #found: Uint32Array;
 
-  /** `bytes`: so many are the caller's. Throws a RangeError when there is not so much memory. */
+  /** `bytes`: of all memory, of which {@link OWN_BYTES} are not the caller's. Throws a RangeError when there is not so much. */
   constructor(kernel: WebAssembly.Module, bytes: number) {
-    const pages = Math.ceil((TABLES_BYTES + CURSOR_BYTES + bytes) / PAGE_BYTES);
+    const pages = Math.ceil(bytes / PAGE_BYTES);
     this.#memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.#kernel = new WebAssembly.Instance(kernel, { env: { memory: this.#memory } }).exports as unknown as Kernel;
     this.#cursor = Math.ceil(this.#kernel.tablesEnd() / CURSOR_BYTES) * CURSOR_BYTES;
     this.#found = new Uint32Array(this.#memory.buffer, this.#cursor, CURSOR_BYTES / 4);
     this.free = this.#cursor + CURSOR_BYTES;
+    if (this.free > OWN_BYTES) throw new RangeError(`the kernel's tables take ${this.free} bytes`);
   }
 
   /** A view, not a copy. */
@@ -130,9 +133,6 @@ export class Lines {
     return { at, nameBytes, textBytes: bytes.length - nameBytes };
   }
 }
-
-/** What the kernel's own tables take, at most. */
-const TABLES_BYTES = 2 * PAGE_BYTES;
 
 export interface Key {
   readonly at: number;

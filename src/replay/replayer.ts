@@ -6,7 +6,7 @@
 import type { Slot } from "../rows/renderer.js";
 import type { Batch } from "../schedule.js";
 import { ByteSource, type ReplayError } from "./file.js";
-import { type Key, keyBytes, Lines, OVERRUN_BYTES } from "./lines.js";
+import { type Key, keyBytes, Lines, OVERRUN_BYTES, OWN_BYTES } from "./lines.js";
 import { PIECE_BYTES, Pieces } from "./pieces.js";
 import { batchBytes, type Scan } from "./scan.js";
 
@@ -49,7 +49,7 @@ export function longestRowBytes({ scan, time }: ReplayPlan): number {
 /** Bytes of memory a replayer takes for so many slots. */
 export function memoryBytes(plan: ReplayPlan, slots: number, bytesPerSlot: number): number {
   const key = align(growth(plan.time));
-  return align(Pieces.bytes) + key + underWayBytes(plan) + slots * bytesPerSlot + ALIGN_BYTES;
+  return OWN_BYTES + align(Pieces.bytes) + key + underWayBytes(plan) + slots * bytesPerSlot;
 }
 
 interface Held {

@@ -2,7 +2,7 @@
 // one JSON object. Main thread, in slices; sends nothing. Called by run.ts.
 
 import { ByteSource, type FileState, ReplayError } from "./file.js";
-import { type Fault, Lines, OVERRUN_BYTES } from "./lines.js";
+import { type Fault, Lines, OVERRUN_BYTES, OWN_BYTES } from "./lines.js";
 import { PIECE_BYTES, Pieces } from "./pieces.js";
 import { Window } from "./window.js";
 
@@ -63,7 +63,7 @@ class Scanner {
     this.#source = source;
     this.#batchRows = batchRows;
     this.#window = new Window(batchRows);
-    this.#lines = new Lines(kernel, Pieces.bytes + LONGEST_LINE_BYTES + PIECE_BYTES + OVERRUN_BYTES);
+    this.#lines = new Lines(kernel, OWN_BYTES + Pieces.bytes + LONGEST_LINE_BYTES + PIECE_BYTES + OVERRUN_BYTES);
     this.#pieces = new Pieces(this.#lines, source, this.#lines.free);
     this.#region = this.#lines.free + Pieces.bytes;
   }
