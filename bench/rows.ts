@@ -280,8 +280,8 @@ async function startUp(server: EmbeddedServer): Promise<void> {
     const preparedMs = performance.now();
     const [plan] = makePlan(options, target, options.endpoints, "bench").workers;
     const plannedMs = performance.now();
-    if (plan === undefined) throw new RangeError("no worker");
-    new Renderer(plan.kernel, plan.program, plan.slots, plan.slotBytes);
+    if (plan?.rows.kind !== "rules") throw new RangeError("no worker");
+    new Renderer(plan.kernel, plan.rows.program, plan.slots, plan.slotBytes);
     const readyMs = performance.now();
     one.preflightMs.push(preparedMs - startMs);
     one.planMs.push(plannedMs - preparedMs);

@@ -6,7 +6,7 @@ import type { Clock } from "./clock.js";
 import type { Totals } from "./counters.js";
 import type { Claim } from "./ledger.js";
 import type { Plan } from "./plan.js";
-import { rowsPerBatch, Schedule } from "./schedule.js";
+import { claimedRows, rowsPerBatch, Schedule } from "./schedule.js";
 
 export interface Books {
   readonly scheduled: number;
@@ -34,13 +34,18 @@ export function closeBooks({ schedule, counters }: Plan, clock: Clock): Books {
   };
   const batchRows = rowsPerBatch(schedule);
   const scheduled =
-    schedule.kind === "max" ? counters.claimed * batchRows : new Schedule(schedule).totalRows(counters.endNs);
+    schedule.kind === "max"
+      ? claimedRows(schedule, counters.claimed)
+      : new Schedule(schedule).totalRows(counters.endNs);
+  // A closed loop that has no more rows to send is over before its time.
+  const isExhausted = schedule.kind === "max" && scheduled === schedule.rowLimit;
+  const endNs = isExhausted ? 0 : Number(counters.endNs);
   const troubles = counters.workers.map((worker) => worker.troubled());
   return {
     scheduled,
     rowsPerBatch: batchRows,
     totals,
-    elapsedS: Math.max(Number(counters.endNs), totals.lastAnswerNs) / 1e9,
+    elapsedS: Math.max(endNs, totals.lastAnswerNs) / 1e9,
     latency: schedule.kind === "max" ? undefined : counters.latency(),
     service: counters.service(),
     claim: {

@@ -146,6 +146,26 @@ export const RUN_FLAGS = [
     description: "Options and rules for columns from this file; a flag or variable goes before it",
   },
   {
+    name: "replay",
+    group: "Rows",
+    kind: "text",
+    placeholder: "FILE",
+    description: "Rows from this file of JSON lines (.ndjson, .gz, .zst) instead of generated ones, again and again",
+  },
+  {
+    name: "replay-once",
+    group: "Rows",
+    kind: "switch",
+    description: "End with the file; without --duration, run for as long as its rows take",
+  },
+  {
+    name: "replay-time",
+    group: "Rows",
+    kind: "text",
+    placeholder: "COLUMN",
+    description: "In each row of the file this Date or DateTime gets the row's time in the schedule",
+  },
+  {
     name: "in-flight",
     group: "Inserts",
     kind: "text",

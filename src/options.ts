@@ -7,6 +7,7 @@ import { type Credentials, type Endpoint, endpointOf, fitsHeader, redact } from 
 import { RUN_FLAGS, SAMPLE_FLAGS, SERVE_FLAGS } from "./flags.js";
 import { LAST_NS, MS, parseHttpUrl, parseRate, parseTable, parseTime, SPANS, type TableName } from "./quantities.js";
 import { type Environment, type RawFlags, Reader, unfitForHeader } from "./reader.js";
+import { type ReplayOptions, readReplay } from "./replay/options.js";
 import { FORMATS, type Format } from "./rows/program.js";
 import { NO_RULES, type Rules } from "./rows/rule.js";
 import type { Ratio } from "./schedule.js";
@@ -25,6 +26,8 @@ export interface Options {
   /** As it was given, for the summary and the report. */
   readonly rateText: string;
   readonly durationNs: bigint;
+  /** Whether it is not the default. */
+  readonly durationGiven: boolean;
   readonly drainNs: bigint;
   readonly table: TableName;
   /** Whether --table was given: such a table must exist. */
@@ -53,6 +56,8 @@ export interface Options {
   readonly dataSpanNs: bigint | undefined;
   readonly configFile: string | undefined;
   readonly rules: Rules;
+  /** Undefined: rows are generated. */
+  readonly replay: ReplayOptions | undefined;
   readonly reportFile: string | undefined;
   readonly verify: boolean;
   readonly blind: boolean;
@@ -143,6 +148,7 @@ export function resolveRun(raw: RawFlags, environment: Environment, config?: Con
     rate: rate ?? "max",
     rateText: reader.text("rate").value ?? "",
     durationNs: reader.duration("duration", SPANS.run),
+    durationGiven: reader.isGiven("duration"),
     drainNs: reader.duration("drain", SPANS.drain),
     table: readTable(reader, endpoints),
     tableGiven: reader.isGiven("table"),
@@ -171,6 +177,7 @@ export function resolveRun(raw: RawFlags, environment: Environment, config?: Con
     dataSpanNs: readDataSpan(reader, rate, dataStartNs),
     configFile: readConfigFile(reader),
     rules: config?.rules ?? NO_RULES,
+    replay: readReplay(reader, config?.rules ?? NO_RULES),
     reportFile: reader.word("report", "a file name"),
     verify: !reader.switch("no-verify") && !blind,
     blind,

@@ -2,13 +2,15 @@
 
 import { readFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
-import type { WorkerPlan } from "../workers/loader.js";
+import type { RowSource, WorkerPlan } from "../workers/loader.js";
 import { Counters } from "./counters.js";
 import type { Endpoint } from "./endpoint.js";
 import { type Options, OptionsError } from "./options.js";
-import { compileRows, type RowProgram } from "./rows/program.js";
-import { MEMORY_LIMIT_BYTES, memoryBytes, slotBytes } from "./rows/renderer.js";
-import { rowsPerBatch, type ScheduleSpec } from "./schedule.js";
+import * as replayer from "./replay/replayer.js";
+import type { Scan } from "./replay/scan.js";
+import { compileRows } from "./rows/program.js";
+import * as renderer from "./rows/renderer.js";
+import { rowsPerBatch, type ScheduleSpec, timeOfRows } from "./schedule.js";
 import type { Target } from "./target.js";
 
 export interface Plan {
@@ -27,59 +29,116 @@ const SLOT_OVERHEAD_BYTES = 128;
 /** Traces a second, over all workers. */
 const TRACES_PER_SECOND = 100;
 
-export function scheduleOf(options: Options, batchRows: number): ScheduleSpec {
+/** @param rowLimit there are no more rows, if it is said */
+export function scheduleOf(options: Options, batchRows: number, rowLimit?: number): ScheduleSpec {
   const { rate, durationNs, flushNs, dataSpanNs } = options;
-  if (rate === "max") return { kind: "max", durationNs, batchRows };
-  return { kind: "constant", rowsPerSecond: rate, durationNs, batchRows, flushNs, dataSpanNs };
+  if (rate === "max") return { kind: "max", durationNs, batchRows, rowLimit };
+  const neededNs = rowLimit === undefined ? durationNs : timeOfRows(rate, rowLimit);
+  return {
+    kind: "constant",
+    rowsPerSecond: rate,
+    durationNs: neededNs < durationNs ? neededNs : durationNs,
+    batchRows,
+    flushNs,
+    dataSpanNs,
+    rowLimit,
+  };
+}
+
+/** How much memory rows take, wherever they come from. */
+interface Sizes {
+  readonly longestRowBytes: number;
+  slotBytes(rows: number): number;
+  memoryBytes(slots: number, bytesPerSlot: number): number;
+}
+
+function sizesOf(rows: RowSource): Sizes {
+  if (rows.kind === "rules") {
+    const { program } = rows;
+    return {
+      longestRowBytes: program.longestRowBytes,
+      slotBytes: (count) => renderer.slotBytes(program, count),
+      memoryBytes: (slots, bytesPerSlot) => renderer.memoryBytes(program, slots, bytesPerSlot),
+    };
+  }
+  const { replay } = rows;
+  return {
+    longestRowBytes: replayer.longestRowBytes(replay),
+    slotBytes: (count) => replayer.slotBytes(replay, count),
+    memoryBytes: (slots, bytesPerSlot) => replayer.memoryBytes(replay, slots, bytesPerSlot),
+  };
 }
 
 /** As many as the load needs, as few as it can: a core given to the generator is taken from a server beside it. */
-function defaultWorkers(schedule: ScheduleSpec, program: RowProgram, inFlight: number): number {
+function defaultWorkers(schedule: ScheduleSpec, source: RowSource, inFlight: number): number {
+  // Each worker goes through the whole file, and decompresses it.
+  if (source.kind === "file" && source.replay.scan.file.compression !== "none") return 1;
   const most = Math.min(inFlight, Math.max(1, Math.floor(availableParallelism() / 2)));
-  if (schedule.kind === "max") return Math.min(most, 2);
+  if (schedule.kind === "max") return source.kind === "file" ? 1 : Math.min(most, 2);
+  const rowBytes = source.kind === "rules" ? source.program.longestRowBytes : meanRowBytes(source.replay.scan);
   const rowsPerSecond = Number(schedule.rowsPerSecond.numerator) / Number(schedule.rowsPerSecond.denominator);
   const needed = Math.max(
-    (rowsPerSecond * program.longestRowBytes) / WORKER_BYTES_PER_SECOND,
+    (rowsPerSecond * rowBytes) / WORKER_BYTES_PER_SECOND,
     rowsPerSecond / rowsPerBatch(schedule) / WORKER_INSERTS_PER_SECOND,
   );
   return Math.min(most, Math.max(1, Math.ceil(needed)));
 }
 
-/** Throws an OptionsError where the batches asked for do not fit into memory. */
-export function makePlan(options: Options, target: Target, endpoints: readonly Endpoint[], version: string): Plan {
-  const program = compileRows(target.columns, options.format, options.seed);
-  const asked = scheduleOf(options, options.batchRows);
-  const workers = options.workers ?? defaultWorkers(asked, program, options.inFlight);
+const meanRowBytes = ({ bytes, rows }: Scan): number => bytes / rows;
+
+/** The compiled kernel, for whoever has rows to make or to read. */
+export const readKernel = (): WebAssembly.Module =>
+  new WebAssembly.Module(readFileSync(new URL("./rows/kernel/kernel.wasm", import.meta.url)));
+
+/**
+ * Throws an OptionsError where the batches asked for do not fit into memory. `scan`: of the file that rows come from; undefined
+ * where they are generated.
+ */
+export function makePlan(
+  options: Options,
+  target: Target,
+  endpoints: readonly Endpoint[],
+  version: string,
+  scan?: Scan,
+): Plan {
+  const source: RowSource =
+    scan === undefined
+      ? { kind: "rules", program: compileRows(target.columns, options.format, options.seed) }
+      : { kind: "file", replay: { scan, time: target.timeColumn } };
+  const sizes = sizesOf(source);
+  const rowLimit = options.replay?.once ? scan?.rows : undefined;
+  const asked = scheduleOf(options, options.batchRows, rowLimit);
+  const workers = options.workers ?? defaultWorkers(asked, source, options.inFlight);
   const permits = (worker: number): number =>
     Math.floor(options.inFlight / workers) + (worker < options.inFlight % workers ? 1 : 0);
   // One more slot than permits: the next batch is rendered while the others are on the wire.
   const slots = permits(0) + 1;
-  const most = fittingRows(program, slots, workers);
+  const rows = rowsPerBatch(asked);
+  const most = fittingRows(sizes, slots, workers, rows);
   const allSlots = options.inFlight + workers;
   if (most < 1) {
-    const row = `a row may have ${(program.longestRowBytes / 2 ** 20).toFixed(1)} MiB`;
+    const row = `a row may have ${(sizes.longestRowBytes / 2 ** 20).toFixed(1)} MiB`;
     throw new OptionsError([
-      fittingRows(program, 2, 1) < 1
-        ? `rows are too long for memory: ${row}; shorten the lengths of arrays and maps`
-        : `--in-flight is too large: ${allSlots} slots would need ${gibibytes(allSlots, program, 1)}, as ${row}`,
+      fittingRows(sizes, 2, 1, 1) < 1
+        ? `rows are too long for memory: ${row}${scan === undefined ? "; shorten the lengths of arrays and maps" : ""}`
+        : `--in-flight is too large: ${allSlots} slots would need ${gibibytes(allSlots, sizes, 1)}, as ${row}`,
     ]);
   }
-  const rows = rowsPerBatch(asked);
   if (rows > most && options.batchRowsGiven) {
     throw new OptionsError([
-      `--batch-rows is too large: ${allSlots} slots would need ${gibibytes(allSlots, program, rows)}; ` +
+      `--batch-rows is too large: ${allSlots} slots would need ${gibibytes(allSlots, sizes, rows)}; ` +
         `${most} rows fit, or fewer --in-flight`,
     ]);
   }
   // Rows may be so long that the default does not fit.
-  const schedule = rows > most ? scheduleOf(options, most) : asked;
-  const bytesPerSlot = slotBytes(program, rowsPerBatch(schedule));
+  const schedule = rows > most ? scheduleOf(options, most, rowLimit) : asked;
+  const bytesPerSlot = sizes.slotBytes(rowsPerBatch(schedule));
 
   const shape = { workers, endpoints: endpoints.length, slots };
   const counters = Counters.allocate(shape);
   counters.endNs = schedule.durationNs;
   counters.drainedNs = schedule.durationNs + options.drainNs;
-  const kernel = new WebAssembly.Module(readFileSync(new URL("./rows/kernel/kernel.wasm", import.meta.url)));
+  const kernel = readKernel();
   return {
     schedule,
     counters,
@@ -89,7 +148,7 @@ export function makePlan(options: Options, target: Target, endpoints: readonly E
       runId: options.runId,
       schedule,
       kernel,
-      program,
+      rows: source,
       slots: permits(worker) + 1,
       slotBytes: bytesPerSlot,
       insert: {
@@ -115,14 +174,16 @@ export function makePlan(options: Options, target: Target, endpoints: readonly E
   };
 }
 
-/** How many rows a slot can have. */
-function fittingRows(program: RowProgram, slots: number, workers: number): number {
+/** How many rows a slot can have, if not as many as are `wanted`. */
+function fittingRows(sizes: Sizes, slots: number, workers: number, wanted: number): number {
   // A container's limit, where there is one; without, some systems answer 0 or a number beyond any machine.
   const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
-  const limit = Math.min(MEMORY_LIMIT_BYTES, (memory * MEMORY_SHARE) / workers);
-  const overhead = memoryBytes(program, slots, 0) + slots * (program.headBytes + SLOT_OVERHEAD_BYTES);
-  return Math.floor((limit - overhead) / slots / program.longestRowBytes);
+  const limit = Math.min(renderer.MEMORY_LIMIT_BYTES, (memory * MEMORY_SHARE) / workers);
+  // Rows of a file differ in length: a batch of them is not as long as that many of the longest.
+  if (sizes.memoryBytes(slots, sizes.slotBytes(wanted)) <= limit) return wanted;
+  const overhead = sizes.memoryBytes(slots, sizes.slotBytes(0)) + slots * SLOT_OVERHEAD_BYTES;
+  return Math.min(wanted, Math.floor((limit - overhead) / slots / sizes.longestRowBytes));
 }
 
-const gibibytes = (slots: number, program: RowProgram, rows: number): string =>
-  `${((slots * slotBytes(program, rows)) / 2 ** 30).toFixed(1)} GiB`;
+const gibibytes = (slots: number, sizes: Sizes, rows: number): string =>
+  `${((slots * sizes.slotBytes(rows)) / 2 ** 30).toFixed(1)} GiB`;

@@ -19,7 +19,7 @@ interface Figure {
 
 export class Progress {
   readonly #stream: WriteStream;
-  readonly #durationNs: number;
+  #durationNs: number;
   #plainAt = PLAIN_SECONDS;
   #ceiling: string | undefined;
 
@@ -31,6 +31,11 @@ export class Progress {
   /** What the figures are about: ceiling.ts. */
   measures(ceiling: string): void {
     this.#ceiling = ceiling;
+  }
+
+  /** The run turns out to last so long; undefined: nobody knows how long. */
+  lasts(durationNs: bigint | undefined): void {
+    this.#durationNs = durationNs === undefined ? Number.POSITIVE_INFINITY : Number(durationNs);
   }
 
   update(snapshot: Snapshot, endNs: bigint): void {
@@ -67,9 +72,11 @@ export class Progress {
 /** In the order of the line. Their widths stay the same from second to second, so that the eye finds them. */
 function figuresOf({ atNs, totals, rowsPerSecond, latency }: Snapshot, durationNs: number, endNs: number): Figure[] {
   const { failed, unknown } = totals.inserts;
+  const isOpen = durationNs === Number.POSITIVE_INFINITY;
+  const left = isOpen ? "until the rows end" : `${clockTime(Math.ceil((endNs - atNs) / 1e9))} left`;
   const quantile = (ms: number): string => (latency.count === 0 ? "–" : milliseconds(ms)).padStart(8);
   return [
-    { rank: 4, text: `${clockTime(atNs / 1e9)}/${clockTime(durationNs / 1e9)}` },
+    { rank: 4, text: isOpen ? clockTime(atNs / 1e9) : `${clockTime(atNs / 1e9)}/${clockTime(durationNs / 1e9)}` },
     { rank: 9, text: `${short(rowsPerSecond).padStart(5)} rows/s` },
     { rank: 2, text: `p50 ${quantile(latency.p50)}` },
     { rank: 5, text: `p99 ${quantile(latency.p99)}` },
@@ -77,7 +84,7 @@ function figuresOf({ atNs, totals, rowsPerSecond, latency }: Snapshot, durationN
     { rank: 3, text: `in flight ${String(totals.inFlight).padStart(2)}` },
     { rank: 1, text: `${whole(totals.acknowledged)} rows` },
     ...(totals.lagNs > 1e9 ? [{ rank: 6, text: `behind ${milliseconds(totals.lagNs / 1e6)}` }] : []),
-    { rank: 8, text: endNs > atNs ? `${clockTime(Math.ceil((endNs - atNs) / 1e9))} left` : "draining" },
+    { rank: 8, text: endNs > atNs ? left : "draining" },
   ];
 }
 

@@ -10,6 +10,7 @@ import { shown } from "./endpoint.js";
 import { type Latency, summarize } from "./latency.js";
 import type { Ledger } from "./ledger.js";
 import type { Options } from "./options.js";
+import type { Scan } from "./replay/scan.js";
 import type { Snapshot } from "./snapshot.js";
 import { type Target, whyUnverifiable } from "./target.js";
 import { bytes, count, milliseconds, short, whole } from "./text.js";
@@ -19,6 +20,8 @@ export interface Result {
   readonly options: Options;
   readonly endpoints: readonly Endpoint[];
   readonly target: Target;
+  /** The file that rows came from; undefined: they were generated. */
+  readonly replay: Scan | undefined;
   readonly version: string;
   readonly startedAt: Date;
   /** From the start to the schedule's end or the last answer, whichever is later. */
@@ -92,6 +95,7 @@ export function toJson(result: Result): string {
     options: reportedOptions(result),
     versions: { clickstorm: result.version, node: process.versions.node, clickhouse: target.version ?? null },
     machine: { cores: availableParallelism(), platform: `${process.platform} ${process.arch}` },
+    replay: result.replay === undefined ? null : replayed(result.replay, totals),
     started_at: result.startedAt.toISOString(),
     elapsed_s: result.elapsedS,
     target_rows_per_s: targetRate(options),
@@ -128,14 +132,20 @@ export function toJson(result: Result): string {
   return `${JSON.stringify(report, null, 2)}\n`;
 }
 
+function replayed({ file, rows, bytes: size }: Scan, totals: Totals) {
+  const timesRound = totals.generated / rows;
+  return { file: file.path, compression: file.compression, lines: rows, bytes: size, times_round: timesRound };
+}
+
 /** Named as the flags are; no password, no user information. */
-function reportedOptions({ options, endpoints, target, rowsPerBatch, workers }: Result) {
+function reportedOptions(result: Result) {
+  const { options, endpoints, target, rowsPerBatch, workers } = result;
   return {
     "clickhouse-url": endpoints.map(shown),
     table: `${target.database}.${target.table}`,
     embedded: options.embedded,
     rate: options.rateText,
-    duration_s: Number(options.durationNs) / 1e9,
+    duration_s: endsWithFile(options) ? null : Number(options.durationNs) / 1e9,
     drain_s: Number(options.drainNs) / 1e9,
     workers,
     "in-flight": options.inFlight,
@@ -146,7 +156,10 @@ function reportedOptions({ options, endpoints, target, rowsPerBatch, workers }: 
     "async-insert": options.asyncInsert,
     settings: options.settings,
     timeout_s: options.timeoutMs / 1000,
-    seed: options.seed,
+    seed: result.replay === undefined ? options.seed : null,
+    replay: options.replay?.file ?? null,
+    "replay-once": options.replay?.once ?? false,
+    "replay-time": options.replay?.timeColumn ?? null,
     config: options.configFile ?? null,
     "data-span_s": options.dataSpanNs === undefined ? null : Number(options.dataSpanNs) / 1e9,
     "data-start": options.dataStartNs === undefined ? null : new Date(Number(options.dataStartNs / 1_000_000n)),
@@ -163,9 +176,14 @@ export function toText(result: Result): string {
   const server = target.version === undefined ? "unasked endpoint" : `ClickHouse ${target.version}`;
   const { acknowledged, failed, unknown } = totals.inserts;
   const lines = [
-    `run ${options.runId}   seed ${options.seed}   clickstorm ${result.version}`,
+    [`run ${options.runId}`, ...(result.replay ? [] : [`seed ${options.seed}`]), `clickstorm ${result.version}`].join(
+      "   ",
+    ),
     `${server}   ${result.endpoints.map(shown).join(" ")}   ${target.database}.${target.table}`,
     "",
+    ...(result.replay === undefined
+      ? []
+      : [line("replay", replayText(result.replay), `${short(totals.generated / result.replay.rows)} times round`)]),
     line(
       "rows",
       `scheduled ${whole(result.scheduled)}`,
@@ -221,6 +239,16 @@ export function toText(result: Result): string {
 function measuresLines({ options, target }: Result): string[] {
   const ceiling = ceilingOf(options.format, target);
   return ceiling === undefined ? [] : [`${options.format}: ${ceiling.sentence}`];
+}
+
+/** Whether only the file's end ends the run: nobody said how long it takes, and no rate does. */
+export const endsWithFile = ({ replay, rate, durationGiven }: Options): boolean =>
+  replay?.once === true && rate === "max" && !durationGiven;
+
+/** The file and what is in it. */
+export function replayText({ file, rows, bytes: size }: Scan): string {
+  const packed = file.compression === "none" ? "" : ` from ${bytes(file.size)} of ${file.compression}`;
+  return `${file.path}: ${count(rows, "line")}, ${bytes(size)}${packed}`;
 }
 
 function targetText(options: Options): string {

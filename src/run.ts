@@ -13,12 +13,26 @@ import { countRows, readLedger } from "./ledger.js";
 import { createRegistry, MetricsPortError, type MetricsServer, type MetricsSource, serveMetrics } from "./metrics.js";
 import { type Options, OptionsError } from "./options.js";
 import { tracesUrl } from "./otlp.js";
-import { makePlan, type Plan } from "./plan.js";
+import { makePlan, type Plan, readKernel, scheduleOf } from "./plan.js";
 import { type Load, type Notice, startLoad } from "./pool.js";
 import { Progress } from "./progress.js";
-import { isIncomplete, type Result, type SeriesPoint, seriesPoint, toJson, toText } from "./report.js";
+import { SPANS } from "./quantities.js";
+import { type FileState, lookAt, ReplayError } from "./replay/file.js";
+import { type Scan, scan } from "./replay/scan.js";
+import {
+  endsWithFile,
+  isIncomplete,
+  type Result,
+  replayText,
+  type SeriesPoint,
+  seriesPoint,
+  toJson,
+  toText,
+} from "./report.js";
+import { rowsPerBatch, timeOfRows } from "./schedule.js";
 import { Snapshots } from "./snapshot.js";
-import { blindTarget, prepareTarget, whyUnverifiable } from "./target.js";
+import { blindTarget, prepareTarget, type Target, whyUnverifiable } from "./target.js";
+import { bytes, whole } from "./text.js";
 import { VERSION } from "./version.js";
 
 export const EXIT = { done: 0, incomplete: 1, badOptions: 2, noTarget: 3 } as const;
@@ -35,7 +49,8 @@ export interface Surroundings {
 }
 
 /** Returns the exit code. Throws an OptionsError, a TargetError or an EmbeddedError before the first row. */
-export async function run(options: Options, { out, err, interrupt }: Surroundings): Promise<number> {
+export async function run(asked: Options, { out, err, interrupt }: Surroundings): Promise<number> {
+  let options = asked;
   const progress = new Progress(err, options.durationNs);
   const warn = (text: string): void => progress.say(`warning: ${text}`);
   const problems: string[] = [];
@@ -44,6 +59,7 @@ export async function run(options: Options, { out, err, interrupt }: Surrounding
   let metrics: MetricsServer | undefined;
   let embedded: EmbeddedServer | undefined;
   checkReport(options);
+  const file = options.replay && lookedAt(options.replay.file);
   try {
     metrics = await openMetrics(options, () => source, warn);
     if (metrics !== undefined) progress.say(`metrics at ${metrics.url}`);
@@ -60,9 +76,17 @@ export async function run(options: Options, { out, err, interrupt }: Surrounding
           signal: interrupt,
           onSlow: (sentence) => progress.say(sentence),
         });
-    const plan = makePlan(options, target, endpoints, VERSION);
+    const replay = file && (await readThrough(file, options, progress, interrupt));
+    if (interrupt.aborted) return Number(interrupt.reason);
+    if (replay !== undefined) {
+      options = untilFileEnds(options, replay);
+      const strange = strangeKeys(replay, target);
+      if (strange !== undefined && !options.blind) warn(strange);
+    }
+    const plan = makePlan(options, target, endpoints, VERSION, replay);
     const ceiling = ceilingOf(options.format, target);
     if (ceiling !== undefined) progress.measures(ceiling.name);
+    progress.lasts(endsWithFile(options) ? undefined : plan.schedule.durationNs);
     const verify = options.verify && whyUnverifiable(target) === undefined;
     const rowsBefore = verify && !target.ledgerColumns ? await countRows(target) : 0;
     if (interrupt.aborted) return Number(interrupt.reason);
@@ -75,11 +99,17 @@ export async function run(options: Options, { out, err, interrupt }: Surrounding
       } else if (notice.kind === "refused") {
         problems.push(`stopped, as inserts will not work: ${notice.sentence}`);
         load?.end(0n);
+      } else if (notice.kind === "no-rows") {
+        problems.push(`stopped: ${notice.sentence}`);
+        load?.end(options.drainNs);
       } else {
         warn(sentenceOf(notice, options));
       }
     };
-    load = await startLoad(plan, once(onNotice));
+    load = await startLoad(plan, once(onNotice)).catch((error: unknown) => {
+      if (file !== undefined) checkUnchanged(file);
+      throw error;
+    });
     source = metricsSource(plan, load);
     const series = await watch(load, plan, options, progress, interrupt);
     const failure = await load.finished;
@@ -107,6 +137,7 @@ export async function run(options: Options, { out, err, interrupt }: Surrounding
       options,
       endpoints,
       target,
+      replay,
       version: VERSION,
       startedAt: load.startedAt,
       workers: plan.workers.length,
@@ -127,6 +158,60 @@ export async function run(options: Options, { out, err, interrupt }: Surrounding
     await metrics?.close();
     await embedded?.stop();
   }
+}
+
+/** The file of --replay, if it can be one. Throws an OptionsError. */
+function lookedAt(path: string): FileState {
+  try {
+    return lookAt(path);
+  } catch (error) {
+    throw error instanceof ReplayError ? new OptionsError([error.message]) : error;
+  }
+}
+
+function checkUnchanged(file: FileState): void {
+  const now = lookedAt(file.path);
+  if (now.size !== file.size || now.modifiedMs !== file.modifiedMs) {
+    throw new OptionsError([`${file.path} has changed since it was read: try again when nobody writes to it`]);
+  }
+}
+
+/** Says what it finds in the file; undefined where it was interrupted. Throws an OptionsError. */
+async function readThrough(
+  file: FileState,
+  options: Options,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Scan | undefined> {
+  progress.say(`reading ${file.path} (${bytes(file.size)})`);
+  try {
+    const found = await scan(file, readKernel(), rowsPerBatch(scheduleOf(options, options.batchRows)), signal);
+    if (found !== undefined) progress.say(`replay of ${replayText(found)}`);
+    return found;
+  } catch (error) {
+    throw error instanceof ReplayError ? new OptionsError([error.message]) : error;
+  }
+}
+
+/** Keys of the first row that the table has no columns for: the wrong file would land as rows of defaults. */
+function strangeKeys({ file, firstKeys }: Scan, { database, table, columnNames }: Target): string | undefined {
+  const strange = firstKeys.filter((key) => !columnNames.some((name) => name === key || name.startsWith(`${key}.`)));
+  if (strange.length === 0) return undefined;
+  const keys = strange.slice(0, 5).join(", ") + (strange.length > 5 ? ` and ${strange.length - 5} more` : "");
+  return `${file.path}: ${keys.replace(/\p{Cc}/gu, "?")} in its first row are no columns of ${database}.${table}: the server skips or refuses them`;
+}
+
+/** Without --duration, the file's rows say how long the run is. */
+function untilFileEnds(options: Options, { rows }: Scan): Options {
+  if (!options.replay?.once || options.durationGiven) return options;
+  const durationNs = options.rate === "max" ? SPANS.run.to : timeOfRows(options.rate, rows);
+  if (durationNs > SPANS.run.to) {
+    const days = Math.ceil(Number(durationNs / 1_000_000_000n) / 86_400);
+    throw new OptionsError([
+      `--replay-once takes ${whole(days)} days at ${options.rateText} rows/s, more than a run may: raise --rate, or give --duration`,
+    ]);
+  }
+  return { ...options, durationNs };
 }
 
 /** A report that could not be written at the end is a run wasted: looked at before the start. */

@@ -44,12 +44,16 @@ export type ScheduleSpec =
       readonly flushNs: bigint;
       /** Row k of n has the time k * span / n, whenever it is sent; undefined: the time at which it arrives. */
       readonly dataSpanNs: bigint | undefined;
+      /** There are no more rows than this, if it is said. */
+      readonly rowLimit?: number | undefined;
     }
   | {
       /** Closed loop: a batch whenever a worker can take one; batches have no due time of their own. */
       readonly kind: "max";
       readonly durationNs: bigint;
       readonly batchRows: number;
+      /** Likewise. */
+      readonly rowLimit?: number | undefined;
     };
 
 const NS = 1_000_000_000n;
@@ -88,7 +92,8 @@ export class Schedule {
   /** Rows that exist before `endNs`: row k is at k / rate, and exists when that is before the end. */
   totalRows(endNs: bigint = this.#spec.durationNs): number {
     const end = endNs < this.#spec.durationNs ? endNs : this.#spec.durationNs;
-    return end <= 0n ? 0 : Number(ceilDivide(end * this.#rate, this.#gap));
+    const rows = end <= 0n ? 0 : Number(ceilDivide(end * this.#rate, this.#gap));
+    return Math.min(rows, this.#spec.rowLimit ?? rows);
   }
 
   /** Batch `number` of the schedule that ends at `endNs` or with the duration; undefined when it would hold no row. */
@@ -127,11 +132,21 @@ export class Schedule {
   }
 }
 
-/** Batch `number` of a closed loop, claimed at `claimedNs`, which is the time of all its rows. */
-export function claimedBatch(number: number, rows: number, claimedNs: number): Batch {
+/** Rows of the first `claims` batches of a closed loop. */
+export function claimedRows({ batchRows, rowLimit }: Extract<ScheduleSpec, { kind: "max" }>, claims: number): number {
+  return Math.min(claims * batchRows, rowLimit ?? Number.POSITIVE_INFINITY);
+}
+
+/** The time in which so many rows arrive at a constant rate. */
+export function timeOfRows({ numerator, denominator }: Ratio, rows: number): bigint {
+  return ceilDivide(BigInt(rows) * denominator * NS, numerator);
+}
+
+/** Batch `number` of a closed loop, of so many rows but for the last, claimed at `claimedNs`, which is the time of all its rows. */
+export function claimedBatch(number: number, batchRows: number, claimedNs: number, rows: number = batchRows): Batch {
   return {
     number,
-    firstRow: number * rows,
+    firstRow: number * batchRows,
     rows,
     dueNs: claimedNs,
     times: { ns: BigInt(claimedNs), fraction: 0n, stepNs: 0n, stepFraction: 0n, denominator: 1n },

@@ -4,7 +4,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Endpoint, shown } from "./endpoint.js";
 import { type Options, OptionsError, type TableOptions } from "./options.js";
+import type { TimeColumn } from "./replay/replayer.js";
+import { timeColumnOf } from "./replay/time.js";
 import { EVENT_TABLE, isEventTable, rowsOf, SEED_COLUMNS, type TableColumn, type TableRows } from "./rows/column.js";
+import type { TimeSpan } from "./rows/fit.js";
 import { FORMAT_SETTINGS, FORMATS, type Format, formatSettings, whyNotCarried } from "./rows/program.js";
 import type { Column } from "./rows/value.js";
 import { execute, insertNothing, type Patience, query, quoteIdentifier, ServerError } from "./server.js";
@@ -25,7 +28,12 @@ export interface Target {
   readonly engine: string | undefined;
   /** One endpoint for each place where rows of the table lie; the ledger adds up what they say. */
   readonly stores: readonly Endpoint[];
+  /** None where rows come from a file. */
   readonly columns: readonly Column[];
+  /** Of all that the table has. */
+  readonly columnNames: readonly string[];
+  /** The column that gets the times of rows from a file; undefined: none. */
+  readonly timeColumn: TimeColumn | undefined;
   /** Whether the table has run_id and seq, so that each row can be found again. */
   readonly ledgerColumns: boolean;
   /** Whether the table removes rows when they are old. */
@@ -59,16 +67,19 @@ export function tableIdentifier({ database, table }: Place): string {
   return `${quoteIdentifier(database)}.${quoteIdentifier(table)}`;
 }
 
-/** Columns are always named: those left out, and EPHEMERAL ones, need it, and what is added to the table does no harm. */
+/**
+ * Columns are named: those left out, and EPHEMERAL ones, need it, and what is added to the table does no harm. Rows from a
+ * file name theirs themselves.
+ */
 function insertParameters(
   place: Place,
   columns: readonly Column[],
   options: Options,
   known: (setting: string) => boolean,
 ): Record<string, string> {
-  const names = columns.map(({ name }) => quoteIdentifier(name)).join(", ");
+  const names = options.replay ? "" : ` (${columns.map(({ name }) => quoteIdentifier(name)).join(", ")})`;
   return {
-    query: `INSERT INTO ${tableIdentifier(place)} (${names}) FORMAT ${options.format}`,
+    query: `INSERT INTO ${tableIdentifier(place)}${names} FORMAT ${options.format}`,
     wait_end_of_query: "1",
     ...(known("async_insert") && { async_insert: options.asyncInsert ? "1" : "0" }),
     ...(options.asyncInsert && { wait_for_async_insert: "1" }),
@@ -92,17 +103,16 @@ export function whyUnverifiable({ engine = "" }: Target): string | undefined {
 /** With --blind: everything as for the default table of a new server, nothing asked. Throws an OptionsError. */
 export function blindTarget(options: Options): Target {
   const place = { database: options.table.database ?? "default", table: options.table.table };
-  const { columns, ledgerColumns } = fitRows(place, EVENT_TABLE, options);
+  const rows = insertedRows(place, EVENT_TABLE, options);
   return {
     version: undefined,
     ...place,
     engine: undefined,
     expires: false,
     stores: [],
-    columns,
-    ledgerColumns,
+    ...rows,
     tokens: true,
-    parameters: insertParameters(place, columns, options, () => true),
+    parameters: insertParameters(place, rows.columns, options, () => true),
   };
 }
 
@@ -226,7 +236,7 @@ async function preflight(all: readonly Asked[], options: Options, patience: Pati
     if (isDeepStrictEqual(await describeTable(asked, place, options), table)) continue;
     throw new TargetError(`${fullName(place)} has other columns on ${asked.name} than on ${first.name}`);
   }
-  const { columns, ledgerColumns } = fitRows(place, table, options);
+  const rows = insertedRows(place, table, options);
   const target: Target = {
     version,
     ...place,
@@ -236,10 +246,9 @@ async function preflight(all: readonly Asked[], options: Options, patience: Pati
       all.map(({ endpoint }) => endpoint),
       found,
     ),
-    columns,
-    ledgerColumns,
+    ...rows,
     tokens: known.has(TOKEN_SETTING),
-    parameters: insertParameters(place, columns, options, (setting) => known.has(setting)),
+    parameters: insertParameters(place, rows.columns, options, (setting) => known.has(setting)),
   };
   for (const asked of all) await asked.takesInserts(target);
   if (options.verify) for (const endpoint of target.stores) await checkLedger(new Asked(endpoint, patience), target);
@@ -444,10 +453,30 @@ async function describeTable(
   return columns;
 }
 
+/** Of the target, what the rows decide on. */
+type InsertedRows = Pick<Target, "columns" | "columnNames" | "timeColumn" | "ledgerColumns">;
+
+function insertedRows(place: Place, table: readonly TableColumn[], options: Options): InsertedRows {
+  const columnNames = table.map(({ name }) => name);
+  if (options.replay === undefined) {
+    const { columns, ledgerColumns } = fitRows(place, table, options);
+    return { columns, columnNames, timeColumn: undefined, ledgerColumns };
+  }
+  const { timeColumn: name } = options.replay;
+  // run_id and seq, if the file has any, are not this run's.
+  if (name === undefined) return { columns: [], columnNames, timeColumn: undefined, ledgerColumns: false };
+  const timeColumn = timeColumnOf(table, name, timesOf(options));
+  if ("problems" in timeColumn) throw new OptionsError(timeColumn.problems);
+  return { columns: [], columnNames, timeColumn, ledgerColumns: false };
+}
+
+/** When the first and the last row are. */
+function timesOf({ dataStartNs = BigInt(Date.now()) * 1_000_000n, dataSpanNs, durationNs }: TableOptions): TimeSpan {
+  return { fromNs: dataStartNs, toNs: dataStartNs + (dataSpanNs ?? durationNs) };
+}
+
 function fitRows(place: Place, table: readonly TableColumn[], options: TableOptions): TableRows {
-  const { rules, runId, dataStartNs = BigInt(Date.now()) * 1_000_000n, dataSpanNs, durationNs } = options;
-  const times = { fromNs: dataStartNs, toNs: dataStartNs + (dataSpanNs ?? durationNs) };
-  const rows = rowsOf(table, rules, runId, times);
+  const rows = rowsOf(table, options.rules, options.runId, timesOf(options));
   if (rows.ruleProblems.length > 0) throw new OptionsError(rows.ruleProblems);
   const problems = [...rows.typeProblems, ...formatProblems(rows.columns, options.format)];
   if (problems.length > 0) throw new TargetError(`${fullName(place)}: ${problems.join("; ")}`);

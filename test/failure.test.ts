@@ -29,10 +29,11 @@ async function planFor(): Promise<{ readonly plan: Plan; readonly database: stri
 /** The plan with the second worker's program broken from its first instruction on. */
 function breakProgram(plan: Plan): Plan {
   const [first, second] = plan.workers;
-  if (first === undefined || second === undefined) throw new Error("two workers expected");
-  const bytes = second.program.bytes.slice();
+  if (first === undefined || second?.rows.kind !== "rules") throw new Error("two workers expected");
+  const { program } = second.rows;
+  const bytes = program.bytes.slice();
   bytes[0] = 99;
-  return { ...plan, workers: [first, { ...second, program: { ...second.program, bytes } }] };
+  return { ...plan, workers: [first, { ...second, rows: { kind: "rules", program: { ...program, bytes } } }] };
 }
 
 describe("a worker that fails", function () {

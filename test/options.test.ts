@@ -49,6 +49,9 @@ const SAMPLES: Readonly<Record<string, string>> = {
   "data-start": "2026-01-01",
   "data-span": "365d",
   config: "c.yaml",
+  replay: "f.ndjson",
+  "replay-once": "true",
+  "replay-time": "t",
   "in-flight": "4",
   "batch-rows": "5",
   "flush-interval": "6",
@@ -391,6 +394,7 @@ describe("options", () => {
         rate: { numerator: 5n, denominator: 1n },
         rateText: "5",
         durationNs: 30_000_000_000n,
+        durationGiven: false,
         drainNs: 30_000_000_000n,
         table: { database: undefined, table: "events" },
         tableGiven: false,
@@ -411,6 +415,7 @@ describe("options", () => {
         dataSpanNs: undefined,
         configFile: undefined,
         rules: NO_RULES,
+        replay: undefined,
         reportFile: undefined,
         verify: true,
         blind: false,
@@ -555,14 +560,14 @@ describe("options", () => {
 
     it("every flag of run does the same as a variable", () => {
       expect(Object.keys(SAMPLES).toSorted()).to.deep.equal(RUN_FLAGS.map(({ name }) => name as string).toSorted());
-      const fixed = { seed: "1", "run-id": "fixed" };
-      const plain = resolveRun(fixed, {});
+      const fixed = { CLICKSTORM_SEED: "1", CLICKSTORM_RUN_ID: "fixed" };
       for (const flag of RUN_FLAGS) {
-        const { [flag.name]: _, ...others } = { ...fixed } as Record<string, string>;
-        const byFlag = resolveRun({ ...others, [flag.name]: SAMPLES[flag.name] }, {});
-        const byVariable = resolveRun(others, { [variableOf(flag)]: SAMPLES[flag.name] });
+        // Two of them say more about a file.
+        const others = flag.name.startsWith("replay-") ? { replay: "f.ndjson" } : {};
+        const byFlag = resolveRun({ ...others, [flag.name]: SAMPLES[flag.name] }, fixed);
+        const byVariable = resolveRun(others, { ...fixed, [variableOf(flag)]: SAMPLES[flag.name] });
         expect(byVariable, flag.name).to.deep.equal(byFlag);
-        expect(byFlag, flag.name).to.not.deep.equal(plain);
+        expect(byFlag, flag.name).to.not.deep.equal(resolveRun(others, fixed));
       }
     });
 
@@ -627,14 +632,17 @@ describe("options", () => {
     });
 
     it("every flag of run does the same in a config file", () => {
-      const fixed = { seed: "1", "run-id": "fixed" };
-      for (const { name, kind } of RUN_FLAGS as readonly Flag[]) {
+      const fixed = { CLICKSTORM_SEED: "1", CLICKSTORM_RUN_ID: "fixed" };
+      for (const flag of RUN_FLAGS as readonly Flag[]) {
+        const { name, kind } = flag;
         if (name === "config") continue;
-        const { [name]: _, ...others } = fixed as Record<string, string>;
+        const others = name.startsWith("replay-") ? { replay: "f.ndjson" } : {};
         const value = SAMPLES[name] ?? "";
-        const byFile = resolveRun(others, {}, config({ [name]: kind === "texts" ? [value] : value }));
-        const byFlag = resolveRun({ ...others, [name]: value }, {});
-        expect({ ...byFile, rules: NO_RULES }, name).to.deep.equal(byFlag);
+        const file = { file: "c.yaml", options: { [name]: kind === "texts" ? [value] : value }, rules: NO_RULES };
+        const { [variableOf(flag)]: _, ...environment } = fixed as Record<string, string>;
+        expect(resolveRun(others, environment, file), name).to.deep.equal(
+          resolveRun({ ...others, [name]: value }, environment),
+        );
       }
     });
 

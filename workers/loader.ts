@@ -7,11 +7,18 @@ import { Clock, LONGEST_TIMER_MS } from "../src/clock.js";
 import { Counters, type CountersShape, type WorkerCounters } from "../src/counters.js";
 import { Inserter, type InsertPlan } from "../src/insert.js";
 import { rehearse } from "../src/rehearsal.js";
+import { ReplayError } from "../src/replay/file.js";
+import { Replayer, type ReplayPlan } from "../src/replay/replayer.js";
 import type { RowProgram } from "../src/rows/program.js";
 import { Renderer, type Slot } from "../src/rows/renderer.js";
-import { type Batch, claimedBatch, rowsPerBatch, Schedule, type ScheduleSpec } from "../src/schedule.js";
+import { type Batch, claimedBatch, claimedRows, rowsPerBatch, Schedule, type ScheduleSpec } from "../src/schedule.js";
 import { Stock } from "../src/stock.js";
 import { startTracing, type Trace, type TracePlan, type Tracing } from "../src/tracing.js";
+
+/** Where rows come from. */
+export type RowSource =
+  | { readonly kind: "rules"; readonly program: RowProgram }
+  | { readonly kind: "file"; readonly replay: ReplayPlan };
 
 /** All that one worker needs to know. Sent once, as the task. */
 export interface WorkerPlan {
@@ -22,7 +29,7 @@ export interface WorkerPlan {
   readonly runId: string;
   readonly schedule: ScheduleSpec;
   readonly kernel: WebAssembly.Module;
-  readonly program: RowProgram;
+  readonly rows: RowSource;
   readonly slots: number;
   readonly slotBytes: number;
   readonly insert: InsertPlan;
@@ -58,6 +65,8 @@ export type FromWorker =
   | { readonly kind: "traces-failed"; readonly sentence: string }
   /** What the first insert that failed with this code was told. Said once a code. */
   | { readonly kind: "error"; readonly code: Code; readonly sentence: string }
+  /** The file that rows come from is not what it was. Said once. */
+  | { readonly kind: "no-rows"; readonly sentence: string }
   /** Inserts will never work. Said once. */
   | { readonly kind: "refused"; readonly sentence: string };
 
@@ -65,6 +74,8 @@ export type FromWorker =
 const SATURATED_NS = 250_000_000;
 /** Compiling the kernel's hot path before the start: so many rows are rendered and thrown away. */
 const WARM_UP_ROWS = 20_000;
+/** Rows may be long: no more than so many bytes. */
+const WARM_UP_BYTES = 16_000_000;
 /** A body that arrives in one piece. */
 const REHEARSAL_BYTES = 1000;
 
@@ -79,6 +90,7 @@ export default async function load({ plan, port }: LoaderTask): Promise<void> {
     const { startNs, startEpochNs } = await started;
     await loader.run(startNs, plan.dataStartNs ?? startEpochNs);
   } finally {
+    await loader.close();
     port.close();
   }
 }
@@ -90,7 +102,7 @@ class Loader {
   readonly #own: WorkerCounters;
   /** Undefined in a closed loop. */
   readonly #schedule: Schedule | undefined;
-  readonly #renderer: Renderer;
+  readonly #renderer: Renderer | Replayer;
   readonly #inserter: Inserter;
   readonly #tracing: Tracing | undefined;
   readonly #slots: Stock<Slot>;
@@ -105,7 +117,11 @@ class Loader {
     this.#counters = new Counters(plan.counters, plan.shape);
     this.#own = this.#counters.worker(plan.worker);
     this.#schedule = plan.schedule.kind === "constant" ? new Schedule(plan.schedule) : undefined;
-    this.#renderer = new Renderer(plan.kernel, plan.program, plan.slots, plan.slotBytes);
+    const { kernel, rows, slots, slotBytes } = plan;
+    this.#renderer =
+      rows.kind === "rules"
+        ? new Renderer(kernel, rows.program, slots, slotBytes)
+        : new Replayer(kernel, rows.replay, slots, slotBytes);
     this.#inserter = new Inserter(plan.insert);
     this.#tracing =
       plan.traces && startTracing(plan.traces, (sentence) => this.#say({ kind: "traces-failed", sentence }));
@@ -124,8 +140,10 @@ class Loader {
     const [slot] = this.#renderer.slots;
     if (slot === undefined) throw new RangeError("a worker needs a slot");
     const rows = rowsPerBatch(this.#plan.schedule);
-    for (let done = 0; done < WARM_UP_ROWS; done += rows) {
-      await this.#renderer.fill(slot, claimedBatch(0, rows, 0), 0n);
+    // One batch after the other: a file is not to be begun anew for each.
+    for (let batch = 0, bytes = 0; batch * rows < WARM_UP_ROWS && bytes < WARM_UP_BYTES; batch++) {
+      await this.#renderer.fill(slot, claimedBatch(batch, rows, 0), 0n);
+      bytes += slot.bytes;
     }
     await rehearse(this.#plan.insert, this.#renderer.body(slot).subarray(0, REHEARSAL_BYTES));
   }
@@ -135,6 +153,18 @@ class Loader {
     this.#clock = clock;
     this.wake();
     await clock.until(0);
+    await this.#sendBatches(clock, dataStartNs).catch((error: unknown) => {
+      if (!(error instanceof ReplayError)) throw error;
+      this.#say({ kind: "no-rows", sentence: error.message });
+    });
+    this.#own.nextDue(Number.POSITIVE_INFINITY);
+    await this.#permits.whole();
+    clearTimeout(this.#drainTimer);
+    await this.#inserter.close();
+    await this.#tracing?.flush();
+  }
+
+  async #sendBatches(clock: Clock, dataStartNs: bigint): Promise<void> {
     for (let turn = 0; ; turn++) {
       const planned = this.#planned(turn);
       if (planned === "over") break;
@@ -153,11 +183,10 @@ class Loader {
       if ((await this.#permits.take()) === undefined) break;
       void this.#insert(clock, due, slot, trace);
     }
-    this.#own.nextDue(Number.POSITIVE_INFINITY);
-    await this.#permits.whole();
-    clearTimeout(this.#drainTimer);
-    await this.#inserter.close();
-    await this.#tracing?.flush();
+  }
+
+  async close(): Promise<void> {
+    if (this.#renderer instanceof Replayer) await this.#renderer.close();
   }
 
   /** The batch of this worker's turn in its stripe of the schedule; undefined in a closed loop, which plans none. */
@@ -169,9 +198,12 @@ class Loader {
 
   /** The first batch that nobody has claimed; undefined when the run is over. */
   #claim(clock: Clock): Batch | undefined {
+    const { schedule } = this.#plan;
     const claimedNs = clock.now();
-    if (claimedNs >= this.#counters.endNs) return undefined;
-    return claimedBatch(this.#counters.claim(), this.#plan.schedule.batchRows, claimedNs);
+    if (schedule.kind !== "max" || claimedNs >= this.#counters.endNs) return undefined;
+    const number = this.#counters.claim();
+    const rows = claimedRows(schedule, number + 1) - claimedRows(schedule, number);
+    return rows > 0 ? claimedBatch(number, schedule.batchRows, claimedNs, rows) : undefined;
   }
 
   /**
@@ -213,12 +245,24 @@ class Loader {
     this.#own.answered(endpoint, slot.index, batch.number, batch.rows, outcome);
     if (sentNs !== undefined) this.#own.timed(closedLoop ? undefined : batch.dueNs, sentNs, answeredNs);
     trace?.answered(outcome);
-    if (outcome.kind !== "acknowledged") this.#say({ kind: "error", code: outcome.code, sentence: outcome.sentence });
-    if (outcome.kind === "failed" && (outcome.reason === "refused" || outcome.reason === "read_only")) {
-      this.#say({ kind: "refused", sentence: outcome.sentence });
+    if (outcome.kind !== "acknowledged") {
+      const sentence = this.#placed(outcome.sentence, batch);
+      this.#say({ kind: "error", code: outcome.code, sentence });
+      if (outcome.kind === "failed" && (outcome.reason === "refused" || outcome.reason === "read_only")) {
+        this.#say({ kind: "refused", sentence });
+      }
     }
     this.#permits.give(true);
     this.#slots.give(slot);
+  }
+
+  /** Where the server names a row of the insert: the line of the file it is. */
+  #placed(sentence: string, batch: Batch): string {
+    if (!(this.#renderer instanceof Replayer)) return sentence;
+    return sentence.replace(/\(at row (\d+)\)/, (text, row) => {
+      const place = (this.#renderer as Replayer).placeOf(batch, Number(row));
+      return place === undefined ? text : `(at row ${row}, ${place})`;
+    });
   }
 
   /** Looks again at when the run ends and when its drain ends. */

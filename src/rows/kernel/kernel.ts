@@ -51,6 +51,7 @@ import { copy } from "./memory";
 import { ROW_STEP, random, randomBelow } from "./random";
 
 export { other, renderBytes, renderColumn, writeBytes } from "./binary";
+export { checkRows, countRows, retime } from "./lines";
 
 // Exported, they are not inlined into the loop, which must stay small enough for the engine's registers.
 export { control, writeDrawn };
