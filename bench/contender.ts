@@ -27,12 +27,12 @@ export interface Sending {
   finish(): Promise<number>;
 }
 
-export function clickstorm(load: readonly string[], name = "clickstorm"): Contender {
-  const flags = [...load, "--rate", "max", "--in-flight", String(IN_FLIGHT), "--batch-rows", String(BATCH_ROWS)];
+export function clickstorm(load: readonly string[], name = "clickstorm", batchRows = BATCH_ROWS): Contender {
+  const flags = [...load, "--rate", "max", "--in-flight", String(IN_FLIGHT), "--batch-rows", String(batchRows)];
   return {
     name,
     command: commandLine(flags),
-    batchRows: BATCH_ROWS,
+    batchRows,
     start(url, spec) {
       const limitS = limitSeconds(spec);
       const program = startProgram([...flags, "--clickhouse-url", url, "--duration", `${limitS}s`], limitS);

@@ -4,6 +4,7 @@
 import type { WriteStream } from "node:tty";
 import yargs from "yargs";
 import { type KnownFlag, readyForYargs } from "./args.js";
+import { InterruptedError, TargetError } from "./asked.js";
 import type { Config } from "./config.js";
 import { EmbeddedError } from "./embedded/server.js";
 import { LADDER_FLAGS, RUN_FLAGS, SAMPLE_FLAGS, SERVE_FLAGS } from "./flags.js";
@@ -23,7 +24,6 @@ import { EXIT, run } from "./run.js";
 import { sample } from "./sample.js";
 import { serve } from "./serve.js";
 import { ServerError } from "./server.js";
-import { InterruptedError, TargetError } from "./target.js";
 import { nearest } from "./text.js";
 import { VERSION } from "./version.js";
 

@@ -1,6 +1,7 @@
 // `clickstorm sample --learn`: looks at rows of a table, in a few bounded queries that are told before they run, and prints a
 // config file with rules that resemble them. Called by sample.ts. Changes nothing on the server, and makes no rows.
 
+import { InterruptedError, TargetError, tableIdentifier } from "./asked.js";
 import { readDocument, type Tree } from "./config/document.js";
 import { readRules } from "./config/rules.js";
 import type { Problem } from "./config/shape.js";
@@ -25,7 +26,7 @@ import type { SampleOptions } from "./options.js";
 import { rowsOf, type TableColumn } from "./rows/column.js";
 import type { SampleSurroundings } from "./sample.js";
 import { query, quoteIdentifier, ServerError } from "./server.js";
-import { askDescription, type Description, InterruptedError, TargetError, tableIdentifier } from "./target.js";
+import { askDescription, type Description } from "./target.js";
 import { whole } from "./text.js";
 
 /** The rows that were to be looked at are not where they were. */

@@ -3,9 +3,10 @@
 // With the ledger columns: rows and sum(seq) of each batch of this run against what the schedule says they must be.
 // Without: the difference of count() before and after, which takes for granted that nobody else writes.
 
+import { tableIdentifier } from "./asked.js";
 import type { Endpoint } from "./endpoint.js";
 import { type Patience, query } from "./server.js";
-import { type Target, tableIdentifier } from "./target.js";
+import type { Target } from "./target.js";
 
 export interface Ledger {
   /** Rows of this run in the table, however often. */

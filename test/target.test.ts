@@ -1,10 +1,11 @@
 // src/target.ts and src/server.ts: what the pre-flight finds out, creates and refuses, on a real ClickHouse.
 
 import { expect } from "chai";
+import { InterruptedError, TargetError } from "../src/asked.js";
 import { endpointOf } from "../src/endpoint.js";
 import { type RawFlags, resolveRun } from "../src/options.js";
 import { type Patience, quoteIdentifier } from "../src/server.js";
-import { blindTarget, InterruptedError, prepareTarget, type Target, TargetError } from "../src/target.js";
+import { blindTarget, prepareTarget, type Target } from "../src/target.js";
 import { clickhouse, newDatabase, numberOf, rowsOf, serverUrl } from "./support/server.js";
 import { closedPort, stranger } from "./support/strangers.js";
 

@@ -3,6 +3,7 @@
 
 import { writeFileSync } from "node:fs";
 import type { WriteStream } from "node:tty";
+import { fullName, InterruptedError, TargetError } from "../asked.js";
 import { type EmbeddedServer, startEmbedded } from "../embedded/server.js";
 import { type Endpoint, endpointOf, shown } from "../endpoint.js";
 import { type Options, OptionsError } from "../options.js";
@@ -12,16 +13,7 @@ import { FORMATS, type Format } from "../rows/program.js";
 import { checkReport, EXIT } from "../run.js";
 import { rowsPerBatch } from "../schedule.js";
 import { ServerError } from "../server.js";
-import {
-  askServer,
-  askTable,
-  formatProblems,
-  fullName,
-  InterruptedError,
-  prepareTarget,
-  type Target,
-  TargetError,
-} from "../target.js";
+import { askServer, askTable, formatProblems, prepareTarget, type Target } from "../target.js";
 import { VERSION } from "../version.js";
 import { type Count, countDiscarded, countInserted, countLanded, insertedRows, keepsRows } from "./count.js";
 import { type Discarder, startDiscarder } from "./discard.js";

@@ -2,9 +2,9 @@
 // nothing outside that database. Called by ladder.ts.
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { fullName, type Place, TargetError, tableIdentifier, VIEWS } from "../asked.js";
 import type { Endpoint } from "../endpoint.js";
 import { execute, type Patience, query, quoteIdentifier, ServerError } from "../server.js";
-import { fullName, type Place, TargetError, tableIdentifier, VIEWS } from "../target.js";
 import { copyEngine } from "./engine.js";
 
 const PREFIX = "clickstorm_ladder_";
