@@ -1,5 +1,6 @@
 // What do the formats cost and gain? Rendering on one core, each against JSONEachRow; and into the embedded ClickHouse, each
-// against JSONEachRow and against a static body of its own. `npm run bench:formats -- [render] [embedded] [--rounds N] [--seconds S]`.
+// against JSONEachRow and against a static body of its own; the same with large inserts.
+// `npm run bench:formats -- [render] [embedded] [large] [--rounds N] [--seconds S]`.
 
 import { parseArgs } from "node:util";
 import { startEmbedded } from "../src/embedded/server.js";
@@ -29,10 +30,11 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { rounds: { type: "string" }, seconds: { type: "string" } },
 });
-const parts = positionals.length === 0 ? ["render", "embedded"] : positionals;
-const wrong = parts.filter((name) => name !== "render" && name !== "embedded");
+const PARTS = ["render", "embedded", "large"];
+const parts = positionals.length === 0 ? PARTS : positionals;
+const wrong = parts.filter((name) => !PARTS.includes(name));
 if (wrong.length > 0) {
-  note(`there is no part ${wrong.join(", ")}: render, embedded`);
+  note(`there is no part ${wrong.join(", ")}: ${PARTS.join(", ")}`);
   process.exit(2);
 }
 const given = (name: "rounds" | "seconds", usual: number, least: number): number =>
@@ -103,23 +105,19 @@ async function compareRendering(name: string, columns: readonly Column[], aims: 
   say("");
 }
 
-async function compareInserts(): Promise<void> {
-  const [rounds, seconds] = [given("rounds", 5, 1), given("seconds", 8, 1)];
-  const pairs = FORMATS.map((format) => ({
-    format,
-    program: clickstorm(["--format", format], `clickstorm, ${format}`),
-    ceiling: staticBody(format, `static body, ${format}`),
-  }));
-  const [json] = pairs;
-  if (json === undefined) throw new RangeError("there are no formats");
-  const large = FORMATS.map((format) =>
-    clickstorm(["--format", format], `clickstorm, ${format}, ${LARGE_BATCH_ROWS} rows`, LARGE_BATCH_ROWS),
+const thousands = (contender: Contender): string =>
+  show(
+    rowsPerSecond(contender).map((speed) => speed / 1000),
+    0,
   );
+
+/** Windows of all of them, in turn, into the embedded server. */
+async function playAll(contenders: readonly Contender[]): Promise<void> {
+  const [rounds, seconds] = [given("rounds", 5, 1), given("seconds", 8, 1)];
   const server = await startEmbedded();
   try {
     const { settle, receiver } = await underLoad(server);
-    const contenders = pairs.flatMap(({ program, ceiling }): Contender[] => [program, ceiling]);
-    await inTurn([...contenders, ...large], rounds, async (contender) => {
+    await inTurn(contenders, rounds, async (contender) => {
       await settle();
       await playRound(contender, receiver, { warmUpS: WARM_UP_S, seconds });
       note(`  ${contender.name}: ${Math.round(rowsPerSecond(contender).at(-1) ?? 0)} rows/s`);
@@ -128,46 +126,55 @@ async function compareInserts(): Promise<void> {
     await server.stop();
   }
   say(`median (min–max) of ${rounds} rounds, in turn, of ${seconds} s each after ${WARM_UP_S} s of warm-up\n`);
+}
+
+async function compareInserts(): Promise<void> {
+  const pairs = FORMATS.map((format) => ({
+    format,
+    program: clickstorm(["--format", format], `clickstorm, ${format}`),
+    ceiling: staticBody(format, `static body, ${format}`),
+  }));
+  await playAll(pairs.flatMap(({ program, ceiling }) => [program, ceiling]));
   printCommands(pairs.map(({ program }) => program));
-  const thousands = (contender: Contender): string =>
-    show(
-      rowsPerSecond(contender).map((speed) => speed / 1000),
-      0,
-    );
+  const json = pairs[0]?.program;
   printTable(
-    ["into the embedded MergeTree", "thousand rows/s", "static body", "clickstorm / static", "× JSONEachRow"],
+    [`inserts of ${BATCH_ROWS} rows`, "thousand rows/s", "static body", "clickstorm / static", "× JSONEachRow"],
     pairs.map(({ format, program, ceiling }) => [
       format,
       thousands(program),
       thousands(ceiling),
       show(ratios(program, ceiling), 3),
-      program === json.program ? "" : show(ratios(program, json.program), 2),
+      json === undefined || program === json ? "" : show(ratios(program, json), 2),
     ]),
   );
   for (const { format, program, ceiling } of pairs) {
     printAim(`${format}, clickstorm / static`, spread(ratios(program, ceiling)).median, "at least", 0.95);
   }
-  say("");
-  const [largeJson] = large;
-  if (largeJson === undefined) return;
-  printCommands(large);
+  aimAtNative(pairs.map(({ program }) => program));
+}
+
+async function compareLarge(): Promise<void> {
+  const all = FORMATS.map((format) => clickstorm(["--format", format], `clickstorm, ${format}`, LARGE_BATCH_ROWS));
+  await playAll(all);
+  printCommands(all);
+  const [json] = all;
   printTable(
-    [`inserts of ${LARGE_BATCH_ROWS} rows`, "thousand rows/s", "× JSONEachRow", "× inserts of 50000"],
-    large.map((one, index) => [
+    [`inserts of ${LARGE_BATCH_ROWS} rows`, "thousand rows/s", "× JSONEachRow"],
+    all.map((one, index) => [
       FORMATS[index] ?? "",
       thousands(one),
-      one === largeJson ? "" : show(ratios(one, largeJson), 2),
-      show(ratios(one, pairs[index]?.program ?? one), 2),
+      json === undefined || one === json ? "" : show(ratios(one, json), 2),
     ]),
   );
-  for (const [rows, native, of] of [
-    [BATCH_ROWS, pairs.at(-1)?.program, json.program],
-    [LARGE_BATCH_ROWS, large.at(-1), largeJson],
-  ] as const) {
-    if (native !== undefined) {
-      printAim(`Native / JSONEachRow, inserts of ${rows} rows`, spread(ratios(native, of)).median, "at least", 3);
-    }
+  aimAtNative(all);
+}
+
+function aimAtNative(all: readonly Contender[]): void {
+  const [json, native] = [all[FORMATS.indexOf("JSONEachRow")], all[FORMATS.indexOf("Native")]];
+  if (json !== undefined && native !== undefined) {
+    printAim("Native / JSONEachRow", spread(ratios(native, json)).median, "at least", 3);
   }
+  say("");
 }
 
 cleanUpAtExit();
@@ -180,4 +187,8 @@ if (parts.includes("render")) {
 if (parts.includes("embedded")) {
   say("## embedded: how many rows of each format does a real ClickHouse take?\n");
   await compareInserts();
+}
+if (parts.includes("large")) {
+  say("## large: the same with fewer and larger parts to merge\n");
+  await compareLarge();
 }

@@ -19,16 +19,15 @@ import {
   TargetError,
   tableIdentifier,
 } from "./asked.js";
-import { type Endpoint, shown } from "./endpoint.js";
+import type { Endpoint } from "./endpoint.js";
 import { type Options, OptionsError, type TableOptions } from "./options.js";
 import type { TimeColumn } from "./replay/replayer.js";
 import { timeColumnOf } from "./replay/time.js";
-import { EVENT_TABLE, isEventTable, rowsOf, SEED_COLUMNS, type TableColumn, type TableRows } from "./rows/column.js";
+import { EVENT_TABLE, rowsOf, type TableColumn, type TableRows } from "./rows/column.js";
 import type { TimeSpan } from "./rows/fit.js";
 import { FORMAT_SETTINGS, FORMATS, type Format, formatSettings, whyNotCarried } from "./rows/program.js";
 import type { Column } from "./rows/value.js";
-import { execute, insertNothing, type Patience, query, quoteIdentifier, ServerError } from "./server.js";
-import { nearest } from "./text.js";
+import { type Patience, query, quoteIdentifier, ServerError } from "./server.js";
 
 export interface Target {
   /** Undefined when nothing was asked (--blind). */

@@ -51,7 +51,8 @@ import { copy } from "./memory";
 import { ROW_STEP, random, randomBelow } from "./random";
 
 export { other, renderBytes, renderColumn, writeBytes } from "./binary";
-export { checkRows, countRows, retime } from "./lines";
+export { checkRows, countRows } from "./lines";
+export { retime } from "./retime";
 
 // Exported, they are not inlined into the loop, which must stay small enough for the engine's registers.
 export { control, writeDrawn };
