@@ -2,7 +2,8 @@
 
 import { expect } from "chai";
 import fc from "fast-check";
-import { FORMATS } from "../src/rows/program.js";
+import { FormatError } from "../src/rows/bytes.js";
+import { FORMATS, type Format } from "../src/rows/program.js";
 import { createTable, identifier, load } from "./support/ddl.js";
 import { randomTable, whole } from "./support/random.js";
 import { clickhouse, newDatabase, rowsOf } from "./support/server.js";
@@ -35,21 +36,37 @@ describe("random tables", function () {
         }
         inserted++;
         try {
-          for (const format of FORMATS) await load(database, format, { format, rows: ROWS, seed, times: TIMES });
-          const found = await rowsOf<{ name: string }>(
-            `SELECT name FROM system.columns WHERE database = '${database}' AND table = 'JSONEachRow' AND name NOT IN ('seq', 'run_id')`,
+          const taken: Format[] = [];
+          for (const format of FORMATS) {
+            const loaded = load(database, format, { format, rows: ROWS, seed, times: TIMES });
+            // What Native cannot carry is refused before anything is sent; all else must go in.
+            const refusal = await loaded.catch((error: Error) => error);
+            if (!(refusal instanceof FormatError)) await loaded;
+            if (refusal === undefined) taken.push(format);
+            else expect([format, refusal.message]).to.deep.equal(["Native", "has a QBit inside an Array"]);
+          }
+          const found = await rowsOf<{ name: string; type: string }>(
+            `SELECT name, type FROM system.columns WHERE database = '${database}' AND table = 'JSONEachRow' AND name NOT IN ('seq', 'run_id')`,
           );
           const texts = found.map(({ name }) => `toJSONString(${identifier(name)})`);
           const sums = texts.map((text) => `sum(sipHash64(seq, ${text}))`);
           const sql = (name: string) =>
             `SELECT count() AS rows, uniqExact(seq) AS seqs, [${sums.join(", ")}]::Array(String) AS sums, [${texts.map((text) => `uniqExact(${text})`).join(", ")}] AS distinct FROM ${name}`;
           type Found = { rows: number; seqs: number; sums: string[]; distinct: number[] };
-          const [left] = await rowsOf<Found>(sql("JSONEachRow"), database);
-          expect(left).to.include({ rows: ROWS, seqs: ROWS });
-          for (const format of FORMATS) {
-            expect((await rowsOf<Found>(sql(format), database))[0], format).to.deep.equal(left);
+          // JSON cannot say which type of a Variant a value has: there, its two formats are alike, and the others are.
+          const isTold = ({ type }: { type: string }): boolean => !type.includes("Variant(");
+          const told = (sums: readonly string[]): string[] => sums.filter((_, at) => isTold(found[at] ?? { type: "" }));
+          const results = new Map<Format, Found>();
+          for (const format of taken) {
+            const [result] = await rowsOf<Found>(sql(format), database);
+            expect(result, format).to.include({ rows: ROWS, seqs: ROWS });
+            if (result !== undefined) results.set(format, result);
           }
-          const constant = found.filter((_, index) => (left?.distinct[index] ?? 0) < 2);
+          const [json, binary] = [results.get("JSONEachRow"), results.get("RowBinary")];
+          expect(results.get("JSONCompactEachRow")).to.deep.equal(json);
+          if (results.has("Native")) expect(results.get("Native")).to.deep.equal(binary);
+          expect(told(binary?.sums ?? [])).to.deep.equal(told(json?.sums ?? []));
+          const constant = found.filter((_, index) => (binary?.distinct[index] ?? 0) < 2);
           expect(constant).to.deep.equal([]);
         } catch (error) {
           throw new Error(`CREATE TABLE … (\n  ${ddl}\n) ${after}; flatten_nested = ${flatten_nested}\n${error}`);

@@ -17,7 +17,7 @@ const nullable = (of: Type): Type => ({ kind: "Nullable", of });
 const low = (of: Type): Type => ({ kind: "LowCardinality", of });
 const array = (of: Type): Type => ({ kind: "Array", of });
 const map = (key: Type, value: Type): Type => ({ kind: "Map", key, value });
-const variant = (...of: Type[]): Type => ({ kind: "Variant", of });
+const variant = (text: string, ...of: Type[]): Type => ({ kind: "Variant", of, text });
 const qbit = (of: Type, dimension: number): Type => ({ kind: "QBit", of, dimension });
 const unnamed = (...types: Type[]): Type => ({
   kind: "Tuple",
@@ -45,7 +45,7 @@ const POINT: Type = { kind: "Point" };
 const LINE = array(POINT);
 const LINES = array(LINE);
 const POLYGONS = array(LINES);
-const GEOMETRY: Type = { kind: "Variant", of: [LINE, LINES, POLYGONS, POINT], name: "Geometry" };
+const GEOMETRY: Type = { kind: "Variant", of: [LINE, LINES, POLYGONS, POINT], text: "Geometry" };
 
 type Row = readonly [spelled: string, type: Type];
 
@@ -137,8 +137,11 @@ const NESTINGS: readonly Row[] = [
   ['Tuple("d`e" UInt8, "f\\"g" Bool)', tuple(["d`e", uint(8)], ['f"g', BOOL])],
   ["Map(String, Array(UInt8))", map(STRING, array(uint(8)))],
   ["Map(LowCardinality(String), Map(UInt8, Bool))", map(low(STRING), map(uint(8), BOOL))],
-  ["Variant(Array(UInt8), String, UInt64)", variant(array(uint(8)), STRING, uint(64))],
-  ["Variant(UInt8)", variant(uint(8))],
+  [
+    "Variant(Array(UInt8), String, UInt64)",
+    variant("Variant(Array(UInt8), String, UInt64)", array(uint(8)), STRING, uint(64)),
+  ],
+  ["Variant(UInt8)", variant("Variant(UInt8)", uint(8))],
   ["Array(Tuple(Enum16('UInt8' = 1), Decimal(76, 38)))", array(unnamed(enumOf(16, ["UInt8", 1]), decimal(76, 38)))],
 ];
 
@@ -406,8 +409,19 @@ describe("ClickHouse types", () => {
       ["INT UNSIGNED", uint(32)],
       ["DOUBLE PRECISION", float(64)],
       ["VARCHAR(20)", STRING],
-      ["Variant(String, UInt64, Array(UInt8))", variant(array(uint(8)), STRING, uint(64))],
-      ["Variant(Point, Ring, Array(Point))", variant(LINE, POINT, LINE)],
+      [
+        "Variant(String, UInt64, Array(UInt8))",
+        variant("Variant(Array(UInt8), String, UInt64)", array(uint(8)), STRING, uint(64)),
+      ],
+      ["Variant(Point, Ring, Array(Point))", variant("Variant(Array(Point), Point, Ring)", LINE, POINT, LINE)],
+      [
+        "Variant(DateTime('UTC'), Array(DateTime64(3, 'Asia/Tokyo')))",
+        variant(
+          "Variant(Array(DateTime64(3, 'Asia/Tokyo')), DateTime('UTC'))",
+          array(dateTime(64, 3)),
+          dateTime(32, 0),
+        ),
+      ],
       [
         "Tuple(`select` Bool, `SKIP` Bool, `a-b` Bool, `$x` Bool, `a.b` Bool)",
         tuple(["select", BOOL], ["SKIP", BOOL], ["a-b", BOOL], ["$x", BOOL], ["a.b", BOOL]),

@@ -128,25 +128,31 @@ const ONE_BYTE_PLACES = 0n;
 const ADDITIONAL_KEYS = 1n << 9n;
 const UPDATE_DICTIONARY = 1n << 10n;
 
-/** The type as it stands in the block. */
-function sentAs(type: Type, inVariant = false): Type {
-  const inner = (of: Type): Type => sentAs(of, inVariant);
+/** Where conversions have their limits. */
+type Around = "Variant" | "Array" | undefined;
+
+/** The type as it stands in the block. `around`: what it stands in, a Variant through all that is in it. */
+function sentAs(type: Type, around?: Around): Type {
+  const inner = (of: Type, next: Around = undefined): Type => sentAs(of, around === "Variant" ? around : next);
   switch (type.kind) {
     case "LowCardinality":
     case "JSON":
     case "QBit":
-      if (inVariant) throw new FormatError(`has a ${nameOf(type)} inside a Variant`);
+      if (around === "Variant" || (around === "Array" && type.kind === "QBit")) {
+        throw new FormatError(`has a ${nameOf(type)} inside ${around === "Array" ? "an Array" : "a Variant"}`);
+      }
       if (type.kind === "JSON") return { kind: "String" };
-      return type.kind === "QBit" ? { kind: "Array", of: type.of } : inner(type.of);
+      return type.kind === "QBit" ? { kind: "Array", of: type.of } : inner(type.of, around);
     case "Nullable":
+      return { kind: "Nullable", of: inner(type.of, around) };
     case "Array":
-      return { kind: type.kind, of: inner(type.of) };
+      return { kind: "Array", of: inner(type.of, "Array") };
     case "Map":
       return { kind: "Map", key: inner(type.key), value: inner(type.value) };
     case "Tuple":
       return { kind: "Tuple", elements: type.elements.map((element) => ({ ...element, type: inner(element.type) })) };
     case "Variant":
-      return { ...type, of: type.of.map((of) => sentAs(of, true)) };
+      return { ...type, of: type.of.map((of) => sentAs(of, "Variant")) };
     default:
       return type;
   }

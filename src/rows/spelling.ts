@@ -20,7 +20,7 @@ export function spell(type: Type): string {
     case "Map":
       return `Map(${spell(type.key)}, ${spell(type.value)})`;
     case "Variant":
-      return type.name ?? `Variant(${type.of.map(spell).join(", ")})`;
+      return type.text;
     case "JSON":
       return type.paths.length === 0
         ? "JSON"

@@ -22,8 +22,8 @@ export type Type =
   | { readonly kind: "Array"; readonly of: Type }
   | { readonly kind: "Tuple"; readonly elements: readonly TupleElement[] }
   | { readonly kind: "Map"; readonly key: Type; readonly value: Type }
-  /** In the server's order, which is that of the types' names. `name`: where it has one of its own. */
-  | { readonly kind: "Variant"; readonly of: readonly Type[]; readonly name?: string }
+  /** In the server's order, which is that of the types' names. `text`: as the server spells it, time zones and all. */
+  | { readonly kind: "Variant"; readonly of: readonly Type[]; readonly text: string }
   | { readonly kind: "Dynamic" }
   | { readonly kind: "JSON" /** Those with a type of their own. */; readonly paths: readonly TypedPath[] }
   | { readonly kind: "Point" }
@@ -104,7 +104,7 @@ function* plainTypes(): Generator<[name: string, type: Type]> {
   for (const name of ["Polygon", "MultiLineString"]) yield [name, lines];
   yield ["MultiPolygon", polygons];
   // LineString, MultiLineString, MultiPolygon, Point; a Polygon and a Ring look like others of these as JSON.
-  yield ["Geometry", { kind: "Variant", of: [line, lines, polygons, point], name: "Geometry" }];
+  yield ["Geometry", { kind: "Variant", of: [line, lines, polygons, point], text: "Geometry" }];
 }
 
 /** A cursor on the text. A method leaves it behind what it has read; white space before a token is skipped. */
@@ -198,7 +198,7 @@ class TypeReader {
           return { kind: "Map", key, value: this.#type() };
         });
       case "Variant":
-        return this.#arguments(() => ({ kind: "Variant", of: this.#list(() => this.#type()) }));
+        return { kind: "Variant", of: this.#arguments(() => this.#list(() => this.#type())), text: this.#read() };
       case "Dynamic":
         if (this.#next() === "(") this.#arguments(() => this.#limit(this.#word()));
         return { kind: "Dynamic" };
@@ -307,6 +307,11 @@ class TypeReader {
     if (name === undefined) throw this.#unreadable();
     this.#expect("=");
     this.#integer(0, Number.MAX_SAFE_INTEGER);
+  }
+
+  /** What has been read of the innermost type. */
+  #read(): string {
+    return this.#text.slice(this.#begun.at(-1), this.#at);
   }
 
   #arguments<T>(read: () => T): T {
