@@ -11,17 +11,10 @@ import { LADDER_FLAGS, RUN_FLAGS, SAMPLE_FLAGS, SERVE_FLAGS } from "./flags.js";
 import { type CommandHelp, commandHelp, programHelp } from "./help.js";
 import { ladder } from "./ladder/ladder.js";
 import { resolveLadder } from "./ladder/options.js";
-import {
-  configFileOf,
-  type Environment,
-  OptionsError,
-  type RawFlags,
-  resolveRun,
-  resolveSample,
-  resolveServe,
-} from "./options.js";
+import { configFileOf, type Environment, OptionsError, type RawFlags, resolveRun, resolveServe } from "./options.js";
 import { EXIT, run } from "./run.js";
 import { sample } from "./sample.js";
+import { isLearning, resolveSample } from "./sample-options.js";
 import { serve } from "./serve.js";
 import { ServerError } from "./server.js";
 import { nearest } from "./text.js";
@@ -72,7 +65,9 @@ const SAMPLE: Command = {
   ],
   prepare: async (raw) => {
     // What is learned is a config file, and none is read for it.
-    const options = raw.learn === undefined ? await withConfig(raw, resolveSample) : resolveSample(raw, process.env);
+    const options = isLearning(raw, process.env)
+      ? resolveSample(raw, process.env)
+      : await withConfig(raw, resolveSample);
     return async (interrupt) => {
       const code = await sample(options, { out: process.stdout as WriteStream, err: process.stderr, interrupt });
       // Who does not read on cannot hold up the end.

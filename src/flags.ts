@@ -348,7 +348,7 @@ export const LADDER_FLAGS: readonly Flag[] = [
     kind: "texts",
     placeholder: "NAME",
     fallbackDescription: "all that can carry the table",
-    description: "Repeat it, or separate formats by commas",
+    description: "JSONEachRow, JSONCompactEachRow, RowBinary, Native; repeat it, or separate them by commas",
   },
   runFlag("setting"),
   runFlag("timeout"),

@@ -4,7 +4,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import type { Config } from "./config.js";
 import { type Credentials, type Endpoint, endpointOf, fitsHeader, redact } from "./endpoint.js";
-import { RUN_FLAGS, SAMPLE_FLAGS, SERVE_FLAGS } from "./flags.js";
+import { RUN_FLAGS, SERVE_FLAGS } from "./flags.js";
 import { LAST_NS, MS, parseHttpUrl, parseRate, parseTable, parseTime, SPANS, type TableName } from "./quantities.js";
 import { type Environment, type RawFlags, Reader, unfitForHeader } from "./reader.js";
 import { type ReplayOptions, readReplay } from "./replay/options.js";
@@ -68,18 +68,6 @@ export type TableOptions = Pick<
   Options,
   "table" | "tableGiven" | "rules" | "runId" | "format" | "durationNs" | "dataStartNs" | "dataSpanNs"
 >;
-
-/** What `sample` is asked to do: options that mean to its rows what they mean to those of `run`. */
-export interface SampleOptions extends TableOptions, Pick<Options, "endpoints" | "blind" | "rateText" | "seed"> {
-  readonly rate: Ratio;
-  readonly rows: number;
-  /** Print what the rows follow, and no rows. */
-  readonly explain: boolean;
-  /** Print rules learned from the table, and no rows; `values`: the table's top texts among them. */
-  readonly learn: { readonly values: boolean } | undefined;
-  /** Whether all that the rows depend on was given: the same options give the same rows. */
-  readonly repeatable: boolean;
-}
 
 export interface ServeOptions extends Credentials {
   /** 0: the system chooses. */
@@ -186,7 +174,7 @@ export function resolveRun(raw: RawFlags, environment: Environment, config?: Con
   return options;
 }
 
-const readRate = (reader: Reader): Ratio | "max" | undefined =>
+export const readRate = (reader: Reader): Ratio | "max" | undefined =>
   reader.value(
     "rate",
     "rows per second above 0 and up to 1000M, such as 5, 2.5, 250k or 1.5M, or max",
@@ -194,7 +182,7 @@ const readRate = (reader: Reader): Ratio | "max" | undefined =>
     parseRate,
   );
 
-const readDataStart = (reader: Reader): bigint | undefined =>
+export const readDataStart = (reader: Reader): bigint | undefined =>
   reader.value(
     "data-start",
     "a date or time from 1970 to 2199 such as 2026-01-31 or 2026-01-31T12:00:00Z",
@@ -202,9 +190,10 @@ const readDataStart = (reader: Reader): bigint | undefined =>
     parseTime,
   );
 
-const readSeed = (reader: Reader): number => reader.integer("seed", 0, Number.MAX_SAFE_INTEGER, randomInt(2 ** 32));
+export const readSeed = (reader: Reader): number =>
+  reader.integer("seed", 0, Number.MAX_SAFE_INTEGER, randomInt(2 ** 32));
 
-const readRunId = (reader: Reader): string =>
+export const readRunId = (reader: Reader): string =>
   reader.value(
     "run-id",
     "1 to 64 letters, digits, dots, dashes or underscores",
@@ -212,7 +201,7 @@ const readRunId = (reader: Reader): string =>
     (text) => (/^[\w.-]{1,64}$/.test(text) ? text : undefined),
   );
 
-function readEndpoints(reader: Reader, credentials: Credentials): Endpoint[] {
+export function readEndpoints(reader: Reader, credentials: Credentials): Endpoint[] {
   const { label, values } = reader.texts("clickhouse-url");
   const endpoints: Endpoint[] = [];
   for (const value of values) {
@@ -256,7 +245,7 @@ function userInformation({ username, password }: URL): string {
   return password === "" ? `${username}@` : `${username}:${password}@`;
 }
 
-function readTable(reader: Reader, endpoints: readonly Endpoint[]): TableName {
+export function readTable(reader: Reader, endpoints: readonly Endpoint[]): TableName {
   const events: TableName = { database: undefined, table: "events" };
   const table = reader.value("table", "table or database.table", events, parseTable);
   const databases = new Set(endpoints.map(({ database }) => database).filter((database) => database !== undefined));
@@ -291,20 +280,23 @@ function readSettings(reader: Reader, endpoints: readonly Endpoint[]): Record<st
   return Object.fromEntries(settings);
 }
 
-function readFormat(reader: Reader): Format {
-  const { label, value = "" } = reader.text("format");
+export const readFormat = (reader: Reader): Format =>
+  formatOf(reader, reader.text("format").value ?? "") ?? "JSONEachRow";
+
+/** Undefined with a problem. */
+export function formatOf(reader: Reader, value: string): Format | undefined {
   const names = FORMATS.map((format) => format.toLowerCase());
   const format = FORMATS[names.indexOf(value.toLowerCase())];
   if (format !== undefined) return format;
   const near = FORMATS[names.indexOf(nearest(value, names) ?? "")];
   const hint = near === undefined ? "" : `: did you mean ${near}?`;
   const all = `${FORMATS.slice(0, -1).join(", ")} or ${FORMATS.at(-1)}`;
-  reader.problem(`${label} must be ${all}, got ${/^\s*$/.test(value) ? "nothing" : value}${hint}`);
-  return "JSONEachRow";
+  reader.problem(`${reader.label("format")} must be ${all}, got ${/^\s*$/.test(value) ? "nothing" : value}${hint}`);
+  return undefined;
 }
 
 /** `rate`: undefined where it cannot be read, which is a problem told already. */
-function readDataSpan(
+export function readDataSpan(
   reader: Reader,
   rate: Ratio | "max" | undefined,
   dataStartNs: bigint | undefined,
@@ -333,71 +325,6 @@ function readOtlpEndpoint(reader: Reader): string | undefined {
     reader.problem(`${label} cannot hold a user: give credentials in OTEL_EXPORTER_OTLP_HEADERS`);
   }
   return value;
-}
-
-/** `config`: as for `run`, whose other options are no matter here. Throws an OptionsError with every problem at once. */
-export function resolveSample(raw: RawFlags, environment: Environment, config?: Config): SampleOptions {
-  const reader = new Reader(SAMPLE_FLAGS, raw, environment, config);
-  const endpoints = readEndpoints(reader, reader.credentials());
-  const explain = reader.switch("explain");
-  const learn = readLearn(reader);
-  const rate = readRate(reader);
-  if (rate === "max" && !explain && learn === undefined) {
-    reader.problem(
-      `${reader.label("rate")} cannot be max: rows of a closed loop have the time they are made; give a number of rows per second`,
-    );
-  }
-  // Where it is max: either a problem has been told, or --explain prints no times.
-  const spacing: Ratio = rate === undefined || rate === "max" ? { numerator: 1n, denominator: 1n } : rate;
-  const dataStartNs = readDataStart(reader);
-  const options: SampleOptions = {
-    endpoints,
-    blind: reader.switch("blind"),
-    table: readTable(reader, endpoints),
-    tableGiven: reader.isGiven("table"),
-    rows: reader.integer("rows", 1, 1_000_000_000, 1),
-    explain,
-    learn,
-    rate: spacing,
-    rateText: reader.text("rate").value ?? "",
-    durationNs: reader.duration("duration", SPANS.run),
-    seed: readSeed(reader),
-    runId: readRunId(reader),
-    dataStartNs,
-    dataSpanNs: readDataSpan(reader, spacing, dataStartNs),
-    rules: config?.rules ?? NO_RULES,
-    format: readFormat(reader),
-    repeatable: ["seed", "run-id", "data-start"].every((name) => reader.isGiven(name)),
-  };
-  if (reader.problems.length > 0) throw new OptionsError(reader.problems);
-  return options;
-}
-
-/** What has no meaning where rules are learned, and why. */
-const NOT_WITH_LEARN = [
-  ["explain", "it tells what rows follow; look at the learned file with it afterwards"],
-  ["blind", "it asks the server nothing, and rules are learned from the server's rows"],
-  ["rows", "no rows are printed"],
-  ["config", "it prints a config file, and reads none"],
-  ["format", "no rows are printed"],
-  ["seed", "no rows are printed"],
-  ["run-id", "no rows are printed"],
-  ["data-start", "no rows are printed"],
-  ["data-span", "no rows are printed"],
-] as const;
-
-function readLearn(reader: Reader): SampleOptions["learn"] {
-  const values = !reader.switch("no-values");
-  if (!reader.switch("learn")) {
-    if (!values) reader.problem(`${reader.label("no-values")} needs --learn: it leaves texts out of what is learned`);
-    return undefined;
-  }
-  for (const [name, why] of NOT_WITH_LEARN) {
-    // A variable may be there for other commands; a file for --config is given to this one.
-    const isGiven = name === "config" ? reader.isGiven(name) : reader.source(name) === "flag";
-    if (isGiven) reader.problem(`${reader.label(name)} cannot be used with ${reader.label("learn")}: ${why}`);
-  }
-  return { values };
 }
 
 /** Throws an OptionsError with every problem at once. */

@@ -96,11 +96,14 @@ const WRITTEN: readonly Written[] = [
   ["Dynamic", choice("a", 1.5, true, null, 7), ["", "1.5", "7", "a", "true"]],
   ["Array(Dynamic)", constant(["a", null, 3]), ["['a',NULL,3]"]],
   ["JSON", choice({ a: 1, b: { c: "x" } }, { d: [1, 2] }), ['{"a":1,"b":{"c":"x"}}', '{"d":[1,2]}']],
+  ["Nullable(JSON)", choice({ a: 1 }, null), ['{"a":1}', "NULL"]],
   ["Array(JSON)", constant([{ a: "it's" }]), ['[\'{"a":"it\\\'s"}\']']],
   ["SimpleAggregateFunction(anyLast, Nullable(String))", choice("a", null), ["NULL", "a"]],
 ];
 
 /** What is drawn at the ends of what a type holds, or by a form of a text that no default has. */
+const numbers = (count: number): string[] => Array.from({ length: count }, (_, index) => `n${index}`);
+
 const DRAWN: readonly (readonly [type: string, rule: BareRule, distinct: number])[] = [
   ["Float64", { uniform: { from: "-1", to: "1" }, decimals: 18 }, 1000],
   ["Float64", { uniform: { from: "0", to: "1000000" }, decimals: 12 }, 1000],
@@ -131,12 +134,18 @@ const DRAWN: readonly (readonly [type: string, rule: BareRule, distinct: number]
     { cardinality: { of: 300, draw: { kind: "zipf", exponent: 1 } }, pattern: "h-{int 1..1000}" },
     150,
   ],
+  // Up to 255 of them are a dictionary with places of one byte; more, or one of them twice, are sent as texts.
+  ["LowCardinality(String)", choice(...numbers(255)), 240],
+  ["LowCardinality(String)", choice(...numbers(256)), 240],
+  ["LowCardinality(String)", choice("twice", "once", "twice"), 2],
   [
     "Array(LowCardinality(String))",
     { items: { at, cardinality: { of: 5, draw: { kind: "uniform" }, key: "k" }, pattern: "{int 1..100}" } },
     300,
   ],
   ["Array(Nullable(Tuple(UInt8, Array(String))))", {}, 700],
+  ["Nullable(JSON)", {}, 850],
+  ["Tuple(a LowCardinality(String), b Variant(DateTime('Asia/Kathmandu'), Array(DateTime64(3, 'UTC'))))", {}, 900],
 ];
 
 describe("formats", function () {
@@ -179,7 +188,7 @@ describe("formats", function () {
 
   describe("what a rule draws", () => {
     for (const [type, rule, distinct] of DRAWN) {
-      it(`${type} by ${Object.keys(rule).join(" and ") || "default"}: at least ${distinct} values, in each format the same`, async () => {
+      it(`${type.slice(0, 40)} by ${Object.keys(rule).join(" and ") || "default"}: at least ${distinct} values, in each format the same`, async () => {
         const database = await loadAll(type, rule);
         const found = await hashes(database);
         expect(new Set(found).size, found.join("\n")).to.equal(1);
@@ -189,9 +198,48 @@ describe("formats", function () {
     }
   });
 
+  it("columns that belong together, repeat one another, and share a set of things: 1000 rows, in each format the same", async () => {
+    const { database } = await newDatabase();
+    const columns =
+      "seq UInt64, run_id String, country LowCardinality(String), city String, host LowCardinality(String), rack UInt16, " +
+      "again Nullable(String), turn UInt32";
+    const things = (draw: "uniform" | "cycle"): Exclude<BareRule, "omit"> => ({
+      cardinality: { of: 50, draw: { kind: draw }, key: draw },
+    });
+    const bare: Readonly<Record<string, BareRule>> = {
+      host: { ...things("uniform"), pattern: "h-{hex 6}" },
+      rack: { ...things("uniform"), uniform: { from: 0, to: 9 } },
+      again: { same: "city" },
+      turn: { ...things("cycle"), uniform: { from: 0, to: 4_000_000_000 } },
+    };
+    const values = [
+      { values: ["DE", "Berlin"], weight: 2 },
+      { values: ["US", "Boston"], weight: 1 },
+    ];
+    const together = [{ at: "together[0]", columns: ["country", "city"], options: values }];
+    const sums: string[] = [];
+    for (const format of FORMATS) {
+      await createTable(database, format, columns, { after: "ORDER BY seq" });
+      await load(database, format, { format, rows: ROWS, times: HOURLY, rules: bare, together });
+      const all = "country, city, host, rack, again, turn";
+      sums.push(await clickhouse(`SELECT count(), sum(sipHash64(seq, ${all})) FROM ${format}`, database));
+      const [found] = await rowsOf(
+        `SELECT uniqExact(host) AS hosts, uniqExact(host, rack) AS pairs, countIf(again = city) AS again,
+          uniqExact(turn) AS turns, arraySort(groupUniqArray((country, city))) AS places FROM ${format}`,
+        database,
+      );
+      const places = [
+        ["DE", "Berlin"],
+        ["US", "Boston"],
+      ];
+      expect(found, format).to.deep.equal({ hosts: 50, pairs: 50, again: ROWS, turns: 50, places });
+    }
+    expect(new Set(sums).size).to.equal(1);
+  });
+
   describe("read as files by ClickHouse itself", () => {
     const COLUMNS =
-      "seq UInt64, run_id LowCardinality(String), at DateTime64(3, 'UTC'), id UUID, tags Array(LowCardinality(String)), " +
+      "seq UInt64, run_id LowCardinality(String), action LowCardinality(String), at DateTime64(3, 'UTC'), id UUID, tags Array(LowCardinality(String)), " +
       "note Nullable(String), m Map(String, UInt8), v Variant(String, UInt64), d Dynamic, doc JSON, `odd name` FixedString(3)";
     const SAME = [
       "--rows",
@@ -206,15 +254,18 @@ describe("formats", function () {
       "2026-01-01",
     ] as const;
     const HASH =
-      "count(), sum(sipHash64(seq, run_id, toUnixTimestamp64Milli(at), id, toString(tags), toString(note), toString(m), " +
+      "count(), sum(sipHash64(seq, run_id, action, toUnixTimestamp64Milli(at), id, toString(tags), toString(note), toString(m), " +
       "toString(v), toString(d), toString(`odd name`)))";
     let database: string;
     let expected: string;
     let docs: string;
 
+    const rules = join(folder, "action.yaml");
+    writeFileSync(rules, "columns: { action: { choice: { click: 5, buy: 1, leave: 3 } } }\n");
+
     const sample = async (format: Format): Promise<string> => {
       const file = join(folder, format);
-      const url = ["--clickhouse-url", serverUrl(), "--table", `${database}.t`];
+      const url = ["--clickhouse-url", serverUrl(), "--table", `${database}.t`, "--config", rules];
       const args = [CLI, "sample", ...url, ...SAME, "--format", format];
       const { stdout } = await promisify(execFile)(process.execPath, args, { encoding: "buffer", maxBuffer: 2 ** 26 });
       writeFileSync(file, stdout);
@@ -233,12 +284,13 @@ describe("formats", function () {
       expect(expected.split("\t")[0]).to.equal("10000");
     });
 
-    it("Native: 10,000 rows of 11 columns, names and types from the file's own header, the same as in the table", async () => {
+    it("Native: 10,000 rows of 12 columns, names and types from the file's own header, the same as in the table", async () => {
       await sample("Native");
       const described = await clickhouseLocal("DESCRIBE file('Native', 'Native')", folder);
       expect(described.split("\n").map((line) => line.split("\t").slice(0, 2))).to.deep.equal([
         ["seq", "UInt64"],
         ["run_id", "LowCardinality(String)"],
+        ["action", "LowCardinality(String)"],
         ["at", "DateTime64(3)"],
         ["id", "UUID"],
         ["tags", "Array(String)"],
@@ -254,7 +306,7 @@ describe("formats", function () {
       expect(await clickhouseLocal(asJson, folder)).to.equal(docs);
     });
 
-    it("RowBinary: 10,000 rows of 11 columns, read by the table's own description, the same as in the table", async () => {
+    it("RowBinary: 10,000 rows of 12 columns, read by the table's own description, the same as in the table", async () => {
       await sample("RowBinary");
       const source = `file('RowBinary', 'RowBinary', ${sqlText(COLUMNS)})`;
       const settings = "SETTINGS input_format_binary_read_json_as_string = 1";
@@ -281,13 +333,31 @@ describe("formats", function () {
         "column v has a JSON inside a Variant, which Native cannot carry here: use --format JSONEachRow or JSONCompactEachRow or RowBinary",
       ],
       [
+        "Native",
+        "Variant(QBit(Float32, 2), UInt8)",
+        "",
+        "column v has a QBit inside a Variant, which Native cannot carry here: use --format JSONEachRow or JSONCompactEachRow or RowBinary",
+      ],
+      [
+        "Native",
+        "Array(QBit(Float32, 2))",
+        "",
+        "column v has a QBit inside an Array, which Native cannot carry here: use --format JSONEachRow or JSONCompactEachRow or RowBinary",
+      ],
+      [
+        "Native",
+        "Dynamic",
+        "columns: { v: { constant: 9223372036854775808 } }\n",
+        "column v holds a number beyond Int64 in a Dynamic, which Native cannot carry here: use --format JSONEachRow or JSONCompactEachRow",
+      ],
+      [
         "RowBinary",
         "Dynamic",
         "columns: { v: { constant: [1, 2] } }\n",
         "column v holds a list or a mapping in a Dynamic, which RowBinary cannot carry here: use --format JSONEachRow or JSONCompactEachRow",
       ],
     ] as const) {
-      it(`${format}, ${type}${config && ", a constant list"}: exit 3 with the column and the other formats, no row sent; the first of them takes 1000`, async () => {
+      it(`${format}, ${type}${config && ", by a constant"}: exit 3 with the column and the other formats, no row sent; the first of them takes 1000`, async () => {
         const { database } = await newDatabase();
         await createTable(database, "t", `seq UInt64, run_id String, v ${type}`);
         const file = join(folder, "rules.yaml");

@@ -6,7 +6,7 @@ import type { WriteStream } from "node:tty";
 import { fullName, InterruptedError, TargetError } from "../asked.js";
 import { type EmbeddedServer, startEmbedded } from "../embedded/server.js";
 import { type Endpoint, endpointOf, shown } from "../endpoint.js";
-import { type Options, OptionsError } from "../options.js";
+import type { Options } from "../options.js";
 import { makePlan, type Plan } from "../plan.js";
 import { Progress } from "../progress.js";
 import { FORMATS, type Format } from "../rows/program.js";
@@ -230,15 +230,16 @@ async function climbFormats(
   }
 }
 
-/** The formats asked for, or all that can carry the table. Throws an OptionsError where one asked for cannot. */
-function formatsOf({ options: { formats }, progress }: Ladder, { columns }: Target): readonly Format[] {
+/** The formats asked for, or all that can carry the table. Throws a TargetError where one asked for cannot. */
+function formatsOf({ options: { formats }, progress }: Ladder, target: Target): readonly Format[] {
   const problems: string[] = [];
   const carried = (formats ?? FORMATS).filter((format) => {
-    const found = formatProblems(columns, format);
+    const found = formatProblems(target.columns, format);
     problems.push(...found);
     return found.length === 0;
   });
-  if (problems.length > 0 && (formats !== undefined || carried.length === 0)) throw new OptionsError(problems);
+  if (problems.length > 0 && (formats !== undefined || carried.length === 0))
+    throw new TargetError(`${fullName(target)}: ${problems.join("; ")}`);
   for (const problem of problems) progress.say(`note: ${problem}`);
   return carried;
 }

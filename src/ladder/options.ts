@@ -3,11 +3,10 @@
 
 import type { Config } from "../config.js";
 import { LADDER_FLAGS, variableOf } from "../flags.js";
-import { type Options, OptionsError, resolveRun } from "../options.js";
+import { formatOf, type Options, OptionsError, resolveRun } from "../options.js";
 import { MS, type Span } from "../quantities.js";
 import { type Environment, type RawFlags, Reader } from "../reader.js";
-import { FORMATS, type Format } from "../rows/program.js";
-import { nearest } from "../text.js";
+import type { Format } from "../rows/program.js";
 
 /** What `ladder` is asked to do. */
 export interface LadderOptions {
@@ -67,20 +66,9 @@ function resolveShared(
 
 function readFormats(reader: Reader): readonly Format[] | undefined {
   if (!reader.isGiven("format")) return undefined;
-  const { label, values } = reader.texts("format");
-  const lowercase = FORMATS.map((format) => format.toLowerCase());
-  const formats = new Set<Format>();
-  for (const value of values.flatMap((text) => text.split(","))) {
-    const word = value.trim();
-    const format = FORMATS[lowercase.indexOf(word.toLowerCase())];
-    if (format !== undefined) {
-      formats.add(format);
-      continue;
-    }
-    const near = FORMATS[lowercase.indexOf(nearest(word, lowercase) ?? "")];
-    const hint = near === undefined ? "" : `: did you mean ${near}?`;
-    const known = FORMATS.join(", ").replace(/, ([^,]*)$/, " or $1");
-    reader.problem(`${label} must be ${known}, got ${word === "" ? "nothing" : word}${hint}`);
-  }
-  return [...formats];
+  const formats = reader
+    .texts("format")
+    .values.flatMap((text) => text.split(","))
+    .map((word) => formatOf(reader, word.trim()));
+  return [...new Set(formats.filter((format) => format !== undefined))];
 }

@@ -205,7 +205,9 @@ export class ByteSource {
 
   /** The error of a file that has. */
   changed(): ReplayError {
-    return new ReplayError(`${this.#file.path} has changed since it was read before the start: its rows are not those`);
+    return new ReplayError(
+      `${this.#file.path} has changed since it was read before the start: try again when nobody writes to it`,
+    );
   }
 
   close(): void {

@@ -5,6 +5,8 @@ const PAGE_BYTES = 65_536;
 /** What the kernel's loads run over by, and a line feed put behind a last line. */
 export const OVERRUN_BYTES = 128;
 const CURSOR_BYTES = 64;
+/** The kernel counts with 32 bits. */
+const MOST_ROWS = 2 ** 32 - 1;
 /** What the kernel's own tables and the cursor take, at most. */
 export const OWN_BYTES = 2 * PAGE_BYTES;
 
@@ -87,13 +89,13 @@ export class Lines {
 
   /** Rows that end in [at, end), up to `most`; `end`: behind the last of them. A line may go on from the call before. */
   count(at: number, end: number, most: number): { readonly rows: number; readonly end: number } {
-    const behind = this.#kernel.countRows(this.#cursor, at, end, most) >>> 0;
+    const behind = this.#kernel.countRows(this.#cursor, at, end, Math.min(most, MOST_ROWS)) >>> 0;
     return { rows: this.#found[0] ?? 0, end: behind };
   }
 
   /** Checks whole lines. */
   check(at: number, end: number, most: number): Checked {
-    const stopped = this.#kernel.checkRows(this.#cursor, at, end, most) >>> 0;
+    const stopped = this.#kernel.checkRows(this.#cursor, at, end, Math.min(most, MOST_ROWS)) >>> 0;
     const [rows = 0, , lines = 0, blankBytes = 0, , fault = 0, faultAt = 0] = this.#found;
     const kind = FAULTS[fault - 1];
     return { at: stopped, rows, lines, blankBytes, fault: kind && { kind, at: faultAt } };

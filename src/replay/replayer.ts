@@ -189,7 +189,7 @@ export class Replayer {
     this.#underWayBytes += end - at;
     if (whole === 0) return;
     // Of a file that has changed since, the kernel would not find its way.
-    const { rows, fault } = this.#lines.check(this.#underWay, this.#underWay + whole, 0xffff_ffff);
+    const { rows, fault } = this.#lines.check(this.#underWay, this.#underWay + whole, Number.POSITIVE_INFINITY);
     if (fault !== undefined || slot.bytes + whole + rows * growth(time) > this.#slotBytes) throw this.#source.changed();
     const { ns, fraction, stepNs, stepFraction, denominator } = batch.times;
     const fractions = fraction + BigInt(row) * stepFraction;

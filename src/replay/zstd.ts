@@ -1,21 +1,11 @@
-// zstd, decompressed as a stream: by Node where it can (22.15 and newer), else by fzstd. Called by file.ts.
+// zstd, decompressed as a stream by fzstd. Called by file.ts.
+// Not by Node: only 22.15 and newer could, and their stream ends with the first frame of several (nodejs/node issue 64741).
 
 import { Transform } from "node:stream";
-import * as zlib from "node:zlib";
 import { Decompress } from "fzstd";
 
-interface NodeWithZstd {
-  createZstdDecompress(): Transform;
-}
-
-const hasZstd = (module: object): module is NodeWithZstd => "createZstdDecompress" in module;
-
+/** Checks no checksums, and makes one block of 128 KiB after the other, of any number of frames. */
 export function unzstd(): Transform {
-  return hasZstd(zlib) ? zlib.createZstdDecompress() : unzstdInScript();
-}
-
-/** Without Node's help: checks no checksums, and one block of 128 KiB after the other. */
-export function unzstdInScript(): Transform {
   const decompress = new Decompress();
   // fzstd throws whatever a damaged stream leads it to.
   const push = (transform: Transform, chunk: Uint8Array, final: boolean): Error | null => {

@@ -10,6 +10,11 @@ import { varUint } from "./varint.js";
 /** What a format cannot carry. The message fits the middle of a complaint. */
 export class FormatError extends Error {}
 
+/** Of a Point's coordinates. */
+export const FLOAT: Type = { kind: "Float", bits: 64 };
+/** In place of the number of a Variant's type, where it has no value. */
+export const NO_VARIANT = 255;
+
 /** A text and its length. */
 export function lengthAndText(text: string): Buffer {
   const bytes = Buffer.from(text);

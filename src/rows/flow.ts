@@ -126,6 +126,6 @@ export function anyOf(count: number): Draw {
 }
 
 /** Of 2^32 numbers, those that stand for a share. */
-export function thresholdOf(ratio: number): bigint {
+function thresholdOf(ratio: number): bigint {
   return BigInt(Math.round(ratio * 2 ** 32));
 }

@@ -14,13 +14,11 @@
 
 import {
   DYNAMIC,
-  dynamicOf,
   dynamicTypeOf,
   emptyBytes,
+  FLOAT,
   FormatError,
   integerBytes,
-  itemsOf,
-  jsonBytes,
   leafBytes,
   lengthAndText,
   NO_ELEMENTS,
@@ -30,6 +28,7 @@ import { DYNAMIC_TYPES } from "./defaults.js";
 import { anyOf } from "./flow.js";
 import { type Block, cache } from "./instructions.js";
 import { OP } from "./opcodes.js";
+import { innerOf, type Path, type Piece, piecesOf, type Step } from "./pieces.js";
 import { elementsOf } from "./row-binary.js";
 import { spell } from "./spelling.js";
 import { nameOf } from "./takes.js";
@@ -46,14 +45,6 @@ export interface Part {
   readonly sum: Block | undefined;
   write(): void;
 }
-
-/** Where in a type a part is. A number: an element of a Tuple or Point, a type of a Variant or Dynamic. */
-type Step = "offsets" | "item" | "keys" | "values" | "nulls" | "value" | "kinds" | number;
-/** The step to what is written is the last one, where there is any. */
-type Path = readonly Step[];
-
-const FLOAT: Type = { kind: "Float", bits: 64 };
-const NO_VARIANT = 255;
 
 export function partsOf({ name, type: text, value }: Column, writer: BytesWriter): readonly Part[] {
   const whole = parseType(text);
@@ -208,9 +199,6 @@ const DYNAMIC_PREFIX = Buffer.concat([
   ...DYNAMIC.map(({ name }) => lengthAndText(name)),
 ]);
 
-/** What one part has of a value that is written in a rule: bytes, or a length to be added to the sum. */
-type Piece = Buffer | number;
-
 class PartWriter {
   constructor(
     readonly writer: BytesWriter,
@@ -353,79 +341,8 @@ class PartWriter {
 /** Its values are objects. */
 const JSON_TEXT: Type = { kind: "JSON", paths: [] };
 
-function innerOf(type: Type, step: Step | undefined): Type {
-  const index = typeof step === "number" ? step : -1;
-  let of: Type | undefined;
-  if (type.kind === "Tuple") of = type.elements[index]?.type;
-  else if (type.kind === "Variant") of = type.of[index];
-  else if (type.kind === "Dynamic") of = DYNAMIC[index]?.type;
-  else if (type.kind === "Point") of = FLOAT;
-  if (of === undefined) throw new RangeError(`${type.kind} has no part ${step}`);
-  return of;
-}
-
 function elementOf(value: Value, step: Step | undefined): Value {
   const element = typeof step === "number" ? elementsOf(value)[step] : undefined;
   if (element === undefined) throw new RangeError(`${value.kind} has no element ${step}`);
   return element;
-}
-
-/** What a part has of a literal. */
-function piecesOf(type: Type, literal: Literal, [step, ...path]: Path): readonly Piece[] {
-  switch (type.kind) {
-    case "Nullable":
-      if (step === "nulls") return [Buffer.from([literal.kind === "null" ? 1 : 0])];
-      return literal.kind === "null" ? emptyPieces(type.of, path) : piecesOf(type.of, literal, path);
-    case "Array": {
-      const items = itemsOf(literal);
-      return step === "offsets" ? [items.length] : items.flatMap((item) => piecesOf(type.of, item, path));
-    }
-    case "Map": {
-      const entries = literal.kind === "map" ? literal.entries : [];
-      if (step === "offsets") return [entries.length];
-      return entries.flatMap(([key, value]) =>
-        step === "keys" ? piecesOf(type.key, key, path) : piecesOf(type.value, value, path),
-      );
-    }
-    case "Tuple":
-    case "Point": {
-      const item = itemsOf(literal)[typeof step === "number" ? step : -1];
-      return item === undefined ? [NO_ELEMENTS] : piecesOf(innerOf(type, step), item, path);
-    }
-    case "Variant": {
-      const alternative = literal.kind === "variant" ? literal.alternative : NO_VARIANT;
-      if (step === "kinds") return [Buffer.from([alternative])];
-      if (literal.kind !== "variant" || alternative !== step) return [];
-      return piecesOf(innerOf(type, step), literal.literal, path);
-    }
-    case "Dynamic": {
-      const of = dynamicOf(literal);
-      if (step === "kinds") return [Buffer.from([of?.discriminator ?? NO_VARIANT])];
-      return of !== undefined && DYNAMIC[Number(step)] === of ? piecesOf(of.type, literal, path) : [];
-    }
-    case "String":
-      // What is no text was a JSON column's.
-      return [literal.kind === "text" ? leafBytes(type, literal) : jsonBytes(literal)];
-    default:
-      return [leafBytes(type, literal)];
-  }
-}
-
-/** What a part has under a NULL. */
-function emptyPieces(type: Type, [step, ...path]: Path): readonly Piece[] {
-  switch (type.kind) {
-    case "Nullable":
-      return step === "nulls" ? [Buffer.from([1])] : emptyPieces(type.of, path);
-    case "Array":
-    case "Map":
-      return step === "offsets" ? [0] : [];
-    case "Tuple":
-    case "Point":
-      return step === undefined ? [NO_ELEMENTS] : emptyPieces(innerOf(type, step), path);
-    case "Variant":
-    case "Dynamic":
-      return step === "kinds" ? [Buffer.from([NO_VARIANT])] : [];
-    default:
-      return [emptyBytes(type)];
-  }
 }

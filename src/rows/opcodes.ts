@@ -47,7 +47,6 @@ export const OP = {
   textPad: 75,
   length: 76,
   offset: 77,
-  nullFlag: 78,
 } as const;
 
 /** As in kernel/draw.ts. */

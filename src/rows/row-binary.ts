@@ -2,7 +2,7 @@
 // JSON columns go out as texts, which `input_format_binary_read_json_as_string` lets the server read; LowCardinality has no
 // form of its own here.
 
-import { dynamicOf, dynamicTypeOf, itemsOf, jsonBytes, leafBytes } from "./bytes.js";
+import { dynamicOf, dynamicTypeOf, FLOAT, itemsOf, jsonBytes, leafBytes, NO_VARIANT } from "./bytes.js";
 import type { BytesWriter } from "./bytes-writer.js";
 import { DYNAMIC_TYPES } from "./defaults.js";
 import { OP } from "./opcodes.js";
@@ -12,9 +12,6 @@ import { varUint } from "./varint.js";
 
 const NULL = Buffer.from([1]);
 const NOT_NULL = Buffer.from([0]);
-const FLOAT: Type = { kind: "Float", bits: 64 };
-/** Of a Variant that has no value. */
-const NO_VARIANT = 255;
 /** Of a Dynamic. */
 const NOTHING = 0;
 

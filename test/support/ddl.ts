@@ -3,6 +3,7 @@
 
 import { rowsOf as describedRows, type TableColumn } from "../../src/rows/column.js";
 import { type Format, formatSettings } from "../../src/rows/program.js";
+import type { Together } from "../../src/rows/rule.js";
 import type { RowTimes } from "../../src/schedule.js";
 import { type BareRule, type Rendering, render, rules } from "./rows.js";
 import { rowsOf, serverUrl } from "./server.js";
@@ -51,15 +52,20 @@ export async function createTable(
 export interface Load extends Omit<Rendering, "format"> {
   readonly format: Format;
   readonly rules?: Readonly<Record<string, BareRule>>;
+  readonly together?: readonly Together[];
 }
 
 /** Inserts rows made for the table as the server describes it; throws what is wrong with a column or an insert. */
-export async function load(database: string, table: string, { rules: bare = {}, ...rendering }: Load): Promise<void> {
+export async function load(
+  database: string,
+  table: string,
+  { rules: bare = {}, together = [], ...rendering }: Load,
+): Promise<void> {
   const described = await rowsOf<TableColumn>(
     `SELECT name, type, default_kind AS defaultKind FROM system.columns
       WHERE database = ${sqlText(database)} AND table = ${sqlText(table)} ORDER BY position`,
   );
-  const { columns, ruleProblems, typeProblems } = describedRows(described, rules(bare), "run");
+  const { columns, ruleProblems, typeProblems } = describedRows(described, rules(bare, together), "run");
   if (ruleProblems.length + typeProblems.length > 0) throw new Error([...ruleProblems, ...typeProblems].join("\n"));
   const names = columns.map(({ name }) => identifier(name)).join(", ");
   const sql = `INSERT INTO ${identifier(table)} (${names}) FORMAT ${rendering.format}`;

@@ -15,7 +15,6 @@ import {
   JUMP,
   LENGTH,
   LITERAL,
-  NULL_FLAG,
   OFFSET,
   ROW_INT,
   SMALL_INT,
@@ -129,7 +128,7 @@ function writeWide(at: usize, value: i64, unsigned: bool, multiplier: usize, byt
   return at + bytes;
 }
 
-/** The number that DIGITS writes as text: kernel.ts. */
+/** The number that DIGITS writes as text: drawn.ts. */
 function writeWideDigits(at: usize, digits: u32, bytes: u32, stream: u64, state: u64): usize {
   v128.store(at, i64x2.splat(0));
   v128.store(at, i64x2.splat(0), 16);
@@ -191,10 +190,6 @@ export function writeBytes(op: u32, program: usize, pc: usize, at: usize, state:
       store<u64>(sum, load<u64>(sum) + <u64>draw(program, pc, state, row, timeNs));
       store<u64>(at, load<u64>(sum));
       return at + 8;
-    }
-    case NULL_FLAG: {
-      store<u8>(at, <u8>(random(stream, state, 0) >> 32 < load<u64>(pc, 56)));
-      return at + 1;
     }
     default:
       return unreachable();

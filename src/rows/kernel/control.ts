@@ -1,5 +1,5 @@
 // Arrays, NULLs, choices between kinds of value, and sets of things: which instruction comes next, and on what state the
-// leaves then depend. Called by kernel.ts.
+// leaves then depend. Called by kernel.ts and binary.ts.
 //
 // Leaves of a row draw with the row's state. Inside an array's element, or a thing of a set (KEY), the state is another
 // one, derived from it; each ARRAY and KEY has a frame of 40 bytes at `data` where the outer one waits:

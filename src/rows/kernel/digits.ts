@@ -1,5 +1,5 @@
 // Numbers and UUIDs as text. Each function writes at `at`, may store past the end of its text (at most 15 bytes), and
-// returns where the text ends. Called by kernel.ts.
+// returns where the text ends. Called by the other files of the kernel.
 
 // "00" "01" … "99", one u16 store for two digits.
 const PAIRS: usize = memory.data<u8>([

@@ -1,4 +1,4 @@
-// Draws a leaf's number and writes it. Called by kernel.ts, for all but the few kinds of value most rows are made of:
+// Draws a leaf's number and writes it. Called by kernel.ts and binary.ts, for all but the few kinds of value most rows are made of:
 // kept out of its loop, which is faster for being small.
 
 import {

@@ -105,5 +105,3 @@ export const TEXT_PAD: u32 = 75;
 export const LENGTH: u32 = 76;
 /** A whole number added to the u64 at `data`: the sum, in eight bytes. */
 export const OFFSET: u32 = 77;
-/** One byte: 1 for numbers below `power` of 2^32, as NULLABLE has it, else 0. */
-export const NULL_FLAG: u32 = 78;

@@ -1,5 +1,5 @@
 // Counter-based random numbers: the value of a leaf is a pure function of (stream, row, draw), so rows can be made in
-// any order, by any worker, row by row or column by column. Called by kernel.ts.
+// any order, by any worker, row by row or column by column. Called by the other files of the kernel.
 //
 // Source: SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014). Its state is an
 // arithmetic sequence, so it can be entered at any row. `stream` stands for seed and column path (../program.ts hashes
