@@ -23,12 +23,15 @@ const FASTER = 1.5;
 
 /** One list of sentences a climb, in their order; `table`: what the last rung's table is called. */
 export function verdicts(climbs: readonly Climb[], table: string): readonly (readonly string[])[] {
-  return climbs.map((climb) => [
-    ...generatorSentences(climb),
-    ...serverSentences(climb, table),
-    ...formatSentences(climb, climbs),
-  ]);
+  return climbs.map((climb) => {
+    const generator = generatorSentences(climb);
+    // Figures that the generator may have held down say nothing of which part of the server does.
+    const isHeldDown = generator.length > 0 && into(climb) >= ALIKE * (climb.rowsPerSecond.null ?? 0);
+    return [...generator, ...(isHeldDown ? [] : serverSentences(climb, table)), ...formatSentences(climb, climbs)];
+  });
 }
+
+const into = ({ rowsPerSecond: { table = 0 } }: Climb): number => table;
 
 function generatorSentences({
   format,
@@ -75,7 +78,6 @@ function serverSentences({ format, rowsPerSecond }: Climb, tableName: string): s
 
 /** Against the format that goes into the table fastest. */
 function formatSentences({ format, rowsPerSecond }: Climb, climbs: readonly Climb[]): string[] {
-  const into = (climb: Climb): number => climb.rowsPerSecond.table ?? 0;
   const [fastest] = climbs.toSorted((one, other) => into(other) - into(one));
   const own = rowsPerSecond.table ?? 0;
   if (fastest === undefined || own === 0 || into(fastest) < FASTER * own) return [];
