@@ -10,6 +10,7 @@ import type { Column } from "../src/rows/value.js";
 import { claimedBatch } from "../src/schedule.js";
 import { type Contender, clickstorm, playRound, ratios, rowsPerSecond, staticBody } from "./contender.js";
 import { underLoad } from "./embedded.js";
+import { example } from "./example.js";
 import { makeRenderer } from "./kernel.js";
 import { cleanUpAtExit } from "./process.js";
 import {
@@ -183,6 +184,14 @@ if (parts.includes("render")) {
   say("## render: how fast is each format rendered on one core?\n");
   await compareRendering("default table", eventColumns("0123456789ab"), { RowBinary: 1.5, Native: 2 });
   await compareRendering("web event", webEventColumns, {});
+  const server = await startEmbedded();
+  const examples = [
+    ["OpenTelemetry logs (example)", await example(server, "otel-logs", "otel_logs")],
+    ["web events (example)", await example(server, "web-events", "web_events")],
+    ["CPU metrics (example)", await example(server, "cpu-metrics", "cpu_metrics")],
+  ] as const;
+  await server.stop();
+  for (const [name, columns] of examples) await compareRendering(name, columns, {});
 }
 if (parts.includes("embedded")) {
   say("## embedded: how many rows of each format does a real ClickHouse take?\n");

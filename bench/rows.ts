@@ -1,21 +1,18 @@
 // What do rows of any table cost? Four parts, all of them or those that are named:
 // `npm run bench:rows -- [tables] [draws] [columns] [start-up] [--rounds 7] [--seconds 1]`.
 
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { readConfig } from "../src/config.js";
 import { type EmbeddedServer, startEmbedded } from "../src/embedded/server.js";
-import { RUN_FLAGS } from "../src/flags.js";
 import { resolveRun } from "../src/options.js";
 import { makePlan } from "../src/plan.js";
-import { EVENT_TABLE, rowsOf, type TableColumn } from "../src/rows/column.js";
+import { EVENT_TABLE, type TableColumn } from "../src/rows/column.js";
 import { Renderer } from "../src/rows/renderer.js";
-import { NO_RULES, type Rule, type Rules } from "../src/rows/rule.js";
+import { NO_RULES, type Rule } from "../src/rows/rule.js";
 import type { Column } from "../src/rows/value.js";
 import { Schedule } from "../src/schedule.js";
-import { execute, query } from "../src/server.js";
+import { execute } from "../src/server.js";
 import { prepareTarget } from "../src/target.js";
+import { example, fitted } from "./example.js";
 import { makeRenderer } from "./kernel.js";
 import { inTurn, note, numberFlag, printAim, printHead, printTable, say, show, spread } from "./results.js";
 
@@ -31,8 +28,7 @@ const SLOTS = 9;
 /** Bytes of a batch, about, whatever the rows: more than the cores' own caches hold. */
 const BATCH_BYTES = 4_000_000;
 const DATA_START_NS = BigInt(Date.UTC(2026, 0, 1)) * 1_000_000n;
-const RUN_ID = "0123456789ab";
-const EXAMPLES = fileURLToPath(new URL("../../examples/", import.meta.url));
+const _RUN_ID = "0123456789ab";
 
 /** A row a microsecond. */
 const SCHEDULE = {
@@ -91,13 +87,6 @@ async function race(renderings: readonly Rendering[]): Promise<void> {
   });
 }
 
-function fitted(table: readonly TableColumn[], rules: Rules): readonly Column[] {
-  const { columns, ruleProblems, typeProblems } = rowsOf(table, rules, RUN_ID);
-  const [problem] = [...ruleProblems, ...typeProblems];
-  if (problem !== undefined) throw new Error(problem);
-  return columns;
-}
-
 /** The types that tables are mostly made of, in turn. */
 const WIDE_TYPES = [
   "UInt64",
@@ -119,20 +108,6 @@ function wide(columns: number): readonly TableColumn[] {
     type: WIDE_TYPES[index % WIDE_TYPES.length] ?? "",
     defaultKind: "",
   }));
-}
-
-/** An example's table, as the server describes it, and its rules. */
-async function example(server: EmbeddedServer, name: string, table: string): Promise<readonly Column[]> {
-  const { endpoints } = resolveRun({ "clickhouse-url": server.url }, {});
-  const [endpoint] = endpoints;
-  if (endpoint === undefined) throw new RangeError("no endpoint");
-  await execute(endpoint, readFileSync(`${EXAMPLES}${name}.sql`, "utf8"));
-  const described = await query(
-    endpoint,
-    "SELECT name, type, default_kind AS defaultKind FROM system.columns WHERE database = 'default' AND table = {table:String} ORDER BY position",
-    { table },
-  );
-  return fitted(described as unknown as readonly TableColumn[], readConfig(`${EXAMPLES}${name}.yaml`, RUN_FLAGS).rules);
 }
 
 async function tables(server: EmbeddedServer): Promise<void> {
