@@ -4,6 +4,7 @@ import { accessSync, constants, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
+import { Abort } from "./abort.js";
 import type { Code } from "./answer.js";
 import { closeBooks } from "./books.js";
 import { ceilingOf } from "./ceiling.js";
@@ -14,7 +15,7 @@ import { createRegistry, MetricsPortError, type MetricsServer, type MetricsSourc
 import { type Options, OptionsError } from "./options.js";
 import { tracesUrl } from "./otlp.js";
 import { makePlan, type Plan, readKernel, scheduleOf } from "./plan.js";
-import { type Load, type Notice, startLoad } from "./pool.js";
+import { LateStartError, type Load, type Notice, startLoad } from "./pool.js";
 import { Progress } from "./progress.js";
 import { SPANS } from "./quantities.js";
 import { type FileState, lookAt, ReplayError } from "./replay/file.js";
@@ -29,10 +30,10 @@ import {
   toJson,
   toText,
 } from "./report.js";
-import { rowsPerBatch, timeOfRows } from "./schedule.js";
+import { durationOf, rowsPerBatch, timeOfRows } from "./schedule.js";
 import { Snapshots } from "./snapshot.js";
 import { blindTarget, prepareTarget, type Target, whyUnverifiable } from "./target.js";
-import { bytes, whole } from "./text.js";
+import { bytes, timespan, whole } from "./text.js";
 import { VERSION } from "./version.js";
 
 export const EXIT = { done: 0, incomplete: 1, badOptions: 2, noTarget: 3 } as const;
@@ -86,7 +87,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     const plan = makePlan(options, target, endpoints, VERSION, replay);
     const ceiling = ceilingOf(options.format, target);
     if (ceiling !== undefined) progress.measures(ceiling.name);
-    progress.lasts(endsWithFile(options) ? undefined : plan.schedule.durationNs);
+    progress.lasts(endsWithFile(options) ? undefined : durationOf(plan.spec));
     const verify = options.verify && whyUnverifiable(target) === undefined;
     const rowsBefore = verify && !target.ledgerColumns ? await countRows(target) : 0;
     if (interrupt.aborted) return Number(interrupt.reason);
@@ -106,12 +107,16 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
         warn(sentenceOf(notice, options));
       }
     };
-    load = await startLoad(plan, once(onNotice)).catch((error: unknown) => {
+    load = await startLoad(plan, once(onNotice), options.startAtNs).catch((error: unknown) => {
+      if (error instanceof LateStartError) {
+        throw new OptionsError([`--start-at must be a time to come, ${error.message}: give a later one`]);
+      }
       if (file !== undefined) checkUnchanged(file);
       throw error;
     });
+    if (options.startAtNs !== undefined) progress.say(`ready: starts at ${load.startedAt.toISOString()}`);
     source = metricsSource(plan, load);
-    const series = await watch(load, plan, options, progress, interrupt);
+    const series = await watch(load, plan, options, { progress, interrupt, problems });
     const failure = await load.finished;
     if (failure !== undefined) problems.push(`a worker failed: ${failure.message}`);
     const cpu = process.cpuUsage(cpuBefore);
@@ -122,10 +127,9 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       ...source,
       counters: {
         totals: () => books.totals,
-        latency: () => plan.counters.latency(),
-        service: () => plan.counters.service(),
+        histogram: (name) => plan.counters.histogram(name),
       },
-      unsent: () => books.scheduled - books.totals.generated,
+      unsent: () => books.scheduled - books.totals.generated - books.totals.dropped,
     };
     const ledger = verify
       ? await readLedger(target, { runId: options.runId, ...books.claim }, rowsBefore).catch((error: Error) => {
@@ -205,6 +209,9 @@ function strangeKeys({ file, firstKeys }: Scan, { database, table, columnNames }
 function untilFileEnds(options: Options, { rows }: Scan): Options {
   if (!options.replay?.once || options.durationGiven) return options;
   const durationNs = options.rate === "max" ? SPANS.run.to : timeOfRows(options.rate, rows);
+  if (durationNs <= options.warmUpNs) {
+    throw new OptionsError([`--warmup must be shorter than the ${timespan(durationNs)} that --replay-once takes`]);
+  }
   if (durationNs > SPANS.run.to) {
     const days = Math.ceil(Number(durationNs / 1_000_000_000n) / 86_400);
     throw new OptionsError([
@@ -254,15 +261,13 @@ async function openMetrics(
   }
 }
 
-function metricsSource({ schedule, counters }: Plan, load: Load): MetricsSource {
+function metricsSource({ schedule, shard, counters }: Plan, load: Load): MetricsSource {
   return {
     counters,
     now: () => load.clock.now(),
     unsent: () => 0,
-    targetRowsPerSecond:
-      schedule.kind === "max"
-        ? Number.POSITIVE_INFINITY
-        : Number(schedule.rowsPerSecond.numerator) / Number(schedule.rowsPerSecond.denominator),
+    targetRowsPerSecond: (atNs) =>
+      schedule === undefined ? Number.POSITIVE_INFINITY : schedule.rateAt(atNs) / shard.of,
     utilization: () => load.utilization(),
   };
 }
@@ -278,29 +283,54 @@ function once(onNotice: (notice: Notice) => void): (notice: Notice) => void {
   };
 }
 
-function sentenceOf(notice: Extract<Notice, { kind: "saturated" | "traces-failed" }>, options: Options): string {
+function sentenceOf(
+  notice: Extract<Notice, { kind: "saturated" | "dropping" | "traces-failed" }>,
+  options: Options,
+): string {
   if (notice.kind === "saturated") {
     return `all ${options.inFlight} inserts are in flight and due batches wait: the server is at its limit, or --in-flight is too small`;
+  }
+  if (notice.kind === "dropping") {
+    return `batches due more than ${timespan(options.maxLagNs ?? 0n)} ago are dropped, and counted: the target does not keep up`;
   }
   const url = tracesUrl(options.traces?.otlpEndpoint);
   const where = url?.origin ?? "the collector";
   return `traces do not reach ${where} (${notice.sentence}): the run goes on; --no-traces sends none`;
 }
 
+interface Watched {
+  readonly progress: Progress;
+  readonly interrupt: AbortSignal;
+  /** Gets the reason why the run was ended. */
+  readonly problems: string[];
+}
+
 /** Shows a snapshot a second until the workers are done; an interrupt begins the drain. */
 async function watch(
   load: Load,
-  { schedule, counters }: Plan,
+  { schedule, shard, counters }: Plan,
   options: Options,
-  progress: Progress,
-  interrupt: AbortSignal,
+  { progress, interrupt, problems }: Watched,
 ): Promise<SeriesPoint[]> {
-  const snapshots = new Snapshots(counters, schedule.kind === "max");
+  const abort = options.abortBelow === undefined ? undefined : new Abort(options.abortBelow);
+  const checkRate = (): void => {
+    const nowNs = load.clock.now();
+    if (abort === undefined || schedule === undefined || nowNs < options.warmUpNs || nowNs > counters.endNs) return;
+    const dueBy = schedule.shardRows(schedule.rowsDueBy(nowNs, counters.endNs), shard);
+    const due = dueBy - schedule.shardRows(schedule.warmUpRows, shard);
+    const { generated, failed, unknown } = counters.totals(nowNs, "measured");
+    const why = abort.take({ due, missing: due - generated + failed + unknown });
+    if (why === undefined) return;
+    problems.push(why);
+    load.end(options.drainNs);
+  };
+  const snapshots = new Snapshots(counters, schedule === undefined);
   const series: SeriesPoint[] = [];
   const take = (): void => {
     const snapshot = snapshots.take(load.clock.now());
     if (options.reportFile !== undefined) series.push(seriesPoint(snapshot));
     progress.update(snapshot, counters.endNs);
+    checkRate();
   };
   const drain = (): void => {
     progress.say("draining: what is due is still sent; interrupt again to quit at once");

@@ -32,7 +32,7 @@ export class Snapshots {
 
   take(atNs: number): Snapshot {
     const totals = this.#counters.totals(atNs);
-    const histogram = this.#closedLoop ? this.#counters.service(this.#now) : this.#counters.latency(this.#now);
+    const histogram = this.#counters.histogram(this.#closedLoop ? "service" : "latency", "whole", this.#now);
     const sumNs = this.#closedLoop ? totals.serviceSumNs : totals.latencySumNs;
     const rows = totals.acknowledged - this.#rows;
     const snapshot: Snapshot = {
