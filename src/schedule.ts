@@ -117,6 +117,7 @@ export class Schedule {
   readonly #arrivals: Arrivals | undefined;
   readonly #rows: number;
   readonly #batches: number;
+  readonly #warmUpBatches: number;
   /** The run the last batch was in: the next one is in it too, or in the one behind it. */
   #at = 0;
 
@@ -130,9 +131,9 @@ export class Schedule {
     this.runs = this.#cut();
     const last = this.runs.at(-1);
     this.#batches = last === undefined ? 0 : last.firstBatch + last.batches;
+    this.#warmUpBatches = this.warmUpRows === 0 ? 0 : this.#batchOfRow(this.warmUpRows - 1) + 1;
     if (spec.poissonSeed !== undefined) {
-      const warmUpBatches = this.warmUpRows === 0 ? 0 : this.#batchOfRow(this.warmUpRows - 1) + 1;
-      this.#arrivals = new Arrivals(spec.poissonSeed, warmUpBatches, this.#batches);
+      this.#arrivals = new Arrivals(spec.poissonSeed, this.#warmUpBatches, this.#batches);
     }
   }
 
@@ -300,13 +301,17 @@ export class Schedule {
     if (number < 0 || this.#arrivals === undefined) return 0n;
     // Between the first rows of two batches that are due one after the other.
     const { batch, share } = this.#arrivals.place(number);
-    const [from, to] = [this.#startsNs(batch), this.#startsNs(batch + 1)];
+    const [from, to] = [this.#startsNs(batch), this.#endsNs(batch)];
     return from + BigInt(Math.round(Number(to - from) * share));
   }
 
   #startsNs(number: number): bigint {
-    if (number >= this.#batches) return this.durationNs;
     return this.#profile.timeOf(this.#run(number).firstRow(number));
+  }
+
+  #endsNs(number: number): bigint {
+    if (number + 1 === this.#warmUpBatches) return this.#spec.warmUpNs;
+    return number + 1 < this.#batches ? this.#startsNs(number + 1) : this.durationNs;
   }
 
   /**
