@@ -38,7 +38,7 @@ export interface Books {
   readonly claim: Omit<Claim, "runId">;
 }
 
-export function closeBooks(plan: Plan, clock: Clock): Books {
+export function closeBooks(plan: Plan, clock: Pick<Clock, "now">): Books {
   const { spec, schedule, shard, counters } = plan;
   const nowNs = clock.now();
   const totals = settled(counters, nowNs, "whole");

@@ -113,15 +113,27 @@ export default async function load({ plan, port }: LoaderTask): Promise<void> {
   }
 }
 
-class Loader {
+/** What a loader asks for the time, and what it sends with. */
+export interface LoaderParts {
+  clock(startNs: bigint): Pick<Clock, "now" | "until" | "wake">;
+  inserter(plan: InsertPlan): Pick<Inserter, "insert" | "close">;
+}
+
+const REAL_PARTS: LoaderParts = {
+  clock: (startNs) => new Clock(startNs),
+  inserter: (plan) => new Inserter(plan),
+};
+
+export class Loader {
   readonly #plan: WorkerPlan;
+  readonly #parts: LoaderParts;
   readonly #tell: (message: FromWorker) => void;
   readonly #counters: Counters;
   readonly #own: WorkerCounters;
   /** Undefined in a closed loop. */
   readonly #schedule: Schedule | undefined;
   readonly #renderer: Renderer | Replayer;
-  readonly #inserter: Inserter;
+  readonly #inserter: Pick<Inserter, "insert" | "close">;
   readonly #tracing: Tracing | undefined;
   readonly #slots: Stock<Slot>;
   readonly #permits: Stock<true>;
@@ -134,11 +146,13 @@ class Loader {
   #toldNs = 0;
   /** The end by which the last batch was planned. */
   #plannedEndNs: bigint | undefined;
-  #clock: Clock | undefined;
+  #clock: Pick<Clock, "now" | "until" | "wake"> | undefined;
   #drainTimer: NodeJS.Timeout | undefined;
 
-  constructor(plan: WorkerPlan, tell: (message: FromWorker) => void) {
+  /** @param parts others than the real ones in tests on virtual time */
+  constructor(plan: WorkerPlan, tell: (message: FromWorker) => void, parts: LoaderParts = REAL_PARTS) {
     this.#plan = plan;
+    this.#parts = parts;
     this.#tell = tell;
     this.#counters = new Counters(plan.counters, plan.shape);
     this.#own = this.#counters.worker(plan.worker);
@@ -148,7 +162,7 @@ class Loader {
       rows.kind === "rules"
         ? new Renderer(kernel, rows.program, slots, slotBytes)
         : new Replayer(kernel, rows.replay, slots, slotBytes);
-    this.#inserter = new Inserter(plan.insert);
+    this.#inserter = parts.inserter(plan.insert);
     this.#tracing =
       plan.traces && startTracing(plan.traces, (sentence) => this.#say({ kind: "traces-failed", sentence }));
     this.#slots = new Stock(this.#renderer.slots);
@@ -175,7 +189,7 @@ class Loader {
   }
 
   async run(startNs: bigint, dataStartNs: bigint): Promise<void> {
-    const clock = new Clock(startNs);
+    const clock = this.#parts.clock(startNs);
     this.#clock = clock;
     this.wake();
     await clock.until(0);
@@ -191,7 +205,7 @@ class Loader {
     await this.#tracing?.flush();
   }
 
-  async #sendBatches(clock: Clock, dataStartNs: bigint): Promise<void> {
+  async #sendBatches(clock: Pick<Clock, "now" | "until">, dataStartNs: bigint): Promise<void> {
     for (let turn = 0; ; turn++) {
       const planned = this.#planned(turn);
       if (planned === "over") break;
@@ -293,7 +307,12 @@ class Loader {
    * Waits until the batch is due. An end that was moved forward in the meantime (an interrupt) cuts it, by rendering its
    * first rows again, or leaves nothing of it: undefined. A claimed batch is due at once and never cut.
    */
-  async #untilDue(clock: Clock, batch: Batch, slot: Slot, dataStartNs: bigint): Promise<Batch | undefined> {
+  async #untilDue(
+    clock: Pick<Clock, "now" | "until">,
+    batch: Batch,
+    slot: Slot,
+    dataStartNs: bigint,
+  ): Promise<Batch | undefined> {
     if (this.#schedule === undefined) return batch;
     let due = batch;
     do {
@@ -311,7 +330,13 @@ class Loader {
   }
 
   /** `held`: it had to wait for a place among the inserts in flight. */
-  async #insert(clock: Clock, batch: Batch, slot: Slot, trace: Trace | undefined, held: boolean): Promise<void> {
+  async #insert(
+    clock: Pick<Clock, "now" | "until">,
+    batch: Batch,
+    slot: Slot,
+    trace: Trace | undefined,
+    held: boolean,
+  ): Promise<void> {
     const { runId, insert, tokens, shard } = this.#plan;
     const closedLoop = this.#schedule === undefined;
     const endpoint = Math.floor(batch.number / shard.of) % insert.endpoints.length;
