@@ -68,7 +68,7 @@ export function parseRateOrZero(text: string): Ratio | undefined {
 /** "95%" → 0.95; above 0 and below 1. */
 export function parseShare(text: string): number | undefined {
   const decimal = parseDecimal(/^(.*)%$/.exec(text)?.[1] ?? "");
-  const share = decimal === undefined ? 0 : Number(decimal.numerator) / Number(decimal.denominator) / 100;
+  const share = decimal === undefined ? 0 : Number(decimal.numerator) / Number(decimal.denominator * 100n);
   return share > 0 && share < 1 ? share : undefined;
 }
 

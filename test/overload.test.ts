@@ -38,7 +38,9 @@ describe("overload", () => {
       const [share] = books.shares;
       // Overdue is what is 10 ms late: batch 1 from 60 to 100 ms, batch 2 from 110 to 200, from then on always one, to 9,900.
       expect([share?.waitingNs, share?.delayedNs].map((ns = 0) => ns / MS)).to.deep.equal([40 + 90 + 9700, 0]);
-      expect(limitsOf(books)).to.deep.equal([]);
+      // The event loop knows of no virtual time.
+      const idle = books.shares.map((each) => ({ ...each, busyNs: 0 }));
+      expect(limitsOf({ ...books, shares: idle })).to.deep.equal([]);
     });
   });
 
