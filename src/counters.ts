@@ -56,6 +56,8 @@ export interface ErrorCount {
 
 export interface Totals {
   readonly generated: number;
+  /** Rows given up because they were late. */
+  readonly dropped: number;
   readonly acknowledged: number;
   readonly unknown: number;
   readonly failed: number;
@@ -287,6 +289,7 @@ export class Counters {
     }
     return {
       generated: at(ENDPOINT.generatedRows),
+      dropped: 0,
       acknowledged: at(ENDPOINT.acknowledgedRows),
       unknown: at(ENDPOINT.unknownRows),
       failed: add(Object.values(failedBy)),

@@ -7,8 +7,10 @@ import type { WriteStream } from "node:tty";
 import type { Code } from "./answer.js";
 import { closeBooks } from "./books.js";
 import { ceilingOf } from "./ceiling.js";
+import { LONGEST_TIMER_MS } from "./clock.js";
 import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
 import { endpointOf } from "./endpoint.js";
+import { EXIT } from "./exit.js";
 import { countRows, readLedger } from "./ledger.js";
 import { createRegistry, MetricsPortError, type MetricsServer, type MetricsSource, serveMetrics } from "./metrics.js";
 import { type Options, OptionsError } from "./options.js";
@@ -19,24 +21,15 @@ import { Progress } from "./progress.js";
 import { SPANS } from "./quantities.js";
 import { type FileState, lookAt, ReplayError } from "./replay/file.js";
 import { type Scan, scan } from "./replay/scan.js";
-import {
-  endsWithFile,
-  isIncomplete,
-  type Result,
-  replayText,
-  type SeriesPoint,
-  seriesPoint,
-  toJson,
-  toText,
-} from "./report.js";
-import { rowsPerBatch, timeOfRows } from "./schedule.js";
+import { endsWithFile, makeReport, NO_SHAPE, type Result, toJson } from "./report/make.js";
+import type { Point, Report } from "./report/schema.js";
+import { Series } from "./report/series.js";
+import { isIncomplete, replayText, toText } from "./report/text.js";
+import { claimedRows, rowsPerBatch, Schedule, timeOfRows } from "./schedule.js";
 import { Snapshots } from "./snapshot.js";
 import { blindTarget, prepareTarget, type Target, whyUnverifiable } from "./target.js";
 import { bytes, whole } from "./text.js";
 import { VERSION } from "./version.js";
-
-export const EXIT = { done: 0, incomplete: 1, badOptions: 2, noTarget: 3 } as const;
-const SNAPSHOT_MS = 1000;
 
 /** Where a run writes, and what stops it. */
 export interface Surroundings {
@@ -146,12 +139,15 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       generatorCpuS: (cpu.user + cpu.system) / 1e6,
       series,
       sentences,
+      limits: [],
+      thresholds: [],
       problems,
     };
-    writeReport(options, result, problems);
-    out.write(toText(result));
+    const report = makeReport(result, NO_SHAPE);
+    writeReport(options, report, problems);
+    out.write(toText(report));
     await hold(options, metrics, progress, interrupt);
-    if (isIncomplete(result)) return EXIT.incomplete;
+    if (isIncomplete(report)) return EXIT.incomplete;
     return interrupted ? Number(interrupt.reason) : EXIT.done;
   } finally {
     progress.stop();
@@ -186,7 +182,11 @@ async function readThrough(
   progress.say(`reading ${file.path} (${bytes(file.size)})`);
   try {
     const found = await scan(file, readKernel(), rowsPerBatch(scheduleOf(options, options.batchRows)), signal);
-    if (found !== undefined) progress.say(`replay of ${replayText(found)}`);
+    if (found !== undefined) {
+      const { rows: lines, bytes: size, file: state } = found;
+      const { path, compression, size: fileSize } = state;
+      progress.say(`replay of ${replayText({ file: path, compression, file_bytes: fileSize, lines, bytes: size })}`);
+    }
     return found;
   } catch (error) {
     throw error instanceof ReplayError ? new OptionsError([error.message]) : error;
@@ -227,10 +227,11 @@ export function checkReport({ reportFile }: Pick<Options, "reportFile">): void {
   }
 }
 
-function writeReport({ reportFile }: Options, result: Result, problems: string[]): void {
+/** `problems`: those of the report, which has one more where it cannot be written. */
+function writeReport({ reportFile }: Options, report: Report, problems: string[]): void {
   if (reportFile === undefined) return;
   try {
-    writeFileSync(reportFile, toJson(result));
+    writeFileSync(reportFile, toJson(report));
   } catch (error) {
     problems.push(`the report cannot be written: ${error instanceof Error ? error.message : error}`);
   }
@@ -287,34 +288,62 @@ function sentenceOf(notice: Extract<Notice, { kind: "saturated" | "traces-failed
   return `traces do not reach ${where} (${notice.sentence}): the run goes on; --no-traces sends none`;
 }
 
-/** Shows a snapshot a second until the workers are done; an interrupt begins the drain. */
+/** Shows a snapshot each second until the workers are done; an interrupt begins the drain. */
 async function watch(
   load: Load,
   { schedule, counters }: Plan,
   options: Options,
   progress: Progress,
   interrupt: AbortSignal,
-): Promise<SeriesPoint[]> {
-  const snapshots = new Snapshots(counters, schedule.kind === "max");
-  const series: SeriesPoint[] = [];
-  const take = (): void => {
-    const snapshot = snapshots.take(load.clock.now());
-    if (options.reportFile !== undefined) series.push(seriesPoint(snapshot));
-    progress.update(snapshot, counters.endNs);
-  };
+): Promise<readonly Point[]> {
+  const isClosedLoop = schedule.kind === "max";
+  const live = new Snapshots(counters, isClosedLoop);
+  const { warmupNs, shard } = NO_SHAPE;
+  const series =
+    options.reportFile === undefined
+      ? undefined
+      : new Series(
+          new Snapshots(counters, isClosedLoop, {
+            rowsDueBefore: rowsDueBefore(schedule, counters),
+            encode: shard !== undefined,
+          }),
+          Number(warmupNs),
+        );
   const drain = (): void => {
     progress.say("draining: what is due is still sent; interrupt again to quit at once");
     load.end(options.drainNs);
   };
   if (interrupt.aborted) drain();
   interrupt.addEventListener("abort", drain, { once: true });
-  const timer = setInterval(take, SNAPSHOT_MS);
+  let shown = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const tick = (): void => {
+    const nowNs = load.clock.now();
+    const second = Math.floor(nowNs / 1e9);
+    if (second > shown) {
+      progress.update(live.take(nowNs), counters.endNs);
+      series?.at(nowNs);
+      shown = second;
+    }
+    // A timer may fire early, and each is set by the clock: the points of a long run do not drift.
+    timer = setTimeout(tick, Math.min((shown + 1) * 1000 - load.clock.now() / 1e6, LONGEST_TIMER_MS));
+  };
+  tick();
   await load.finished;
-  clearInterval(timer);
+  clearTimeout(timer);
   interrupt.removeEventListener("abort", drain);
-  take();
+  const nowNs = load.clock.now();
+  progress.update(live.take(nowNs), counters.endNs);
+  series?.end(nowNs);
   progress.stop();
-  return series;
+  return series?.points ?? [];
+}
+
+/** Rows of the schedule as it stands: an interrupt ends it early, and a closed loop is made up as it goes. */
+function rowsDueBefore(schedule: Plan["schedule"], counters: Plan["counters"]): (ns: number) => number {
+  if (schedule.kind === "max") return () => claimedRows(schedule, counters.claimed);
+  const constant = new Schedule(schedule);
+  return (ns) => constant.totalRows(ns < Number(counters.endNs) ? BigInt(ns) : counters.endNs);
 }
 
 /** Leaves /metrics up for a last scrape; an interrupt ends that. */
