@@ -1,7 +1,6 @@
 // `clickstorm run` on one screen: metrics → server → target → plan → load → ledger → report. Main thread.
 
-import { accessSync, constants, statSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
 import type { Code } from "./answer.js";
@@ -22,6 +21,7 @@ import { SPANS } from "./quantities.js";
 import { type FileState, lookAt, ReplayError } from "./replay/file.js";
 import { type Scan, scan } from "./replay/scan.js";
 import { endsWithFile, makeReport, NO_SHAPE, type Result, toJson } from "./report/make.js";
+import { whyUnwritable } from "./report/place.js";
 import type { Point, Report } from "./report/schema.js";
 import { Series } from "./report/series.js";
 import { isIncomplete, replayText, toText } from "./report/text.js";
@@ -216,15 +216,8 @@ function untilFileEnds(options: Options, { rows }: Scan): Options {
 
 /** A report that could not be written at the end is a run wasted: looked at before the start. */
 export function checkReport({ reportFile }: Pick<Options, "reportFile">): void {
-  if (reportFile === undefined) return;
-  const found = statSync(reportFile, { throwIfNoEntry: false });
-  if (found?.isDirectory()) throw new OptionsError([`--report must be a file, ${reportFile} is a directory`]);
-  const place = found === undefined ? dirname(reportFile) : reportFile;
-  try {
-    accessSync(place, constants.W_OK);
-  } catch {
-    throw new OptionsError([`--report: ${place} cannot be written to`]);
-  }
+  const why = reportFile === undefined ? undefined : whyUnwritable("--report", reportFile);
+  if (why !== undefined) throw new OptionsError([why]);
 }
 
 /** `problems`: those of the report, which has one more where it cannot be written. */

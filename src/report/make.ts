@@ -59,7 +59,12 @@ export interface Result extends Omit<Books, "claim"> {
   readonly sentences: ReadonlyMap<Code, string>;
   /** Why the generator was the limit; none: it was not. */
   readonly limits: readonly string[];
-  readonly thresholds: Report["thresholds"];
+  /** Undefined: nothing was measured. */
+  readonly thresholds: readonly {
+    readonly expression: string;
+    readonly value: number | undefined;
+    readonly passed: boolean;
+  }[];
   /** Why the run did not go its way to the end, if so. */
   readonly problems: readonly string[];
 }
@@ -140,7 +145,11 @@ export function makeReport(result: Result, shape: Shape = NO_SHAPE): Report {
       })),
     },
     series: result.series,
-    thresholds: result.thresholds,
+    thresholds: result.thresholds.map(({ expression, value, passed }) => ({
+      expression,
+      value: value ?? null,
+      passed,
+    })),
   };
 }
 

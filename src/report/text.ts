@@ -213,7 +213,7 @@ function thresholdLines({ thresholds }: Report): Lines {
 function thresholdValue(expression: string, value: number | null): string {
   if (value === null) return "nothing was measured";
   if (expression.endsWith("%")) return percent(value);
-  return /[a-z]$/.test(expression) ? milliseconds(value) : value.toLocaleString("en-US", { maximumFractionDigits: 6 });
+  return /[smh]$/.test(expression) ? milliseconds(value) : value.toLocaleString("en-US", { maximumFractionDigits: 6 });
 }
 
 function limitLines({ generator_limited: limited, generator }: Report): Lines {
