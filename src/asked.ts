@@ -116,6 +116,14 @@ export async function knownSettings(asked: Asked, names: readonly string[]): Pro
   return new Set(rows.map((row) => String(row.name)));
 }
 
+/** Of this user's session, without what a URL in them may hold of a password. */
+export async function changedSettings(asked: Asked): Promise<Readonly<Record<string, string>>> {
+  const rows = await asked.rows("SELECT name, value FROM system.settings WHERE changed ORDER BY name");
+  return Object.fromEntries(
+    rows.map(({ name, value }) => [String(name), String(value).replace(/:\/\/[^/\s]*@/g, "://***@")]),
+  );
+}
+
 export interface Found {
   readonly engine: string;
   readonly expires: boolean;

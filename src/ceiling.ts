@@ -1,5 +1,5 @@
 // What a run at its limit is a statement about: format and engine decide which part of the server has the most to do.
-// Called by run.ts and report.ts. Measured: bench/README.md.
+// Called by run.ts and report/. Measured: bench/README.md.
 
 import type { Format } from "./rows/program.js";
 import type { Target } from "./target.js";
@@ -19,7 +19,7 @@ const READERS: Readonly<Record<Format, string>> = {
 };
 
 /** Undefined where nothing is known of what takes the rows (--blind). */
-export function ceilingOf(format: Format, { engine }: Target): Ceiling | undefined {
+export function ceilingOf(format: Format, { engine }: Pick<Target, "engine">): Ceiling | undefined {
   if (engine === undefined) return undefined;
   const reader = READERS[format];
   if (engine === "Null") {

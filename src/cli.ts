@@ -5,14 +5,17 @@ import type { WriteStream } from "node:tty";
 import yargs from "yargs";
 import { type KnownFlag, readyForYargs } from "./args.js";
 import { InterruptedError, TargetError } from "./asked.js";
+import { resolveCompare } from "./compare/options.js";
 import type { Config } from "./config.js";
 import { EmbeddedError } from "./embedded/server.js";
-import { LADDER_FLAGS, RUN_FLAGS, SAMPLE_FLAGS, SERVE_FLAGS } from "./flags.js";
+import { EXIT } from "./exit.js";
+import { COMPARE_FLAGS, LADDER_FLAGS, MERGE_FLAGS, RUN_FLAGS, SAMPLE_FLAGS, SERVE_FLAGS } from "./flags.js";
 import { type CommandHelp, commandHelp, programHelp } from "./help.js";
 import { ladder } from "./ladder/ladder.js";
 import { resolveLadder } from "./ladder/options.js";
+import { resolveMerge } from "./merge/options.js";
 import { configFileOf, type Environment, OptionsError, type RawFlags, resolveRun, resolveServe } from "./options.js";
-import { EXIT, run } from "./run.js";
+import { run } from "./run.js";
 import { sample } from "./sample.js";
 import { isLearning, resolveSample } from "./sample-options.js";
 import { serve } from "./serve.js";
@@ -22,7 +25,10 @@ import { VERSION } from "./version.js";
 
 interface Command extends CommandHelp {
   /** Rejects with an OptionsError; what it resolves with does the work and resolves with the exit code. */
-  readonly prepare: (raw: RawFlags) => Promise<(interrupt: AbortSignal) => Promise<number>>;
+  readonly prepare: (
+    raw: RawFlags,
+    files: readonly string[],
+  ) => Promise<(interrupt: AbortSignal) => Promise<number> | number>;
 }
 
 const RUN: Command = {
@@ -115,6 +121,45 @@ const SERVE: Command = {
   },
 };
 
+const COMPARE: Command = {
+  name: "compare",
+  summary: "Compare the reports of two runs: what changed by more than noise",
+  files: "BASE.json NEW.json",
+  flags: COMPARE_FLAGS,
+  examples: [
+    "clickstorm compare before.json after.json",
+    "clickstorm compare before.json after.json --fail-on 'p99>+10%' --fail-on 'rate<-5%'",
+    "clickstorm compare before.json after.json --markdown >> $GITHUB_STEP_SUMMARY",
+  ],
+  exits: [
+    ["0", "compared, and every --fail-on passed"],
+    ["2", "bad options, or a file that is not the report of a run"],
+    ["99", "a figure changed by more than a --fail-on allows, and by more than noise, or is missing"],
+  ],
+  prepare: async (raw, files) => {
+    const options = resolveCompare(raw, process.env, files);
+    return async () => (await import("./compare/command.js")).compare(options, process.stdout);
+  },
+};
+
+const MERGE: Command = {
+  name: "merge",
+  summary: "Merge the reports of the shards of one run into the report of the run",
+  files: "REPORT.json REPORT.json …",
+  flags: MERGE_FLAGS,
+  examples: ["clickstorm merge shard-1.json shard-2.json shard-3.json --out run.json"],
+  exits: [
+    ["0", "merged: the run is done and complete"],
+    ["1", "merged: rows of the run failed, unknown, unsent, lost or duplicated"],
+    ["2", "bad options, or files that are not the reports of all shards of one run: nothing is written"],
+    ["99", "merged: the run crossed a threshold"],
+  ],
+  prepare: async (raw, files) => {
+    const options = resolveMerge(raw, process.env, files);
+    return async () => (await import("./merge/command.js")).merge(options, process.stdout);
+  },
+};
+
 /** Options of flags, environment and config file; rejects with the problems of all three. */
 async function withConfig<T>(
   raw: RawFlags,
@@ -139,7 +184,7 @@ async function withConfig<T>(
 }
 
 /** The first is the default. */
-const COMMANDS: readonly [Command, ...Command[]] = [RUN, SAMPLE, LADDER, SERVE];
+const COMMANDS: readonly [Command, ...Command[]] = [RUN, SAMPLE, LADDER, SERVE, COMPARE, MERGE];
 
 /** They ask for a text and nothing else. */
 const SWITCHES = (["help", "h", "version"] as const).map((name) => ({ name, kind: "switch" as const }));
@@ -168,6 +213,8 @@ function onSignals(): AbortSignal {
 interface Line {
   readonly command: Command;
   readonly raw: RawFlags;
+  /** Words that are no flags, of a command that takes files. */
+  readonly files: readonly string[];
   /** Sentences about what can be told without knowing what values mean. */
   readonly problems: readonly string[];
   /** Text to print instead of doing anything. */
@@ -188,12 +235,13 @@ function parse(argv: readonly string[]): Line {
   } else if (asked("version", version)) {
     text = `clickstorm ${VERSION}\n`;
   }
+  const takesFiles = named?.files !== undefined;
   const problems = [
     ...(first === undefined || named !== undefined ? [] : [unknownCommand(first)]),
-    ...others.map((word) => `unexpected argument ${word}`),
+    ...(takesFiles ? [] : others.map((word) => `unexpected argument ${word}`)),
     ...missing.map((name) => `--${name} needs a value`),
   ];
-  return { command: named ?? RUN, raw, problems, text };
+  return { command: named ?? RUN, raw, files: takesFiles ? others : [], problems, text };
 }
 
 function readWords(words: readonly string[], flags: readonly KnownFlag[]) {
@@ -224,9 +272,9 @@ function unknownCommand(word: string): string {
 }
 
 /** Rejects with an OptionsError with the problems of the line and of the values in it. */
-async function prepare({ command, raw, problems }: Line): Promise<(interrupt: AbortSignal) => Promise<number>> {
+async function prepare({ command, raw, files, problems }: Line): ReturnType<Command["prepare"]> {
   try {
-    const work = await command.prepare(raw);
+    const work = await command.prepare(raw, files);
     if (problems.length === 0) return work;
   } catch (error) {
     if (error instanceof OptionsError) throw new OptionsError([...problems, ...error.problems]);

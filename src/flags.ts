@@ -2,7 +2,7 @@
 // mean is options.ts.
 
 /** The headings of the help, in its order. */
-export const GROUPS = ["Target", "Load", "Rows", "Inserts", "Observe", "Server"] as const;
+export const GROUPS = ["Target", "Load", "Rows", "Inserts", "Observe", "Server", "Reports"] as const;
 export type Group = (typeof GROUPS)[number];
 
 export interface Flag {
@@ -438,12 +438,41 @@ export const SERVE_FLAGS = [
   ...LOGIN.map((flag) => ({ ...flag, group: "Server" as const })),
 ] as const satisfies readonly Flag[];
 
+export const MERGE_FLAGS = [
+  {
+    name: "out",
+    group: "Reports",
+    kind: "text",
+    placeholder: "FILE.json",
+    description: "Write the merged report to this file; needed",
+  },
+] as const satisfies readonly Flag[];
+
+export const COMPARE_FLAGS = [
+  {
+    name: "fail-on",
+    group: "Reports",
+    kind: "texts",
+    placeholder: "CHANGE",
+    description:
+      "Exit 99 where a figure changed by more, and by more than noise: 'p99>+10%', 'rate<-5%'; figures are rate, p50, p90, p99, p99.9, service_p50 to service_p99.9, error_rate and cpu; repeatable",
+  },
+  {
+    name: "markdown",
+    group: "Reports",
+    kind: "switch",
+    description: "Print a table for a pull request",
+  },
+] as const satisfies readonly Flag[];
+
 /** By command. */
 const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
   run: RUN_FLAGS,
   sample: SAMPLE_FLAGS,
   ladder: LADDER_FLAGS,
   serve: SERVE_FLAGS,
+  compare: COMPARE_FLAGS,
+  merge: MERGE_FLAGS,
 };
 
 /** The commands that have the flag, as in "run, sample and ladder"; undefined where none has. */

@@ -5,6 +5,8 @@ import { type Flag, GROUPS, variableOf } from "./flags.js";
 export interface CommandHelp {
   readonly name: string;
   readonly summary: string;
+  /** The files it takes, as the usage has them. */
+  readonly files?: string;
   readonly flags: readonly Flag[];
   readonly examples: readonly string[];
   /** What each exit code says. */
@@ -19,7 +21,7 @@ const NO_BREAK = "\u00a0";
 
 /** Of the whole program: its commands, and all about the first of them, which is the default. */
 export function programHelp(version: string, commands: readonly CommandHelp[], width: number): string {
-  const usages = commands.map(({ name }, index) => `clickstorm ${index === 0 ? `[${name}]` : name} [options]`);
+  const usages = commands.map((command, index) => usageOf(command, index === 0 ? `[${command.name}]` : command.name));
   return page([
     wrap(`clickstorm ${version}, a load generator for ClickHouse`, width),
     usages.map((usage, index) => `${index === 0 ? "Usage:" : "      "} ${usage}`),
@@ -33,8 +35,11 @@ export function programHelp(version: string, commands: readonly CommandHelp[], w
 }
 
 export function commandHelp(command: CommandHelp, width: number): string {
-  return page([wrap(command.summary, width), [`Usage: clickstorm ${command.name} [options]`], ...body(command, width)]);
+  return page([wrap(command.summary, width), [`Usage: ${usageOf(command, command.name)}`], ...body(command, width)]);
 }
+
+const usageOf = ({ files }: CommandHelp, name: string): string =>
+  `clickstorm ${name} ${files === undefined ? "" : `${files} `}[options]`;
 
 const page = (paragraphs: readonly (readonly string[])[]): string =>
   `${paragraphs.map((lines) => lines.join("\n")).join("\n\n")}\n`;

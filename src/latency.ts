@@ -1,6 +1,7 @@
 // Latency histograms: HDR, in shared memory, mergeable. A worker records, the main thread adds up and reads.
 
-import { Float64Histogram, JsHistogram } from "hdr-histogram-js";
+import { inflateSync } from "node:zlib";
+import { decodeFromCompressedBase64, Float64Histogram, JsHistogram } from "hdr-histogram-js";
 
 /** Values are whole microseconds up to an hour, kept to three significant digits. Longer ones count as an hour. */
 const LONGEST_US = 3_600_000_000;
@@ -74,6 +75,29 @@ export function difference(now: Float64Histogram, before: Float64Histogram, rest
   rest.subtract(before);
   rest.establishInternalTackingValues();
   return rest;
+}
+
+/** More than any histogram of this range has, uncompressed. */
+const ENCODED_BYTES = 1_000_000;
+const HEADER = { bytes: 40, digits: 12, lowest: 16, longest: 24 } as const;
+
+/** Adds an encoded histogram to `sum`. Throws a RangeError where it is not one of this range and precision. */
+export function addEncoded(sum: Float64Histogram, hdr: string): void {
+  let encoded: Buffer;
+  try {
+    encoded = inflateSync(Buffer.from(hdr, "base64").subarray(8), { maxOutputLength: ENCODED_BYTES });
+  } catch {
+    throw new RangeError("it is no HDR histogram in V2, compressed, base64");
+  }
+  const isOurs =
+    encoded.length >= HEADER.bytes &&
+    encoded.readInt32BE(HEADER.digits) === DIGITS &&
+    encoded.readBigInt64BE(HEADER.lowest) === 1n &&
+    encoded.readBigInt64BE(HEADER.longest) === BigInt(LONGEST_US);
+  if (!isOurs) throw new RangeError(`its range is not 1 µs to 1 h to ${DIGITS} digits`);
+  const decoded = decodeFromCompressedBase64(hdr, 64);
+  if (!(decoded instanceof Float64Histogram)) throw new RangeError("it cannot be decoded");
+  sum.add(decoded);
 }
 
 /** Of a histogram, in milliseconds; all 0 when it is empty. */

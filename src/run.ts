@@ -1,16 +1,17 @@
 // `clickstorm run` on one screen: metrics → server → target → plan → load → ledger → report. Main thread.
 
-import { accessSync, constants, statSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
-import { Abort } from "./abort.js";
 import type { Code } from "./answer.js";
 import { closeBooks } from "./books.js";
 import { ceilingOf } from "./ceiling.js";
+import { LONGEST_TIMER_MS } from "./clock.js";
 import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
 import { endpointOf } from "./endpoint.js";
+import { EXIT } from "./exit.js";
 import { countRows, readLedger } from "./ledger.js";
+import { limitsOf } from "./limits.js";
 import { createRegistry, MetricsPortError, type MetricsServer, type MetricsSource, serveMetrics } from "./metrics.js";
 import { type Options, OptionsError } from "./options.js";
 import { tracesUrl } from "./otlp.js";
@@ -20,24 +21,15 @@ import { Progress } from "./progress.js";
 import { SPANS } from "./quantities.js";
 import { type FileState, lookAt, ReplayError } from "./replay/file.js";
 import { type Scan, scan } from "./replay/scan.js";
-import {
-  endsWithFile,
-  isIncomplete,
-  type Result,
-  replayText,
-  type SeriesPoint,
-  seriesPoint,
-  toJson,
-  toText,
-} from "./report.js";
+import { endsWithFile, makeReport, type Result, toJson } from "./report/make.js";
+import { whyUnwritable } from "./report/place.js";
+import type { Report } from "./report/schema.js";
+import { isIncomplete, replayText, toText } from "./report/text.js";
 import { durationOf, rowsPerBatch, timeOfRows } from "./schedule.js";
-import { Snapshots } from "./snapshot.js";
 import { blindTarget, prepareTarget, type Target, whyUnverifiable } from "./target.js";
 import { bytes, timespan, whole } from "./text.js";
 import { VERSION } from "./version.js";
-
-export const EXIT = { done: 0, incomplete: 1, badOptions: 2, noTarget: 3 } as const;
-const SNAPSHOT_MS = 1000;
+import { watch } from "./watch.js";
 
 /** Where a run writes, and what stops it. */
 export interface Surroundings {
@@ -88,7 +80,8 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     const ceiling = ceilingOf(options.format, target);
     if (ceiling !== undefined) progress.measures(ceiling.name);
     progress.lasts(endsWithFile(options) ? undefined : durationOf(plan.spec));
-    const verify = options.verify && whyUnverifiable(target) === undefined;
+    const verify =
+      options.verify && whyUnverifiable(target) === undefined && (target.ledgerColumns || options.shard === undefined);
     const rowsBefore = verify && !target.ledgerColumns ? await countRows(target) : 0;
     if (interrupt.aborted) return Number(interrupt.reason);
 
@@ -150,12 +143,15 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       generatorCpuS: (cpu.user + cpu.system) / 1e6,
       series,
       sentences,
+      limits: limitsOf(books),
+      thresholds: [],
       problems,
     };
-    writeReport(options, result, problems);
-    out.write(toText(result));
+    const report = makeReport(result);
+    writeReport(options, report, problems);
+    out.write(toText(report));
     await hold(options, metrics, progress, interrupt);
-    if (isIncomplete(result)) return EXIT.incomplete;
+    if (isIncomplete(report)) return EXIT.incomplete;
     return interrupted ? Number(interrupt.reason) : EXIT.done;
   } finally {
     progress.stop();
@@ -190,7 +186,11 @@ async function readThrough(
   progress.say(`reading ${file.path} (${bytes(file.size)})`);
   try {
     const found = await scan(file, readKernel(), rowsPerBatch(scheduleOf(options, options.batchRows)), signal);
-    if (found !== undefined) progress.say(`replay of ${replayText(found)}`);
+    if (found !== undefined) {
+      const { rows: lines, bytes: size, file: state } = found;
+      const { path, compression, size: fileSize } = state;
+      progress.say(`replay of ${replayText({ file: path, compression, file_bytes: fileSize, lines, bytes: size })}`);
+    }
     return found;
   } catch (error) {
     throw error instanceof ReplayError ? new OptionsError([error.message]) : error;
@@ -223,21 +223,15 @@ function untilFileEnds(options: Options, { rows }: Scan): Options {
 
 /** A report that could not be written at the end is a run wasted: looked at before the start. */
 export function checkReport({ reportFile }: Pick<Options, "reportFile">): void {
-  if (reportFile === undefined) return;
-  const found = statSync(reportFile, { throwIfNoEntry: false });
-  if (found?.isDirectory()) throw new OptionsError([`--report must be a file, ${reportFile} is a directory`]);
-  const place = found === undefined ? dirname(reportFile) : reportFile;
-  try {
-    accessSync(place, constants.W_OK);
-  } catch {
-    throw new OptionsError([`--report: ${place} cannot be written to`]);
-  }
+  const why = reportFile === undefined ? undefined : whyUnwritable("--report", reportFile);
+  if (why !== undefined) throw new OptionsError([why]);
 }
 
-function writeReport({ reportFile }: Options, result: Result, problems: string[]): void {
+/** `problems`: those of the report, which has one more where it cannot be written. */
+function writeReport({ reportFile }: Options, report: Report, problems: string[]): void {
   if (reportFile === undefined) return;
   try {
-    writeFileSync(reportFile, toJson(result));
+    writeFileSync(reportFile, toJson(report));
   } catch (error) {
     problems.push(`the report cannot be written: ${error instanceof Error ? error.message : error}`);
   }
@@ -296,55 +290,6 @@ function sentenceOf(
   const url = tracesUrl(options.traces?.otlpEndpoint);
   const where = url?.origin ?? "the collector";
   return `traces do not reach ${where} (${notice.sentence}): the run goes on; --no-traces sends none`;
-}
-
-interface Watched {
-  readonly progress: Progress;
-  readonly interrupt: AbortSignal;
-  /** Gets the reason why the run was ended. */
-  readonly problems: string[];
-}
-
-/** Shows a snapshot a second until the workers are done; an interrupt begins the drain. */
-async function watch(
-  load: Load,
-  { schedule, shard, counters }: Plan,
-  options: Options,
-  { progress, interrupt, problems }: Watched,
-): Promise<SeriesPoint[]> {
-  const abort = options.abortBelow === undefined ? undefined : new Abort(options.abortBelow);
-  const checkRate = (): void => {
-    const nowNs = load.clock.now();
-    if (abort === undefined || schedule === undefined || nowNs < options.warmUpNs || nowNs > counters.endNs) return;
-    const dueBy = schedule.shardRows(schedule.rowsDueBy(nowNs, counters.endNs), shard);
-    const due = dueBy - schedule.shardRows(schedule.warmUpRows, shard);
-    const { generated, failed, unknown } = counters.totals(nowNs, "measured");
-    const why = abort.take({ due, missing: due - generated + failed + unknown });
-    if (why === undefined) return;
-    problems.push(why);
-    load.end(options.drainNs);
-  };
-  const snapshots = new Snapshots(counters, schedule === undefined);
-  const series: SeriesPoint[] = [];
-  const take = (): void => {
-    const snapshot = snapshots.take(load.clock.now());
-    if (options.reportFile !== undefined) series.push(seriesPoint(snapshot));
-    progress.update(snapshot, counters.endNs);
-    checkRate();
-  };
-  const drain = (): void => {
-    progress.say("draining: what is due is still sent; interrupt again to quit at once");
-    load.end(options.drainNs);
-  };
-  if (interrupt.aborted) drain();
-  interrupt.addEventListener("abort", drain, { once: true });
-  const timer = setInterval(take, SNAPSHOT_MS);
-  await load.finished;
-  clearInterval(timer);
-  interrupt.removeEventListener("abort", drain);
-  take();
-  progress.stop();
-  return series;
 }
 
 /** Leaves /metrics up for a last scrape; an interrupt ends that. */

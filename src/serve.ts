@@ -1,8 +1,8 @@
 // `clickstorm serve`: the embedded ClickHouse in the foreground, until it is told to stop.
 
 import { startEmbedded } from "./embedded/server.js";
+import { EXIT } from "./exit.js";
 import type { ServeOptions } from "./options.js";
-import { EXIT } from "./run.js";
 
 /** Where it writes, and what stops it. */
 export interface ServeSurroundings {

@@ -1,52 +1,133 @@
-// Where the load stands, once a second: what progress, report and, later, other watchers are made from. Main thread.
+// Where the load stands: once a second for whoever watches, and at the points of a report's series. Main thread.
 
+import { encodeIntoCompressedBase64 } from "hdr-histogram-js";
 import type { Counters, Totals } from "./counters.js";
 import { difference, emptyHistogram, type Latency, summarize } from "./latency.js";
 
+/** All but the totals is of the time since the snapshot before. */
 export interface Snapshot {
   /** Nanoseconds since the start. */
   readonly atNs: number;
   readonly totals: Totals;
-  /** Rows acknowledged since the snapshot before. */
+  /** Rows that were due. */
+  readonly scheduled: number;
+  /** Rows acknowledged. */
   readonly rows: number;
   readonly rowsPerSecond: number;
-  /** Of the inserts answered since the snapshot before: due to answered, or sent to answered in a closed loop. */
-  readonly latency: Latency;
+  /** Inserts with an outcome, and those of them that failed or whose outcome is unknown. */
+  readonly inserts: number;
+  readonly errors: number;
+  /** Due to answered, or sent to answered in a closed loop. */
+  readonly latency: Encoded;
+  /** Sent to answered. */
+  readonly service: Encoded;
+  readonly cpuS: number;
+}
+
+export interface Encoded extends Latency {
+  /** The histogram itself, where that was asked for and it is not empty. */
+  readonly hdr?: string;
+}
+
+const FINE_SECONDS = 3600;
+
+/**
+ * The whole second after `second` at which a point of a series ends: each second of the first hour, each other second of
+ * the second, then each fourth, doubling whenever the length of the run has. So a series is short however long the run,
+ * and that of every shard has the same points.
+ */
+export function pointAfter(second: number): number {
+  let spacing = 1;
+  for (let until = FINE_SECONDS; second >= until; until *= 2) spacing *= 2;
+  return (Math.floor(second / spacing) + 1) * spacing;
+}
+
+/** The last of these up to `second`, which is past `point`, itself one of them; or `point`. */
+export function lastPoint(point: number, second: number): number {
+  let last = point;
+  for (let next = pointAfter(last); next <= second; next = pointAfter(last)) last = next;
+  return last;
+}
+
+/** One kind of latency from snapshot to snapshot. Its histograms are used in turn, for ever: each takes some 190 KB. */
+class Stretch {
+  #before = emptyHistogram();
+  #now = emptyHistogram();
+  readonly #rest = emptyHistogram();
+  #sumNs = 0;
+
+  /** @param fill puts what has been recorded since the start into the histogram it is given */
+  since(fill: (sum: ReturnType<typeof emptyHistogram>) => unknown, sumNs: number, encode: boolean): Encoded {
+    fill(this.#now);
+    const rest = difference(this.#now, this.#before, this.#rest);
+    const latency = summarize(rest, sumNs - this.#sumNs);
+    [this.#now, this.#before] = [this.#before, this.#now];
+    this.#sumNs = sumNs;
+    return encode && rest.totalCount > 0 ? { ...latency, hdr: encodeIntoCompressedBase64(rest) } : latency;
+  }
+}
+
+export interface SnapshotOptions {
+  /** Rows due before a time, in nanoseconds since the start. */
+  readonly rowsDueBefore?: (ns: number) => number;
+  /** Whether snapshots have their histograms, too: what is to be merged. */
+  readonly encode?: boolean;
 }
 
 export class Snapshots {
   readonly #counters: Counters;
   readonly #closedLoop: boolean;
-  // Used in turn, for ever: a histogram takes some 190 KB, and a second is soon over.
-  #before = emptyHistogram();
-  #now = emptyHistogram();
-  readonly #rest = emptyHistogram();
-  #sumNs = 0;
-  #rows = 0;
-  #atNs = 0;
+  readonly #rowsDueBefore: (ns: number) => number;
+  readonly #encode: boolean;
+  readonly #latency = new Stretch();
+  readonly #service = new Stretch();
+  #cpu = process.cpuUsage();
+  #last = { atNs: 0, scheduled: 0, rows: 0, inserts: 0, errors: 0 };
 
-  constructor(counters: Counters, closedLoop: boolean) {
+  constructor(counters: Counters, closedLoop: boolean, options: SnapshotOptions = {}) {
     this.#counters = counters;
     this.#closedLoop = closedLoop;
+    this.#rowsDueBefore = options.rowsDueBefore ?? (() => 0);
+    this.#encode = options.encode ?? false;
   }
 
-  take(atNs: number): Snapshot {
-    const totals = this.#counters.totals(atNs);
-    const histogram = this.#counters.histogram(this.#closedLoop ? "service" : "latency", "whole", this.#now);
-    const sumNs = this.#closedLoop ? totals.serviceSumNs : totals.latencySumNs;
-    const rows = totals.acknowledged - this.#rows;
-    const snapshot: Snapshot = {
+  /** @param dueNs up to when rows are due that count as such */
+  take(atNs: number, dueNs: number = atNs): Snapshot {
+    const counters = this.#counters;
+    const totals = counters.totals(atNs);
+    const service = this.#service.since(
+      (sum) => counters.histogram("service", "whole", sum),
+      totals.serviceSumNs,
+      this.#encode,
+    );
+    const latency = this.#closedLoop
+      ? service
+      : this.#latency.since((sum) => counters.histogram("latency", "whole", sum), totals.latencySumNs, this.#encode);
+    const { acknowledged, failed, unknown } = totals.inserts;
+    const now = {
+      atNs,
+      scheduled: this.#rowsDueBefore(dueNs),
+      rows: totals.acknowledged,
+      inserts: acknowledged + failed + unknown,
+      errors: failed + unknown,
+    };
+    const last = this.#last;
+    this.#last = now;
+    const cpu = process.cpuUsage();
+    const cpuUs = cpu.user + cpu.system - this.#cpu.user - this.#cpu.system;
+    this.#cpu = cpu;
+    const rows = now.rows - last.rows;
+    return {
       atNs,
       totals,
+      scheduled: now.scheduled - last.scheduled,
       rows,
-      rowsPerSecond: atNs > this.#atNs ? (rows * 1e9) / (atNs - this.#atNs) : 0,
-      latency: summarize(difference(histogram, this.#before, this.#rest), sumNs - this.#sumNs),
+      rowsPerSecond: atNs > last.atNs ? (rows * 1e9) / (atNs - last.atNs) : 0,
+      inserts: now.inserts - last.inserts,
+      errors: now.errors - last.errors,
+      latency,
+      service,
+      cpuS: cpuUs / 1e6,
     };
-    this.#now = this.#before;
-    this.#before = histogram;
-    this.#sumNs = sumNs;
-    this.#rows = totals.acknowledged;
-    this.#atNs = atNs;
-    return snapshot;
   }
 }

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import {
   Asked,
   askVersion,
+  changedSettings,
   checkDatabase,
   describeTable,
   type Found,
@@ -44,6 +45,10 @@ export interface Target {
   readonly columnNames: readonly string[];
   /** The column that gets the times of rows from a file; undefined: none. */
   readonly timeColumn: TimeColumn | undefined;
+  /** As the table has them; none when nothing was asked. */
+  readonly tableColumns: readonly TableColumn[];
+  /** Settings of this user's session that differ from the server's defaults. */
+  readonly settings: Readonly<Record<string, string>>;
   /** Whether the table has run_id and seq, so that each row can be found again. */
   readonly ledgerColumns: boolean;
   /** Whether the table removes rows when they are old. */
@@ -87,7 +92,7 @@ const MERGES_ROWS =
   /^(Replicated|Shared)?(Replacing|Summing|Aggregating|Collapsing|VersionedCollapsing|Coalescing|Graphite)/;
 
 /** Why rows cannot be found again, row by row, by whoever asks later; undefined: they can. */
-export function whyUnverifiable({ engine = "" }: Target): string | undefined {
+export function whyUnverifiable({ engine = "" }: Pick<Target, "engine">): string | undefined {
   if (engine === "Null") return "a table of engine Null keeps no rows";
   return MERGES_ROWS.test(engine) ? `a table of engine ${engine} makes one row of several` : undefined;
 }
@@ -103,6 +108,8 @@ export function blindTarget(options: Options): Target {
     expires: false,
     stores: [],
     ...rows,
+    tableColumns: [],
+    settings: {},
     tokens: true,
     parameters: insertParameters(place, rows.columns, options, () => true),
   };
@@ -244,6 +251,8 @@ async function preflight(all: readonly Asked[], options: Options, patience: Pati
       found,
     ),
     ...rows,
+    tableColumns: table,
+    settings: await changedSettings(first),
     tokens: known.has(TOKEN_SETTING),
     parameters: insertParameters(place, rows.columns, options, (setting) => known.has(setting)),
   };

@@ -10,7 +10,7 @@ import type { EmbeddedServer } from "../src/embedded/server.js";
 import { resolveRun } from "../src/options.js";
 import { makePlan } from "../src/plan.js";
 import { blindTarget } from "../src/target.js";
-import { clickstorm, type Ended } from "./support/cli.js";
+import { clickstorm, type Ended, unwrapped } from "./support/cli.js";
 import { clickhouse, newDatabase, numberOf, serverUrl } from "./support/server.js";
 import { closedPort, type Stranger, stranger, webServer } from "./support/strangers.js";
 import { askAsOwner, PASSWORD, startWithUsers, type User } from "./support/users.js";
@@ -42,7 +42,9 @@ function expectError(ended: Ended | undefined, expectedCode: number, beginning: 
 /** Of a run that went well: every row scheduled is in the table. */
 async function expectRows({ code, stdout }: Ended, table: string, rows: number): Promise<void> {
   expect(code).to.equal(0);
-  expect(stdout).to.include(`ledger     scheduled ${rows}, acknowledged ${rows}, landed ${rows}, lost 0, duplicated 0`);
+  expect(unwrapped(stdout)).to.include(
+    `ledger     scheduled ${rows}, acknowledged ${rows}, landed ${rows}, lost 0, duplicated 0`,
+  );
   expect(await numberOf(`SELECT count() FROM ${table}`)).to.equal(rows);
 }
 
@@ -408,8 +410,8 @@ describe("bad input", () => {
       );
       await clickhouse(`INSERT INTO ${database}.events (user_id) VALUES ('before')`);
       const { code, stdout } = await clickstorm(["--clickhouse-url", url, ...SHORT, ...QUIET]);
-      expect(stdout).to.include(
-        "scheduled 20, acknowledged 20, landed 20, lost 0, duplicated 0\n             " +
+      expect(unwrapped(stdout)).to.include(
+        "scheduled 20, acknowledged 20, landed 20, lost 0, duplicated 0 " +
           "(by the difference of count() before and after, which assumes no other writer)",
       );
       expect(code).to.equal(0);

@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { expect } from "chai";
-import { CLI, start } from "./support/cli.js";
+import { CLI, start, unwrapped } from "./support/cli.js";
 import { clickhouse, newDatabase, numberOf, rowsOf } from "./support/server.js";
 import { Sink } from "./support/sink.js";
 
@@ -11,7 +11,7 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 /** The figure behind a name in the summary's row of rows. */
 function figure(stdout: string, name: string): number {
-  const match = new RegExp(`rows .*${name} ([\\d,]+)`).exec(stdout);
+  const match = new RegExp(`rows .*${name} ([\\d,]+)`).exec(unwrapped(stdout));
   return Number(match?.[1]?.replaceAll(",", ""));
 }
 
@@ -158,7 +158,7 @@ describe("drain", function () {
     process.kill(-child.pid, "SIGINT");
     expect(await ended, text).to.equal(130);
     const ledger = /ledger +scheduled ([\d,]+), acknowledged ([\d,]+), landed ([\d,]+), lost 0, duplicated 0/.exec(
-      text,
+      unwrapped(text),
     );
     expect(ledger, text).to.not.equal(null);
     expect(ledger?.[1]).to.equal(ledger?.[3]);
@@ -181,6 +181,6 @@ describe("drain", function () {
     const { code, stdout, stderr } = await running.ended;
     expect(code).to.equal(1);
     expect(stderr + stdout).to.include("UNKNOWN_TABLE");
-    expect(stdout).to.match(/error +60 +/);
+    expect(unwrapped(stdout)).to.match(/error +60 +/);
   });
 });

@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
-import { clickstorm, type Ended } from "./support/cli.js";
+import { clickstorm, type Ended, unwrapped } from "./support/cli.js";
 import { clickhouse, newDatabase, rowsOf } from "./support/server.js";
 import { ERRORS, expectEqual, expectLaw, near, nearShare } from "./support/statistics.js";
 
@@ -47,7 +47,7 @@ describe("examples", function () {
     expect(stderr).to.equal("");
     expect(code).to.equal(0);
     const all = rows.toLocaleString("en-US");
-    expect(stdout).to.include(`scheduled ${all}, acknowledged ${all}, landed ${all}, lost 0, duplicated 0`);
+    expect(unwrapped(stdout)).to.include(`scheduled ${all}, acknowledged ${all}, landed ${all}, lost 0, duplicated 0`);
   }
 
   describe("otel-logs: 50,000 rows", () => {

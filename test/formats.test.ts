@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { expect } from "chai";
 import { FORMATS, type Format } from "../src/rows/program.js";
 import type { Plain } from "../src/rows/rule.js";
-import { CLI, clickstorm } from "./support/cli.js";
+import { CLI, clickstorm, unwrapped } from "./support/cli.js";
 import { createTable, HOURLY, load, sqlText } from "./support/ddl.js";
 import { clickhouseLocal } from "./support/local.js";
 import type { BareRule } from "./support/rows.js";
@@ -398,7 +398,7 @@ describe("formats", function () {
           ...flags,
         ]);
         expect(code, stderr).to.equal(0);
-        expect(stdout).to.include(`  measures   ${words}`);
+        expect(unwrapped(stdout)).to.include(`  measures   ${words}`);
         expect(JSON.parse(readFileSync(report, "utf8"))).to.include({ ceiling: name });
         expect(stderr).to.match(new RegExp(`rows/s  ${name.replace("+", "\\+")}  p50`));
       });

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { expect } from "chai";
-import { clickstorm, type Ended, start } from "./support/cli.js";
+import { clickstorm, type Ended, start, unwrapped } from "./support/cli.js";
 import { clickhouse, newDatabase, numberOf, rowsOf, serverUrl } from "./support/server.js";
 import { Sink } from "./support/sink.js";
 
@@ -154,8 +154,8 @@ describe("replay", function () {
       const { code, stdout, stderr } = await replay(url, pathOf(name), flags);
       expect(code, stderr + stdout).to.equal(0);
       expect(await landed(database)).to.deep.equal(looped(rows, 10_007));
-      expect(stdout).to.include(ledgerOf(rows));
-      expect(stdout).to.match(/replay .*10,007 lines/);
+      expect(unwrapped(stdout)).to.include(ledgerOf(rows));
+      expect(unwrapped(stdout)).to.match(/replay .*10,007 lines/);
     });
   }
 
@@ -226,7 +226,7 @@ describe("replay", function () {
         expect(code, stderr + stdout).to.equal(0);
         const rows = flags.includes("once") ? count : 50;
         expect(await landed(database)).to.deep.equal(looped(rows, count));
-        expect(stdout).to.include(ledgerOf(rows));
+        expect(unwrapped(stdout)).to.include(ledgerOf(rows));
       });
     }
   }
@@ -259,7 +259,7 @@ describe("replay", function () {
       null,
     ]);
     expect(caveat).to.include("difference of count()");
-    expect(stdout).to.include("1.5 times round").and.not.include("seed");
+    expect(unwrapped(stdout)).to.include("1.5 times round").and.not.include("seed");
   });
 
   it("keys of the first row that are no columns are warned of: the server leaves them out", async () => {
@@ -280,7 +280,7 @@ describe("replay", function () {
     expect([code, await numberOf("SELECT countIf(run_id = 'old' AND seq = 7) FROM events", database)]).to.deep.equal([
       0, 10,
     ]);
-    expect(stdout).to.include(ledgerOf(10));
+    expect(unwrapped(stdout)).to.include(ledgerOf(10));
   });
 
   describe("--replay-time", () => {
@@ -360,7 +360,7 @@ describe("replay", function () {
     const rows = await numberOf("SELECT count() FROM t", database);
     expect(rows).to.be.within(3000, 200_000);
     expect(await landed(database)).to.deep.equal(looped(rows, 10_007));
-    expect(stdout).to.include(ledgerOf(rows));
+    expect(unwrapped(stdout)).to.include(ledgerOf(rows));
   });
 
   it("Ctrl-C while the file is read ends at once, with nothing sent", async () => {
@@ -389,8 +389,8 @@ describe("replay", function () {
       change("changing.ndjson");
       const { code, stdout } = await running.ended;
       expect(code, stdout).to.equal(1);
-      expect(stdout).to.include(`stopped: ${changing} has changed since it was read before the start`);
-      const [, acknowledged] = /acknowledged ([\d,]+), landed \1, lost 0, duplicated 0/.exec(stdout) ?? [];
+      expect(unwrapped(stdout)).to.include(`stopped: ${changing} has changed since it was read before the start`);
+      const [, acknowledged] = /acknowledged ([\d,]+), landed \1, lost 0, duplicated 0/.exec(unwrapped(stdout)) ?? [];
       expect(Number(acknowledged?.replaceAll(",", ""))).to.equal(await numberOf("SELECT count() FROM t", database));
     });
   }
@@ -404,7 +404,7 @@ describe("replay", function () {
       "--rate max --replay-once --batch-rows 1000",
     );
     expect(code).to.equal(1);
-    expect(stdout).to.include(`(at row 346, ${pathOf("refused.ndjson")} line 2346)`);
+    expect(unwrapped(stdout)).to.include(`(at row 346, ${pathOf("refused.ndjson")} line 2346)`);
     expect(await numberOf("SELECT count() FROM t WHERE n >= 2000", database)).to.equal(0);
   });
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { startEmbedded } from "../src/embedded/server.js";
-import { clickstorm, type Ended, start } from "./support/cli.js";
+import { clickstorm, type Ended, start, unwrapped } from "./support/cli.js";
 import { clickhouse, newDatabase, numberOf, rowsOf } from "./support/server.js";
 import { Sink } from "./support/sink.js";
 
@@ -59,7 +59,9 @@ describe("run", function () {
         expect(code, stderr).to.equal(0);
         expect(await landed(database)).to.deep.equal(once(rows));
         const text = rows.toLocaleString("en-US");
-        expect(stdout).to.include(`scheduled ${text}, acknowledged ${text}, landed ${text}, lost 0, duplicated 0`);
+        expect(unwrapped(stdout)).to.include(
+          `scheduled ${text}, acknowledged ${text}, landed ${text}, lost 0, duplicated 0`,
+        );
       });
     }
   }
@@ -111,7 +113,7 @@ describe("run", function () {
       });
       expect(report.latency_ms).to.equal(null);
       expect(report.service_ms.count).to.equal(found.rows / 5000);
-      expect(stdout).to.include("latency    none");
+      expect(unwrapped(stdout)).to.include("latency    none");
       const started = Date.parse(report.started_at);
       const [times] = await rowsOf<{ early: number; late: number }>(
         `SELECT countIf(toUnixTimestamp64Milli(timestamp) < ${started}) AS early, countIf(toUnixTimestamp64Milli(timestamp) > ${started + 2000}) AS late FROM events`,
@@ -235,7 +237,7 @@ describe("run", function () {
       const flags = ["--rate", "1000", "--duration", "1", "--batch-rows", "100"];
       const { code, stdout, stderr } = await clickstorm([...urls, ...flags, ...QUIET]);
       expect(code, stderr).to.equal(0);
-      expect(stdout).to.include("scheduled 1,000, acknowledged 1,000, landed 1,000, lost 0, duplicated 0");
+      expect(unwrapped(stdout)).to.include("scheduled 1,000, acknowledged 1,000, landed 1,000, lost 0, duplicated 0");
       expect(await numberOf("SELECT count() FROM events", database)).to.equal(500);
     } finally {
       await other.stop();
@@ -251,8 +253,8 @@ describe("run", function () {
     const flags = ["--table", "nothing", "--rate", "1000", "--duration", "1"];
     const { code, stdout, stderr } = await clickstorm(["--clickhouse-url", url, ...flags, ...QUIET]);
     expect(code, stderr).to.equal(0);
-    expect(stdout).to.match(/acknowledged 1,000 /);
-    expect(stdout).to.include("none: a table of engine Null keeps no rows");
+    expect(unwrapped(stdout)).to.match(/acknowledged 1,000 /);
+    expect(unwrapped(stdout)).to.include("none: a table of engine Null keeps no rows");
   });
 
   it("a ReplacingMergeTree makes one row of several: no ledger, and exit 0 with 10 rows left of 1000", async () => {
@@ -264,7 +266,7 @@ describe("run", function () {
     const flags = ["--table", "latest", "--rate", "1000", "--duration", "1"];
     const { code, stdout, stderr } = await clickstorm(["--clickhouse-url", url, ...flags, ...QUIET]);
     expect(code, stderr).to.equal(0);
-    expect(stdout).to.include("none: a table of engine ReplacingMergeTree makes one row of several");
+    expect(unwrapped(stdout)).to.include("none: a table of engine ReplacingMergeTree makes one row of several");
     expect(await numberOf("SELECT count() FROM latest FINAL", database)).to.equal(10);
   });
 
@@ -288,7 +290,7 @@ describe("run", function () {
     const { code, stdout, stderr } = await clickstorm(["--clickhouse-url", url, ...flags, ...QUIET]);
     expect(code, stderr).to.equal(0);
     expect(await numberOf("SELECT count() FROM events", database)).to.equal(501);
-    expect(stdout).to.match(/landed 500, lost 0, duplicated 0\s+\(by the difference of count\(\)/);
+    expect(unwrapped(stdout)).to.match(/landed 500, lost 0, duplicated 0\s+\(by the difference of count\(\)/);
     const [row] = await rowsOf<{ first: number; users: number }>(
       "SELECT min(toUnixTimestamp64Micro(timestamp)) AS first, uniqExact(user_id) AS users FROM events WHERE payload = 'example-payload'",
       database,

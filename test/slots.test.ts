@@ -1,7 +1,7 @@
 // A slot is the request body itself: whatever the other side does, no byte of a later batch goes out under an earlier one.
 
 import { expect } from "chai";
-import { clickstorm } from "./support/cli.js";
+import { clickstorm, unwrapped } from "./support/cli.js";
 import { type Behaviour, Sink } from "./support/sink.js";
 
 // 20 batches of 50,000 rows, 8 MB each: more than the system's socket buffers take at once.
@@ -42,7 +42,7 @@ describe("slots", function () {
   it("a sink that answers before the body is out receives only beginnings of the right batch", async () => {
     const { ended, received } = await bodiesSentTo(() => "early");
     expect(ended.code, ended.stderr).to.equal(0);
-    expect(ended.stdout).to.match(/acknowledged 1,000,000 +failed 0 +unknown 0 +unsent 0/);
+    expect(unwrapped(ended.stdout)).to.match(/acknowledged 1,000,000 +failed 0 +unknown 0 +unsent 0/);
     // Else the answers came after the bodies, and nothing was tried.
     expect(received.filter(({ body, contentLength }) => body.length < contentLength)).to.have.length.above(9);
     expectOnlyOwnBytes(received);
@@ -51,8 +51,10 @@ describe("slots", function () {
   it("a sink that never answers makes each insert time out as unknown, and receives only the right batch", async () => {
     const { ended, received } = await bodiesSentTo(() => "silent", ["--timeout", "300ms"]);
     expect(ended.code).to.equal(1);
-    expect(ended.stdout).to.match(/rows +scheduled 1,000,000 +acknowledged 0 +failed 0 +unknown 1,000,000 +unsent 0/);
-    expect(ended.stdout).to.match(/error +timeout +20 inserts +1,000,000 rows/);
+    expect(unwrapped(ended.stdout)).to.match(
+      /rows +scheduled 1,000,000 +acknowledged 0 +failed 0 +unknown 1,000,000 +unsent 0/,
+    );
+    expect(unwrapped(ended.stdout)).to.match(/error +timeout +20 inserts +1,000,000 rows/);
     expect(received).to.have.length(20);
     expectOnlyOwnBytes(received);
   });
@@ -61,8 +63,8 @@ describe("slots", function () {
     it(`a sink that answers by ${behaviour} makes each insert unknown, and receives only the right batch`, async () => {
       const { ended, received } = await bodiesSentTo(() => behaviour);
       expect(ended.code).to.equal(1);
-      expect(ended.stdout).to.match(/acknowledged 0 +failed 0 +unknown 1,000,000 +unsent 0/);
-      expect(ended.stdout).to.match(/error +connection_reset +20 inserts/);
+      expect(unwrapped(ended.stdout)).to.match(/acknowledged 0 +failed 0 +unknown 1,000,000 +unsent 0/);
+      expect(unwrapped(ended.stdout)).to.match(/error +connection_reset +20 inserts/);
       expect(received).to.have.length(20);
       expectOnlyOwnBytes(received);
     });
@@ -71,7 +73,9 @@ describe("slots", function () {
   it("a sink that does each of these in turn receives only the right batch", async () => {
     const turn = ["early", undefined, "silent", "late-reset", undefined, "early", "reset"] as const;
     const { ended, received } = await bodiesSentTo((_, index) => turn[index % turn.length], ["--timeout", "500ms"]);
-    const rows = /acknowledged ([\d,]+) +failed 0 +unknown ([\d,]+) +unsent 0/.exec(ended.stdout)?.slice(1, 3);
+    const rows = /acknowledged ([\d,]+) +failed 0 +unknown ([\d,]+) +unsent 0/
+      .exec(unwrapped(ended.stdout))
+      ?.slice(1, 3);
     const [acknowledged = 0, unknown = 0] = (rows ?? []).map((text) => Number(text.replaceAll(",", "")));
     // Every one of the 20 batches was handed to an insert and ended as one or the other; both happened.
     expect(acknowledged + unknown).to.equal(1_000_000);

@@ -68,3 +68,6 @@ export async function clickstorm(
 ): Promise<Ended> {
   return start(args, environment).ended;
 }
+
+/** The summary with its broken lines put together again. */
+export const unwrapped = (summary: string): string => summary.replace(/\n {13}(?! )/g, " ");

@@ -1,0 +1,111 @@
+// A comparison as a table: for a terminal, at most 80 columns wide, or for a pull request. Pure.
+
+import { wrap } from "../help.js";
+import type { Named } from "../report/read.js";
+import type { Change, Comparison, Demand } from "./compare.js";
+import { isKept } from "./compare.js";
+
+const WIDTH = 80;
+/** Of the columns: name, base, new, change, noise; behind them the verdict. */
+const WIDTHS = [13, 16, 17, 10, 10] as const;
+const HEADS = ["", "base", "new", "change", "noise"] as const;
+const DASH = "–";
+
+interface Row {
+  readonly cells: readonly string[];
+  readonly verdict: string;
+}
+
+export function toTable(comparison: Comparison, demands: readonly Demand[]): string {
+  const lines = [
+    ...[
+      { name: "base", side: comparison.base },
+      { name: "new ", side: comparison.new },
+    ].flatMap(({ name, side }) =>
+      wrap(`${name}  ${sideText(side)}`, WIDTH - 6).map((line, index) => (index === 0 ? line : `      ${line}`)),
+    ),
+    "",
+    aligned(HEADS),
+    ...comparison.changes.map((change) => {
+      const { cells, verdict } = rowOf(change);
+      return `${aligned(cells)}  ${verdict}`.trimEnd();
+    }),
+  ];
+  const notes = comparison.warnings.map((warning) => `warning: ${warning}`);
+  if (notes.length > 0) lines.push("", ...notes.flatMap((note) => wrap(note, WIDTH)));
+  if (demands.length > 0) lines.push("", ...demandLines(comparison, demands));
+  return `${lines.join("\n")}\n`;
+}
+
+export function toMarkdown(comparison: Comparison, demands: readonly Demand[]): string {
+  const row = (cells: readonly string[]): string => `| ${cells.map(escaped).join(" | ")} |`;
+  const lines = [
+    `- base: ${escaped(sideText(comparison.base))}`,
+    `- new: ${escaped(sideText(comparison.new))}`,
+    "",
+    row([...HEADS, "verdict"]),
+    "| :--- | ---: | ---: | ---: | ---: | :--- |",
+    ...comparison.changes.map((change) => {
+      const { cells, verdict } = rowOf(change);
+      return row([...cells, verdict === "no change" || verdict === "" ? verdict : `**${verdict}**`]);
+    }),
+  ];
+  const notes = comparison.warnings.map((warning) => `> warning: ${escaped(warning)}`);
+  if (notes.length > 0) lines.push("", notes.join("\n>\n"));
+  if (demands.length > 0) lines.push("", ...demandLines(comparison, demands).map((line) => `- ${escaped(line)}`));
+  return `${lines.join("\n")}\n`;
+}
+
+/** What Markdown would take for its own. */
+const escaped = (text: string): string => text.replace(/[\\|*_<>`[\]]/g, (character) => `\\${character}`);
+
+const aligned = (cells: readonly string[]): string =>
+  cells
+    .map((cell, index) => (index === 0 ? cell.padEnd(WIDTHS[0]) : cell.padStart(WIDTHS[index] ?? 0)))
+    .join("")
+    .trimEnd();
+
+function sideText({ file, report }: Named): string {
+  const server = report.versions.clickhouse === null ? "" : `, ClickHouse ${report.versions.clickhouse}`;
+  const at = report.started_at.replace(/\.\d+Z$/, "Z");
+  return `${file}: run ${report.run_id}, ${at}, ${report.options.table}${server}`;
+}
+
+function rowOf({ name, base, new: other, shown, change, noise, verdict }: Change): Row {
+  const value = (figure: number | undefined): string => (figure === undefined ? DASH : shown(figure));
+  const share = noise !== undefined && base !== undefined && base !== 0 ? noise / base : undefined;
+  return {
+    cells: [
+      name,
+      value(base),
+      value(other),
+      change === undefined ? DASH : changeText(change),
+      share === undefined ? DASH : `±${digits(share * 100)}%`,
+    ],
+    verdict: verdict === "none" ? "" : verdict,
+  };
+}
+
+/** +3.21%, -0.5%, 0%; "from 0" where there was nothing. */
+export function changeText(change: number): string {
+  if (!Number.isFinite(change)) return "from 0";
+  return `${change > 0 ? "+" : ""}${digits(change * 100)}%`;
+}
+
+/** Two decimals below 10, one below 100. */
+function digits(percentage: number): string {
+  const size = Math.abs(percentage);
+  return String(Number(percentage.toFixed(size < 10 ? 2 : size < 100 ? 1 : 0)));
+}
+
+function demandLines({ changes }: Comparison, demands: readonly Demand[]): readonly string[] {
+  return demands.map((demand) => {
+    const change = changes.find(({ name }) => name === demand.name);
+    const kept = change !== undefined && isKept(demand, change);
+    const why =
+      change?.change === undefined
+        ? "nothing to compare"
+        : `${changeText(change.change)}${change.verdict === "no change" && change.change !== 0 ? ", within the noise" : ""}`;
+    return `fail-on ${demand.expression}  ${kept ? "pass" : "FAIL"}  ${why}`;
+  });
+}

@@ -1,0 +1,44 @@
+// `clickstorm merge`: the reports of a run's shards, read, checked, merged, written and shown. Asks no server. Loads zod:
+// imported when the command is given.
+
+import { writeFileSync } from "node:fs";
+import { EXIT } from "../exit.js";
+import { OptionsError } from "../options.js";
+import { toJson } from "../report/make.js";
+import { readReports } from "../report/read.js";
+import type { Report } from "../report/schema.js";
+import { isIncomplete, toText } from "../report/text.js";
+import { whyNotOneRun } from "./check.js";
+import { mergeReports } from "./merge.js";
+import type { MergeOptions } from "./options.js";
+
+/** Returns the exit code. Throws an OptionsError with every reason why these are not the shards of a run. */
+export function merge({ files, out }: MergeOptions, stdout: NodeJS.WritableStream): number {
+  const { reports, problems } = readReports(files);
+  const all = [...problems, ...(problems.length === 0 ? whyNotOneRun(reports) : [])];
+  if (all.length > 0) throw new OptionsError(all);
+  let merged: Report;
+  try {
+    merged = mergeReports(
+      reports.map(({ report }) => report),
+      judge,
+    );
+  } catch (error) {
+    if (error instanceof RangeError)
+      throw new OptionsError([`a histogram of a series cannot be read: ${error.message}`]);
+    throw error;
+  }
+  try {
+    writeFileSync(out, toJson(merged));
+  } catch (error) {
+    throw new OptionsError([`--out cannot be written: ${error instanceof Error ? error.message : error}`]);
+  }
+  stdout.write(toText(merged));
+  if (isIncomplete(merged)) return EXIT.incomplete;
+  return merged.thresholds.every(({ passed }) => passed) ? EXIT.done : EXIT.crossed;
+}
+
+/** The one place where thresholds of a merged report are evaluated. */
+function judge(expressions: readonly string[], _merged: Report): Report["thresholds"] {
+  return expressions.map((expression) => ({ expression, value: null, passed: false }));
+}

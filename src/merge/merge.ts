@@ -1,0 +1,219 @@
+// The reports of all shards of a run → the report of the run. Pure. Sums add, histograms merge exactly, the largest is the
+// largest, and rates are over the window that all shards have in common, from the earliest start to the latest end.
+
+import { addEncoded, emptyHistogram, summarize } from "../latency.js";
+import { latencyJson } from "../report/make.js";
+import type { LatencyJson, Point, PointLatency, Report } from "../report/schema.js";
+import { pointLatency } from "../report/series.js";
+import { partOf } from "./check.js";
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+/** Null where one of them is. */
+function sumOrNull(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === values.length ? sum(known) : null;
+}
+
+/** One of numbers alone, field by field. */
+function sumFields<K extends string>(records: readonly Readonly<Record<K, number>>[]): Record<K, number> {
+  const [first] = records;
+  if (first === undefined) throw new RangeError("there is nothing to add up");
+  const names = Object.keys(first) as K[];
+  return Object.fromEntries(names.map((name) => [name, sum(records.map((record) => record[name]))])) as Record<
+    K,
+    number
+  >;
+}
+
+/**
+ * @param shards all of one run: check.ts says whether they are
+ * @param judge what the thresholds of the run come to
+ */
+export function mergeReports(
+  shards: readonly Report[],
+  judge: (expressions: readonly string[], merged: Report) => Report["thresholds"],
+): Report {
+  const parts = shards.toSorted((a, b) => (partOf(a)?.index ?? 0) - (partOf(b)?.index ?? 0));
+  const [first] = parts;
+  if (first === undefined) throw new RangeError("there is nothing to merge");
+  const all = <T>(pick: (report: Report) => T): readonly T[] => parts.map(pick);
+  const named = (report: Report, sentence: string): string => `shard ${report.options.shard}: ${sentence}`;
+  const measured = {
+    from_s: Math.min(...all((report) => report.measured.from_s)),
+    to_s: Math.max(...all((report) => report.measured.to_s)),
+    ...fates(all((report) => report.measured)),
+    inserts: sumFields(all((report) => report.measured.inserts)),
+  };
+  const windowS = measured.to_s - measured.from_s;
+  const caveats = [...new Set(all((report) => report.ledger_caveat).filter((caveat) => caveat !== null))];
+  const merged: Report = {
+    ...first,
+    options: {
+      ...first.options,
+      shard: null,
+      "clickhouse-url": [...new Set(all((report) => report.options["clickhouse-url"]).flat())],
+      workers: sum(all((report) => report.options.workers)),
+      "in-flight": sum(all((report) => report.options["in-flight"])),
+    },
+    replay: first.replay && {
+      ...first.replay,
+      times_round: sum(all((report) => report.replay?.times_round ?? 0)),
+    },
+    elapsed_s: Math.max(...all((report) => report.elapsed_s)),
+    measured,
+    target_rows_per_s: sumOrNull(all((report) => report.target_rows_per_s)),
+    achieved_rows_per_s: windowS > 0 ? measured.acknowledged / windowS : 0,
+    rows: {
+      ...fates(all((report) => report.rows)),
+      landed: sumOrNull(all((report) => report.rows.landed)),
+      lost: sumOrNull(all((report) => report.rows.lost)),
+      duplicated: sumOrNull(all((report) => report.rows.duplicated)),
+    },
+    ledger_caveat: caveats.length === 0 ? null : caveats.join("; "),
+    bytes: sumFields(all((report) => report.bytes)),
+    inserts: sumFields(all((report) => report.inserts)),
+    latency_ms: mergeLatencies(all((report) => report.latency_ms)),
+    service_ms: mergeKnown(all((report) => report.service_ms)),
+    lateness_ms: mergeLatencies(all((report) => report.lateness_ms)),
+    errors: mergeErrors(all((report) => report.errors).flat()),
+    problems: parts.flatMap((report) => report.problems.map((problem) => named(report, problem))),
+    max_lag_ms: Math.max(...all((report) => report.max_lag_ms)),
+    generator_cpu_s: sum(all((report) => report.generator_cpu_s)),
+    generator_limited: parts.some((report) => report.generator_limited),
+    generator: {
+      reasons: parts.flatMap((report) => report.generator.reasons.map((reason) => named(report, reason))),
+      workers: all((report) => report.generator.workers).flat(),
+    },
+    series: mergeSeries(
+      all((report) => report.series),
+      first.options.warmup_s,
+    ),
+    thresholds: [],
+    shards: parts.map((report) => ({
+      shard: report.options.shard ?? "",
+      clickstorm: report.versions.clickstorm,
+      machine: report.machine,
+      "clickhouse-url": report.options["clickhouse-url"],
+      workers: report.options.workers,
+      "in-flight": report.options["in-flight"],
+      elapsed_s: report.elapsed_s,
+      acknowledged: report.rows.acknowledged,
+      generator_cpu_s: report.generator_cpu_s,
+      generator_limited: report.generator_limited,
+    })),
+  };
+  return {
+    ...merged,
+    thresholds: judge(
+      first.thresholds.map(({ expression }) => expression),
+      merged,
+    ),
+  };
+}
+
+type Fates = Record<"scheduled" | "generated" | "dropped" | "unsent" | "acknowledged" | "failed" | "unknown", number>;
+
+function fates(records: readonly Readonly<Fates>[]): Fates {
+  return sumFields(
+    records.map(({ scheduled, generated, dropped, unsent, acknowledged, failed, unknown }) => ({
+      scheduled,
+      generated,
+      dropped,
+      unsent,
+      acknowledged,
+      failed,
+      unknown,
+    })),
+  );
+}
+
+function mergeLatencies(latencies: readonly (LatencyJson | null)[]): LatencyJson | null {
+  const known = latencies.filter((latency) => latency !== null);
+  return known.length === latencies.length ? mergeKnown(known) : null;
+}
+
+function mergeKnown(latencies: readonly LatencyJson[]): LatencyJson {
+  return latencyJson(histogramOf(latencies), sumNs(latencies));
+}
+
+/** Of exact means. */
+const sumNs = (latencies: readonly { readonly count: number; readonly mean: number | null }[]): number =>
+  sum(latencies.map(({ count, mean }) => count * (mean ?? 0) * 1e6));
+
+function histogramOf(latencies: readonly { readonly hdr?: string | undefined }[]) {
+  const histogram = emptyHistogram();
+  for (const { hdr } of latencies) if (hdr !== undefined) addEncoded(histogram, hdr);
+  // Total and maximum (the library's spelling).
+  histogram.establishInternalTackingValues();
+  return histogram;
+}
+
+function mergePoint(latencies: readonly PointLatency[]): PointLatency {
+  const answered = latencies.filter(({ count }) => count > 0);
+  // Most points of few inserts are one shard's.
+  const [only] = answered;
+  if (only !== undefined && answered.length === 1) {
+    const { hdr: _merged, ...plain } = only;
+    return plain;
+  }
+  return pointLatency(summarize(histogramOf(answered), sumNs(answered)));
+}
+
+type Errors = Report["errors"];
+
+/** By code: numbers first, as they count, then names. */
+function mergeErrors(errors: Errors): Errors {
+  const codes = [...new Set(errors.map(({ code }) => code))].sort(
+    (a, b) => (Number(a) || Infinity) - (Number(b) || Infinity) || (a < b ? -1 : 1),
+  );
+  return codes.map((code) => {
+    const same = errors.filter((error) => error.code === code);
+    return {
+      code,
+      inserts: sum(same.map(({ inserts }) => inserts)),
+      rows: sum(same.map(({ rows }) => rows)),
+      first: same.find(({ first }) => first !== null)?.first ?? null,
+    };
+  });
+}
+
+/**
+ * All shards have points at the same seconds; but one whose process stood still for a while has left some out, and one
+ * that ended earlier has fewer. The merged series has those that none left out.
+ */
+function mergeSeries(series: readonly (readonly Point[])[], warmupS: number): readonly Point[] {
+  const ends = [...new Set(series.flat().map(({ t_s }) => t_s))].sort((a, b) => a - b);
+  const known = series.map((points) => new Set(points.map(({ t_s }) => t_s)));
+  const lasts = series.map((points) => points.at(-1)?.t_s ?? 0);
+  const isCommon = (end: number): boolean => known.every((own, shard) => own.has(end) || end > (lasts[shard] ?? 0));
+  const cursors = series.map(() => 0);
+  let before = 0;
+  return ends.filter(isCommon).map((end) => {
+    const within = series.map((points, shard) => {
+      const from = cursors[shard] ?? 0;
+      let to = from;
+      while ((points[to]?.t_s ?? Infinity) <= end) to++;
+      cursors[shard] = to;
+      return points.slice(from, to);
+    });
+    const all = within.flat();
+    const last = within.flatMap((points) => points.slice(-1));
+    const point: Point = {
+      t_s: end,
+      seconds: end - before,
+      warmup: end <= warmupS,
+      scheduled: sum(all.map(({ scheduled }) => scheduled)),
+      rows: sum(all.map(({ rows }) => rows)),
+      inserts: sum(all.map(({ inserts }) => inserts)),
+      errors: sum(all.map(({ errors }) => errors)),
+      latency_ms: mergePoint(all.map(({ latency_ms }) => latency_ms)),
+      service_ms: mergePoint(all.map(({ service_ms }) => service_ms)),
+      in_flight: sum(last.map(({ in_flight }) => in_flight)),
+      lag_ms: Math.max(0, ...last.map(({ lag_ms }) => lag_ms)),
+      cpu_s: sum(all.map(({ cpu_s }) => cpu_s)),
+    };
+    before = end;
+    return point;
+  });
+}

@@ -1,0 +1,208 @@
+// All that is known when a run is over → its report. Called by run.ts; reads the machine's name, and nothing else. Knows
+// schema.ts by its types alone: the program must not wait for zod.
+
+import { availableParallelism, cpus, totalmem } from "node:os";
+import { encodeIntoCompressedBase64, type Float64Histogram } from "hdr-histogram-js";
+import type { Code } from "../answer.js";
+import type { Books } from "../books.js";
+import { ceilingOf } from "../ceiling.js";
+import type { Totals } from "../counters.js";
+import type { Endpoint } from "../endpoint.js";
+import { shown } from "../endpoint.js";
+import { summarize } from "../latency.js";
+import type { Ledger } from "../ledger.js";
+import type { Options } from "../options.js";
+import type { Scan } from "../replay/scan.js";
+import type { Ratio } from "../schedule.js";
+import type { Target } from "../target.js";
+import type { LatencyJson, Point, Report } from "./schema.js";
+
+/** All that is known when a run is over. */
+export interface Result extends Omit<Books, "claim"> {
+  readonly options: Options;
+  readonly endpoints: readonly Endpoint[];
+  readonly target: Target;
+  /** The file that rows came from; undefined: they were generated. */
+  readonly replay: Scan | undefined;
+  readonly version: string;
+  readonly startedAt: Date;
+  readonly workers: number;
+  /** Undefined when it was not asked for. */
+  readonly ledger: Ledger | undefined;
+  readonly generatorCpuS: number;
+  readonly series: readonly Point[];
+  /** What the first insert with an error code was told. */
+  readonly sentences: ReadonlyMap<Code, string>;
+  /** Why the generator was the limit; none: it was not. */
+  readonly limits: readonly string[];
+  /** Undefined: nothing was measured. */
+  readonly thresholds: readonly {
+    readonly expression: string;
+    readonly value: number | undefined;
+    readonly passed: boolean;
+  }[];
+  /** Why the run did not go its way to the end, if so. */
+  readonly problems: readonly string[];
+}
+
+/** Whether only the file's end ends the run: nobody said how long it takes, and no rate does. */
+export const endsWithFile = ({ replay, rate, durationGiven }: Options): boolean =>
+  replay?.once === true && rate === "max" && !durationGiven;
+
+const seconds = (ns: bigint | number): number => Number(ns) / 1e9;
+
+/** Nanoseconds since the epoch as ISO 8601. */
+const isoTime = (ns: bigint): string => new Date(Number(ns / 1_000_000n)).toISOString();
+
+const perSecond = ({ numerator, denominator }: Ratio): number => Number(numerator) / Number(denominator);
+
+export function makeReport(result: Result): Report {
+  const { options, target, totals, ledger, measured } = result;
+  const windowS = seconds(measured.toNs - measured.fromNs);
+  return {
+    schema: "clickstorm/report/1",
+    run_id: options.runId,
+    options: optionsJson(result),
+    versions: { clickstorm: result.version, node: process.versions.node, clickhouse: target.version ?? null },
+    machine: {
+      cores: availableParallelism(),
+      platform: `${process.platform} ${process.arch}`,
+      cpu: cpus()[0]?.model.trim() ?? "",
+      memory_bytes: totalmem(),
+    },
+    server: {
+      settings: target.settings,
+      table: {
+        engine: target.engine ?? null,
+        columns: target.tableColumns.map(({ name, type }) => ({ name, type })),
+      },
+    },
+    replay: result.replay === undefined ? null : replayed(result.replay, totals),
+    started_at: result.startedAt.toISOString(),
+    elapsed_s: result.elapsedS,
+    measured: {
+      from_s: seconds(measured.fromNs),
+      to_s: seconds(measured.toNs),
+      ...fates(measured.scheduled, measured.totals),
+      inserts: measured.totals.inserts,
+    },
+    target_rows_per_s: targetRate(result),
+    achieved_rows_per_s: windowS > 0 ? measured.totals.acknowledged / windowS : 0,
+    ceiling: ceilingOf(options.format, target)?.name ?? null,
+    rows: {
+      ...fates(result.scheduled, totals),
+      landed: ledger?.landed ?? null,
+      lost: ledger?.lost ?? null,
+      duplicated: ledger?.duplicated ?? null,
+    },
+    ledger_caveat: ledger?.caveat ?? null,
+    bytes: totals.bytes,
+    inserts: totals.inserts,
+    latency_ms: latencyJson(result.latency, measured.totals.latencySumNs),
+    service_ms: latencyJson(result.service, measured.totals.serviceSumNs),
+    lateness_ms: latencyJson(result.lateness, measured.totals.latenessSumNs),
+    errors: totals.errors.map(({ code, inserts, rows }) => ({
+      code: String(code),
+      inserts,
+      rows,
+      first: result.sentences.get(code) ?? null,
+    })),
+    problems: result.problems,
+    max_lag_ms: measured.totals.maxLagNs / 1e6,
+    generator_cpu_s: result.generatorCpuS,
+    generator_limited: result.limits.length > 0,
+    generator: {
+      reasons: result.limits,
+      workers: result.shares.map(({ busyNs, idleNs, renderingNs, waitingNs, delayedNs }) => ({
+        busy_s: seconds(busyNs),
+        idle_s: seconds(idleNs),
+        rendering_s: seconds(renderingNs),
+        waiting_s: seconds(waitingNs),
+        delayed_s: seconds(delayedNs),
+      })),
+    },
+    series: result.series,
+    thresholds: result.thresholds.map(({ expression, value, passed }) => ({
+      expression,
+      value: value ?? null,
+      passed,
+    })),
+  };
+}
+
+export const toJson = (report: Report): string => `${JSON.stringify(report, null, 2)}\n`;
+
+function fates(scheduled: number, { generated, dropped, acknowledged, failed, unknown }: Totals) {
+  return { scheduled, generated, dropped, unsent: scheduled - generated - dropped, acknowledged, failed, unknown };
+}
+
+/** Null where there is no histogram: in a closed loop nothing is due. */
+export function latencyJson(histogram: Float64Histogram, sumNs: number): LatencyJson;
+export function latencyJson(histogram: Float64Histogram | undefined, sumNs: number): LatencyJson | null;
+export function latencyJson(histogram: Float64Histogram | undefined, sumNs: number): LatencyJson | null {
+  if (histogram === undefined) return null;
+  return { ...summarize(histogram, sumNs), hdr: encodeIntoCompressedBase64(histogram) };
+}
+
+/** Of this process, over the window; null in a closed loop. */
+function targetRate({ options, measured }: Result): number | null {
+  if (options.rate === "max") return null;
+  if (options.stages.length === 0) return perSecond(options.rate) / (options.shard?.of ?? 1);
+  return measured.spanNs > 0 ? measured.scheduled / seconds(measured.spanNs) : 0;
+}
+
+function replayed({ file, rows, bytes }: Scan, totals: Totals) {
+  return {
+    file: file.path,
+    compression: file.compression,
+    file_bytes: file.size,
+    lines: rows,
+    bytes,
+    times_round: totals.generated / rows,
+  };
+}
+
+function optionsJson(result: Result): Report["options"] {
+  const { options, endpoints, target, rowsPerBatch, workers } = result;
+  const { stages, maxLagNs, shard, startAtNs } = options;
+  return {
+    "clickhouse-url": endpoints.map(shown),
+    table: `${target.database}.${target.table}`,
+    embedded: options.embedded,
+    rate: options.rateText,
+    duration_s: endsWithFile(options) ? null : seconds(options.durationNs - options.warmUpNs),
+    drain_s: seconds(options.drainNs),
+    stages:
+      stages.length === 0
+        ? null
+        : stages.map((stage) => ({
+            duration_s: seconds(stage.durationNs),
+            rows_per_s: perSecond(stage.rowsPerSecond),
+          })),
+    arrivals: options.arrivals,
+    warmup_s: seconds(options.warmUpNs),
+    overload: maxLagNs === undefined ? "catch-up" : "drop",
+    "max-lag_s": maxLagNs === undefined ? null : seconds(maxLagNs),
+    "abort-below": options.abortBelow ?? null,
+    shard: shard === undefined ? null : `${shard.index + 1}/${shard.of}`,
+    "start-at": startAtNs === undefined ? null : isoTime(startAtNs),
+    workers,
+    "in-flight": options.inFlight,
+    "batch-rows": options.batchRows,
+    "flush-interval_s": seconds(options.flushNs),
+    rows_per_batch: rowsPerBatch,
+    format: options.format,
+    "async-insert": options.asyncInsert,
+    settings: options.settings,
+    timeout_s: options.timeoutMs / 1000,
+    seed: result.replay === undefined ? options.seed : null,
+    replay: options.replay?.file ?? null,
+    "replay-once": options.replay?.once ?? false,
+    "replay-time": options.replay?.timeColumn ?? null,
+    config: options.configFile ?? null,
+    "data-span_s": options.dataSpanNs === undefined ? null : seconds(options.dataSpanNs),
+    "data-start": options.dataStartNs === undefined ? null : isoTime(options.dataStartNs),
+    verify: options.verify,
+    blind: options.blind,
+  };
+}

@@ -1,0 +1,153 @@
+// A file → the report in it, or a sentence why not. Called by merge and compare, which alone wait for zod. Reads at most
+// 200 MB, and nothing that may never end.
+
+import { readFileSync, statSync } from "node:fs";
+import type { z } from "zod";
+import { addEncoded, emptyHistogram } from "../latency.js";
+import { type Report, reportSchema, SCHEMA } from "./schema.js";
+
+/** A run of 90 days in shards, with the histograms of its points, is a third of it. */
+const LIMIT_BYTES = 200_000_000;
+/** Of a wrong value so much is shown. */
+const SHOWN = 40;
+
+/** A report, and what to call it in sentences. */
+export interface Named {
+  readonly file: string;
+  readonly report: Report;
+}
+
+export type Reading = { readonly report: Report } | { readonly problem: string };
+
+/** The reports of these files, and a sentence for each that holds none. */
+export function readReports(files: readonly string[]): {
+  readonly reports: readonly Named[];
+  readonly problems: readonly string[];
+} {
+  const readings = files.map((file) => ({ file, reading: readReport(file) }));
+  return {
+    reports: readings.flatMap(({ file, reading }) => ("report" in reading ? [{ file, report: reading.report }] : [])),
+    problems: readings.flatMap(({ reading }) => ("problem" in reading ? [reading.problem] : [])),
+  };
+}
+
+export function readReport(file: string): Reading {
+  const text = readText(file);
+  return typeof text === "string" ? parseReport(text, file) : text;
+}
+
+function readText(file: string): string | { readonly problem: string } {
+  const refuse = (sentence: string) => ({ problem: `${file}${sentence}` });
+  try {
+    const found = statSync(file);
+    if (found.isDirectory()) return refuse(" is a folder, not a report");
+    if (!found.isFile()) return refuse(" is not a regular file");
+    if (found.size > LIMIT_BYTES) return refuse(` is larger than ${LIMIT_BYTES / 1e6} MB`);
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return refuse(": there is no such file");
+    return refuse(` cannot be read: ${code === "EACCES" ? "permission denied" : (message.split("\n")[0] ?? "")}`);
+  }
+}
+
+/** @param name of the file, for the sentence */
+export function parseReport(text: string, name: string): Reading {
+  if (text.trim() === "") return { problem: `${name} is empty` };
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { problem: `${name} is not JSON to its end: it is cut off, or not the report of a run` };
+  }
+  const stranger = whyNotOurs(value);
+  if (stranger !== undefined) return { problem: `${name} ${stranger}` };
+  const parsed = reportSchema.safeParse(value);
+  if (parsed.success) {
+    const unreadable = whyUnreadable(parsed.data);
+    return unreadable === undefined ? { report: parsed.data } : { problem: `${name}: ${unreadable}` };
+  }
+  return { problem: `${name}: ${sentenceOf(parsed.error.issues[0], value)}` };
+}
+
+/** Histograms are looked at before anything is made of them. */
+function whyUnreadable(report: Report): string | undefined {
+  for (const name of ["latency_ms", "service_ms", "lateness_ms"] as const) {
+    const latency = report[name];
+    if (latency === null) continue;
+    const histogram = emptyHistogram();
+    try {
+      addEncoded(histogram, latency.hdr);
+    } catch (error) {
+      return `${name}.hdr cannot be read: ${error instanceof Error ? error.message : error}`;
+    }
+    if (histogram.totalCount !== latency.count) {
+      return `${name}.hdr holds ${histogram.totalCount} values, and its count is ${latency.count}`;
+    }
+  }
+  return undefined;
+}
+
+/** Files that are something else tell so by their schema. */
+function whyNotOurs(value: unknown): string | undefined {
+  if (typeof value !== "object" || value === null || !("schema" in value) || typeof value.schema !== "string") {
+    return `is not the report of a run: it has no "schema": "${SCHEMA}"`;
+  }
+  const { schema } = value;
+  if (schema === SCHEMA) return undefined;
+  const [program, kind, version] = schema.split("/");
+  if (program !== "clickstorm") return `is not the report of a run: its schema is ${shown(schema)}, not ${SCHEMA}`;
+  if (kind !== "report") return `is the report of \`clickstorm ${shownPlain(kind ?? "")}\`, not of a run`;
+  return `is of schema ${shownPlain(schema)}, and this clickstorm reads ${SCHEMA}: ${
+    Number(version) > 1 ? "use a newer clickstorm" : "make it anew"
+  }`;
+}
+
+/** Where the first wrong field is, what it must be, and what it is. */
+function sentenceOf(issue: z.core.$ZodIssue | undefined, value: unknown): string {
+  if (issue === undefined) return "it has not the shape of a report";
+  const path = issue.path
+    .map((part, index) => (typeof part === "number" ? `[${part}]` : `${index === 0 ? "" : "."}${String(part)}`))
+    .join("");
+  const found = issue.path.reduce<unknown>(
+    (inner, part) =>
+      typeof inner === "object" && inner !== null ? (inner as Record<PropertyKey, unknown>)[part] : undefined,
+    value,
+  );
+  if (found === undefined) return `${path} is missing`;
+  return `${path} must be ${expectedBy(issue)}, got ${shown(found)}`;
+}
+
+function expectedBy(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return (
+        { int: "a whole number", array: "a list", object: "an object", record: "an object", boolean: "true or false" }[
+          issue.expected as string
+        ] ?? `a ${issue.expected}`
+      );
+    case "invalid_value":
+      return issue.values.map((value) => JSON.stringify(value)).join(" or ");
+    case "too_small":
+      return `at least ${issue.minimum}`;
+    case "too_big":
+      return `at most ${issue.maximum}`;
+    default:
+      return "of another form";
+  }
+}
+
+/** A value on one line, shortened. */
+function shown(value: unknown): string {
+  const text = Array.isArray(value)
+    ? "a list"
+    : typeof value === "object" && value !== null
+      ? "an object"
+      : JSON.stringify(value);
+  return shownPlain(text);
+}
+
+const shownPlain = (text: string): string => {
+  const plain = text.replace(/\p{Cc}/gu, "?");
+  return plain.length > SHOWN ? `${plain.slice(0, SHOWN)}…` : plain;
+};

@@ -1,0 +1,286 @@
+// The shape of a report, schema clickstorm/report/1: the one source of its type, of what read.ts accepts and of
+// docs/report.schema.json. Loading zod takes some 100 ms: `run` imports the type alone. It grows by adding fields.
+
+import { z } from "zod";
+
+/** A whole number from 0 up. */
+const count = (description: string) => z.int().min(0).describe(description);
+/** A number from 0 up. */
+const amount = (description: string) => z.number().min(0).describe(description);
+const text = (description: string) => z.string().describe(description);
+const flag = (description: string) => z.boolean().describe(description);
+
+const latency = (description: string) =>
+  z
+    .object({
+      count: count("Inserts answered, whatever the answer"),
+      min: amount("Milliseconds; 0 when count is 0, as all the others"),
+      mean: amount("Milliseconds, from the exact sum"),
+      p50: amount("Milliseconds: half of the inserts took at most so long"),
+      p90: amount("Milliseconds"),
+      p99: amount("Milliseconds"),
+      p999: amount("Milliseconds: 99.9 of 100 inserts took at most so long"),
+      max: amount("Milliseconds, to three significant digits"),
+      hdr: text(
+        "The HDR histogram, V2, compressed, base64; its values are whole microseconds, to three significant digits",
+      ),
+    })
+    .describe(description);
+
+const pointLatency = (description: string) =>
+  z
+    .object({
+      count: count("Inserts answered in the interval"),
+      min: amount("Milliseconds; null when count is 0, as all the others").nullable(),
+      mean: amount("Milliseconds, from the exact sum").nullable(),
+      p50: amount("Milliseconds").nullable(),
+      p90: amount("Milliseconds").nullable(),
+      p99: amount("Milliseconds").nullable(),
+      p999: amount("Milliseconds").nullable(),
+      max: amount("Milliseconds").nullable(),
+      hdr: text(
+        "The interval's HDR histogram, as in latency_ms; only in the report of a shard, whose points are to be merged",
+      ).optional(),
+    })
+    .describe(description);
+
+const inserts = (description: string) =>
+  z
+    .object({
+      acknowledged: count("Inserts"),
+      failed: count("Inserts"),
+      unknown: count("Inserts"),
+    })
+    .describe(description);
+
+/** Where scheduled rows went. */
+const FATES = {
+  scheduled: count("Rows that were to be sent: generated + dropped + unsent"),
+  generated: count("Rows handed to an insert: acknowledged + failed + unknown"),
+  dropped: count("Rows given up because they were late, with --overload drop"),
+  unsent: count("Rows still waiting when the drain was over"),
+  acknowledged: count("Rows the server said it has"),
+  failed: count("Rows the server refused, or that did not reach it"),
+  unknown: count("Rows sent without an answer: they may have landed"),
+};
+
+const options = z
+  .object({
+    "clickhouse-url": z.array(z.string()).describe("Endpoints, without user information and query"),
+    table: text("database.table"),
+    embedded: flag("Whether the embedded ClickHouse was started for the run"),
+    rate: text("Rows per second, as given: 250k, or max for a closed loop"),
+    duration_s: amount("Seconds; null where the end of a file ends the run").nullable(),
+    drain_s: amount("Seconds due batches might still be sent after the end"),
+    stages: z
+      .array(
+        z.object({
+          duration_s: amount("Seconds"),
+          rows_per_s: amount("Rows per second at its end, reached in a line from the rate before"),
+        }),
+      )
+      .nullable()
+      .describe("The ramps of the load; null: none were given"),
+    arrivals: z.enum(["constant", "poisson"]).describe("How batches follow each other"),
+    warmup_s: amount(
+      "Seconds from the start that are left out of rates, latencies and thresholds; not of rows and ledger",
+    ),
+    overload: z.enum(["catch-up", "drop"]).describe("What becomes of batches that are late"),
+    "max-lag_s": amount("Seconds a batch may be late before it is dropped; null with catch-up").nullable(),
+    "abort-below": amount("Share of the target rate under which the run ends itself; null: it does not").nullable(),
+    shard: z
+      .string()
+      .regex(/^[1-9]\d*\/[1-9]\d*$/)
+      .nullable()
+      .describe("Which of the processes of one run this is, such as 1/3; null: the only one, or all of them merged"),
+    "start-at": text("When the run was to start, ISO 8601; null: at once").nullable(),
+    workers: count("Worker threads"),
+    "in-flight": count("Inserts in flight at once, at most"),
+    "batch-rows": count("Rows a batch was to have, at most"),
+    "flush-interval_s": amount("Seconds after its first row a batch closes"),
+    rows_per_batch: count("Rows every full batch had"),
+    format: text("The format of inserts"),
+    "async-insert": flag("Whether async_insert=1 was sent"),
+    settings: z.record(z.string(), z.string()).describe("ClickHouse settings of each insert that were asked for"),
+    timeout_s: amount("Seconds an insert might take"),
+    seed: count("Seed of the generated rows; null where they came from a file").nullable(),
+    replay: text("The file rows came from; null: they were generated").nullable(),
+    "replay-once": flag("Whether the run was to end with the file"),
+    "replay-time": text("The column that got the time of the schedule").nullable(),
+    config: text("The config file").nullable(),
+    "data-span_s": amount("Seconds row times were spread over; null: the run's own time").nullable(),
+    "data-start": text("The time of the first row, ISO 8601; null: when the run started").nullable(),
+    verify: flag("Whether the ledger was asked for"),
+    blind: flag("Whether the server was asked nothing"),
+  })
+  .describe("What was asked for, named as the flags are; no password, no user information");
+
+const machine = z
+  .object({
+    cores: count("Cores this process could use"),
+    platform: text("Operating system and architecture"),
+    cpu: text("The processor's name"),
+    memory_bytes: count("Bytes of memory"),
+  })
+  .describe("Where the generator ran; of a merged report: its first shard's");
+
+const point = z.object({
+  t_s: count("End of the interval, in whole seconds from the start"),
+  seconds: count(
+    "Length of the interval: 1 in the first hour, then doubling with the length of the run; the last may be cut short",
+  ),
+  warmup: flag("Whether it is part of the warm-up"),
+  scheduled: count("Rows that were due in it"),
+  rows: count("Rows acknowledged in it"),
+  inserts: count("Inserts answered or given up in it, whatever the outcome"),
+  errors: count("Inserts of these that failed or whose outcome is unknown"),
+  latency_ms: pointLatency("From due to answered; in a closed loop from sent to answered"),
+  service_ms: pointLatency("From sent to answered"),
+  in_flight: count("Inserts in flight at its end"),
+  lag_ms: amount("Milliseconds the most belated worker was behind the schedule at its end"),
+  cpu_s: amount("CPU seconds the generator used in it"),
+});
+
+const shard = z.object({
+  shard: text("Such as 1/3"),
+  clickstorm: text("Version"),
+  machine,
+  "clickhouse-url": z.array(z.string()).describe("Endpoints, without user information and query"),
+  workers: count("Worker threads"),
+  "in-flight": count("Inserts in flight at once, at most"),
+  elapsed_s: amount("Seconds from the start to its last answer"),
+  acknowledged: count("Rows"),
+  generator_cpu_s: amount("CPU seconds"),
+  generator_limited: flag("Whether this process was the limit"),
+});
+
+export const SCHEMA = "clickstorm/report/1";
+
+export const reportSchema = z
+  .object({
+    schema: z.literal(SCHEMA),
+    run_id: text("Of column run_id and of query ids"),
+    options,
+    versions: z.object({
+      clickstorm: text("Version"),
+      node: text("Version"),
+      clickhouse: text("Version; null when nothing was asked").nullable(),
+    }),
+    machine,
+    server: z
+      .object({
+        settings: z
+          .record(z.string(), z.string())
+          .describe("Settings of this user's session that differ from the server's defaults"),
+        table: z.object({
+          engine: text("Null when nothing was asked").nullable(),
+          columns: z.array(z.object({ name: z.string(), type: z.string() })).describe("As the table has them"),
+        }),
+      })
+      .describe("What the server said before the first row"),
+    replay: z
+      .object({
+        file: text("As it was given"),
+        compression: z.enum(["none", "gzip", "zstd"]),
+        file_bytes: count("Bytes of the file as it is"),
+        lines: count("Rows in it"),
+        bytes: count("Bytes of these, decompressed"),
+        times_round: amount("How often it was gone through"),
+      })
+      .nullable()
+      .describe("The file rows came from; null: they were generated"),
+    started_at: text("Time of day at the start, ISO 8601"),
+    elapsed_s: amount(
+      "Seconds from the start to the schedule's end or the last answer, whichever is later; with the warm-up",
+    ),
+    measured: z
+      .object({
+        from_s: amount("Start of the window, in seconds from the start of the run: the end of the warm-up"),
+        to_s: amount("Its end: the schedule's, or the last answer to one of its batches, whichever is later"),
+        ...FATES,
+        inserts: inserts("Of these rows"),
+      })
+      .describe("The window that rates, latencies and thresholds are of, and its batches: the run without its warm-up"),
+    target_rows_per_s: amount(
+      "Rows per second asked for, on average over the measured window; null in a closed loop",
+    ).nullable(),
+    achieved_rows_per_s: amount("Rows per second: measured.acknowledged / (measured.to_s - measured.from_s)"),
+    ceiling: text("The part of the server a limit is a limit of; null when it is not known").nullable(),
+    rows: z
+      .object({
+        ...FATES,
+        landed: count("Rows of the run the table holds, however often; null: not asked").nullable(),
+        lost: count("Acknowledged rows that are not there").nullable(),
+        duplicated: count("Surplus copies").nullable(),
+      })
+      .describe("All rows of the run, with its warm-up"),
+    ledger_caveat: text("What must be known to read landed, lost and duplicated; null: nothing").nullable(),
+    bytes: z.object({
+      rendered: count("Bytes of the rows"),
+      sent: count("Bytes of the request bodies"),
+    }),
+    inserts: inserts("All inserts of the run, with its warm-up"),
+    latency_ms: latency(
+      "From due to answered, measured: with the wait for a free insert; null in a closed loop",
+    ).nullable(),
+    service_ms: latency("From sent to answered, measured"),
+    lateness_ms: latency("From due to sent, measured; null in a closed loop").nullable(),
+    errors: z
+      .array(
+        z.object({
+          code: text("ClickHouse's exception number, or the name of a failure of the connection"),
+          inserts: count("Inserts"),
+          rows: count("Rows"),
+          first: text("What the first of them was told").nullable(),
+        }),
+      )
+      .describe("Inserts that failed or whose outcome is unknown, by code, of the whole run"),
+    problems: z.array(z.string()).describe("Why the run did not go its way to the end, as sentences"),
+    max_lag_ms: amount("Milliseconds the most belated insert was sent after it was due, measured"),
+    generator_cpu_s: amount("CPU seconds of the whole run: user and system, all threads"),
+    generator_limited: flag("The generator was the limit: the figures are no statement about the server"),
+    generator: z.object({
+      reasons: z.array(z.string()).describe("Why it is thought to have been the limit, as sentences; none: it was not"),
+      workers: z
+        .array(
+          z.object({
+            busy_s: amount("Seconds its event loop was busy"),
+            idle_s: amount("Seconds its event loop was idle"),
+            rendering_s: amount("Seconds spent on making rows"),
+            waiting_s: amount("Seconds in which a batch was overdue, waiting for a place among --in-flight"),
+            delayed_s: amount("Seconds in which a batch was overdue though there was a place: the generator was late"),
+          }),
+        )
+        .describe("Of each worker thread, measured"),
+    }),
+    series: z.array(point).describe("The run over time, with its warm-up"),
+    thresholds: z
+      .array(
+        z.object({
+          expression: text("As given"),
+          value: z
+            .number()
+            .nullable()
+            .describe(
+              "What was measured: milliseconds, a share of 1, rows per second or rows, as the name says; null: nothing",
+            ),
+          passed: z.boolean(),
+        }),
+      )
+      .describe("What was demanded of the run"),
+    shards: z.array(shard).describe("The processes of the run; only in merged reports").optional(),
+  })
+  .describe("The report of a run of clickstorm. All rates are rows per second; a name ends with its unit.");
+
+type Deep<T> = T extends object ? { readonly [K in keyof T]: Deep<T[K]> } : T;
+
+export type Report = Deep<z.infer<typeof reportSchema>>;
+export type Point = Report["series"][number];
+export type PointLatency = Point["latency_ms"];
+export type LatencyJson = Report["service_ms"];
+
+/** The text of docs/report.schema.json. */
+export function jsonSchema(): object {
+  // What comes in: fields of later versions are no error.
+  return { title: SCHEMA, ...z.toJSONSchema(reportSchema, { io: "input" }) };
+}

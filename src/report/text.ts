@@ -1,0 +1,258 @@
+// A report → the summary a person reads, on standard output: at most 80 columns wide, but for words that are longer. Pure.
+
+import { ceilingOf } from "../ceiling.js";
+import { wrap } from "../help.js";
+import type { Compression } from "../replay/file.js";
+import { FORMATS } from "../rows/program.js";
+import { whyUnverifiable } from "../target.js";
+import { bytes, count, milliseconds, percent, short, whole } from "../text.js";
+import type { LatencyJson, Report } from "./schema.js";
+
+const WIDTH = 80;
+const NAME_WIDTH = 10;
+/** Behind the name: two spaces before it, one after. */
+const INDENT = NAME_WIDTH + 3;
+/** At which no line is broken: wrap() makes a plain space of it. */
+const NO_BREAK = "\u00a0";
+/** Of few rows it would be the cost of starting. */
+const ROWS_FOR_A_COST = 100_000;
+/** Latency that is so much more than service time is explained. */
+const BACKLOG = { factor: 1.5, ms: 1 };
+
+type Lines = readonly string[];
+
+/** Rows failed, unknown or unsent, a ledger that does not balance, or a run that broke off. What was to be dropped may be. */
+export function isIncomplete({ rows, problems }: Report): boolean {
+  const missing = rows.failed + rows.unknown + rows.unsent;
+  return missing + (rows.lost ?? 0) + (rows.duplicated ?? 0) > 0 || problems.length > 0;
+}
+
+export function toText(report: Report): string {
+  const { options, rows, inserts, bytes: size, errors, problems } = report;
+  const { acknowledged, failed, unknown } = inserts;
+  const lines = [
+    ...headLines(report),
+    "",
+    ...replayLines(report),
+    ...grouped(
+      "rows",
+      [`scheduled ${whole(rows.scheduled)}`, `acknowledged ${whole(rows.acknowledged)}`],
+      [
+        `failed ${whole(rows.failed)}`,
+        `unknown ${whole(rows.unknown)}`,
+        `unsent ${whole(rows.unsent)}`,
+        options.overload === "drop" && `dropped ${whole(rows.dropped)}`,
+      ],
+    ),
+    ...warmupLines(report),
+    ...rateLines(report),
+    ...line(
+      "inserts",
+      `${whole(acknowledged + failed + unknown)} of up to ${count(options.rows_per_batch, "row")}`,
+      `${bytes(size.sent)} sent`,
+    ),
+    ...measuresLines(report),
+    ...latencyLines(report),
+    ...generatorLines(report),
+    ...errors.flatMap(({ code, inserts, rows, first }) => [
+      ...line("error", code, count(inserts, "insert"), count(rows, "row")),
+      ...(first === null ? [] : words("", `first: ${first}`)),
+    ]),
+    ...problems.flatMap((problem) => words("problem", problem)),
+    ...thresholdLines(report),
+    ...limitLines(report),
+    ...ledgerLines(report),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** Parts two spaces apart; a line is broken between them. */
+function line(name: string, ...parts: readonly (string | false)[]): Lines {
+  const whole = parts.filter((part) => part !== false && part !== "").map((part) => String(part));
+  return words(name, whole.map((part) => part.replaceAll(" ", NO_BREAK)).join("  "));
+}
+
+/** Two groups of parts, below each other where there is no room for both in a line. */
+function grouped(name: string, one: readonly (string | false)[], other: readonly (string | false)[]): Lines {
+  const together = line(name, ...one, ...other);
+  return together.length === 1 ? together : [...line(name, ...one), ...line("", ...other)];
+}
+
+/** Text that may be broken at any space. */
+function words(name: string, text: string): Lines {
+  return wrap(text, WIDTH - INDENT).map((part, index) =>
+    `  ${(index === 0 ? name : "").padEnd(NAME_WIDTH)} ${part}`.trimEnd(),
+  );
+}
+
+function headLines({ run_id, options, versions, shards, replay }: Report): Lines {
+  const server = versions.clickhouse === null ? "unasked endpoint" : `ClickHouse ${versions.clickhouse}`;
+  const part = shards === undefined ? options.shard && `shard ${options.shard}` : `${shards.length} shards merged`;
+  const head = (...parts: readonly (string | false | null | undefined)[]): Lines =>
+    wrap(
+      parts
+        .filter((text) => typeof text === "string")
+        .map((text) => text.replaceAll(" ", NO_BREAK))
+        .join("   "),
+      WIDTH,
+    ).map((text) => text.trimEnd());
+  return [
+    ...head(`run ${run_id}`, replay === null && `seed ${options.seed}`, `clickstorm ${versions.clickstorm}`, part),
+    ...head(server, ...options["clickhouse-url"], options.table),
+  ];
+}
+
+/** What of a file of rows is told before the start and at the end. */
+export interface ReplayedFile {
+  readonly file: string;
+  readonly compression: Compression;
+  readonly file_bytes: number;
+  readonly lines: number;
+  readonly bytes: number;
+}
+
+/** The file and what is in it. */
+export function replayText({ file, compression, file_bytes, lines, bytes: size }: ReplayedFile): string {
+  const packed = compression === "none" ? "" : ` from ${bytes(file_bytes)} of ${compression}`;
+  return `${file}: ${count(lines, "line")}, ${bytes(size)}${packed}`;
+}
+
+function replayLines({ replay }: Report): Lines {
+  return replay === null ? [] : words("replay", `${replayText(replay)}  ${short(replay.times_round)} times round`);
+}
+
+function warmupLines({ options, lateness_ms }: Report): Lines {
+  if (options.warmup_s === 0) return [];
+  const times = lateness_ms === null ? "latency and service" : "latency, service and lateness";
+  return words(
+    "warm-up",
+    `the first ${short(options.warmup_s)} s are left out of rate, ${times}, lag and thresholds, ` +
+      "and counted in rows, inserts, errors and ledger",
+  );
+}
+
+function rateLines(report: Report): Lines {
+  const { options, measured, target_rows_per_s: target, achieved_rows_per_s: achieved } = report;
+  const done = `achieved ${rateText(achieved)} rows/s in ${(measured.to_s - measured.from_s).toFixed(1)} s`;
+  if (target === null) return line("rate", "target max", done);
+  const mean = options.stages === null ? "" : ` on average over ${count(options.stages.length, "stage")}`;
+  return grouped(
+    "rate",
+    [`target ${target.toLocaleString("en-US", { maximumFractionDigits: 9 })} rows/s${mean}`, done],
+    [shortfall(target, achieved), `largest lag ${milliseconds(report.max_lag_ms)}`],
+  );
+}
+
+function shortfall(target: number, achieved: number): string {
+  const missing = target - achieved;
+  // What a millisecond more or less at the end makes of ten seconds.
+  if (missing < target * 1e-4) return "no shortfall";
+  return `short by ${missing >= 100 ? whole(missing) : short(missing)} rows/s (${percent(missing / target)})`;
+}
+
+/** Whole rows where there are many, else with decimals, but no more than it takes. */
+function rateText(rowsPerSecond: number): string {
+  return rowsPerSecond >= 100 ? whole(rowsPerSecond) : String(Number(rowsPerSecond.toFixed(2)));
+}
+
+/** Which limit it is that a rate this high runs into. */
+function measuresLines({ options, server }: Report): Lines {
+  const format = FORMATS.find((name) => name === options.format);
+  const ceiling = format && ceilingOf(format, { engine: server.table.engine ?? undefined });
+  return ceiling === undefined ? [] : words("measures", `${options.format}: ${ceiling.sentence}`);
+}
+
+const QUANTILES = [
+  ["p50", (latency: LatencyJson) => latency.p50],
+  ["p90", (latency: LatencyJson) => latency.p90],
+  ["p99", (latency: LatencyJson) => latency.p99],
+  ["p99.9", (latency: LatencyJson) => latency.p999],
+  ["max", (latency: LatencyJson) => latency.max],
+] as const;
+
+function latencyLines({ latency_ms: latency, service_ms: service, lateness_ms: lateness }: Report): Lines {
+  const table = (name: string, times: LatencyJson, meaning: string): Lines => {
+    if (times.count === 0) return line(name, "no answers");
+    const figures = QUANTILES.map(([, read]) => milliseconds(read(times)).padStart(9)).join("");
+    return line(name, figures, meaning);
+  };
+  const backlog = latency !== null && latency.p99 > service.p99 * BACKLOG.factor + BACKLOG.ms;
+  return [
+    ...line("", QUANTILES.map(([name]) => name.padStart(9)).join("")),
+    ...(latency === null
+      ? words("latency", "none: at --rate max a batch is due whenever there is room for it")
+      : table("latency", latency, "due to answered")),
+    ...table("service", service, "sent to answered"),
+    ...(lateness === null ? [] : table("lateness", lateness, "due to sent")),
+    ...(backlog
+      ? words("", "latency counts the wait for a free insert, service does not: the backlog is in latency")
+      : []),
+  ];
+}
+
+function generatorLines({ generator, generator_cpu_s: cpuS, rows }: Report): Lines {
+  return line(
+    "generator",
+    count(generator.workers.length, "worker"),
+    `${cpuS.toFixed(2)} CPU-s`,
+    rows.acknowledged >= ROWS_FOR_A_COST && `${short(cpuS / (rows.acknowledged / 1e6))} CPU-s per million rows`,
+  );
+}
+
+function thresholdLines({ thresholds }: Report): Lines {
+  const longest = Math.max(...thresholds.map(({ expression }) => expression.length));
+  return thresholds.flatMap(({ expression, value, passed }, index) =>
+    line(
+      index === 0 ? "thresholds" : "",
+      `${passed ? "pass" : "FAIL"}  ${expression.padEnd(Math.min(longest, 40))}  ${thresholdValue(expression, value)}`,
+    ),
+  );
+}
+
+/** In the unit of the limit. */
+function thresholdValue(expression: string, value: number | null): string {
+  if (value === null) return "nothing was measured";
+  if (expression.endsWith("%")) return percent(value);
+  return /[smh]$/.test(expression) ? milliseconds(value) : value.toLocaleString("en-US", { maximumFractionDigits: 6 });
+}
+
+function limitLines({ generator_limited: limited, generator }: Report): Lines {
+  if (!limited) return [];
+  return [
+    ...words("limit", "the generator was the limit: this is no statement about the server"),
+    ...generator.reasons.flatMap((reason) => words("", reason)),
+  ];
+}
+
+function ledgerLines(report: Report): Lines {
+  const { rows, ledger_caveat: caveat } = report;
+  if (rows.landed === null) return words("ledger", whyNoLedger(report));
+  const sent = [`scheduled ${whole(rows.scheduled)}`, `acknowledged ${whole(rows.acknowledged)}`];
+  const found = [
+    `landed ${whole(rows.landed)}`,
+    `lost ${whole(rows.lost ?? 0)}`,
+    `duplicated ${whole(rows.duplicated ?? 0)}`,
+  ];
+  const all = words("ledger", [...sent, ...found].join(", "));
+  return [
+    ...(all.length === 1 ? all : [...words("ledger", `${sent.join(", ")},`), ...words("", found.join(", "))]),
+    ...(caveat === null ? [] : words("", `(${caveat})`)),
+  ];
+}
+
+/** Rows that cannot be told apart are counted before and after. */
+function whyUncounted({ options, server, shards }: Report): string | undefined {
+  const names = server.table.columns.map(({ name }) => name);
+  if ((options.shard === null && shards === undefined) || (names.includes("run_id") && names.includes("seq"))) {
+    return undefined;
+  }
+  return "the table has no run_id and seq to tell the rows of one shard from another's";
+}
+
+function whyNoLedger(report: Report): string {
+  const { options, server } = report;
+  if (options.blind) return "none: --blind asks nothing";
+  if (!options.verify) return "none: --no-verify";
+  const why = whyUnverifiable({ engine: server.table.engine ?? undefined }) ?? whyUncounted(report);
+  return why === undefined ? "could not be read" : `none: ${why}`;
+}
