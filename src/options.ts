@@ -12,6 +12,8 @@ import { FORMATS, type Format } from "./rows/program.js";
 import { NO_RULES, type Rules } from "./rows/rule.js";
 import type { Ratio } from "./schedule.js";
 import { nearest } from "./text.js";
+import type { Threshold } from "./threshold.js";
+import { readThresholds } from "./threshold-options.js";
 
 export type { TableName } from "./quantities.js";
 export type { Environment, RawFlags } from "./reader.js";
@@ -59,6 +61,7 @@ export interface Options {
   /** Undefined: rows are generated. */
   readonly replay: ReplayOptions | undefined;
   readonly reportFile: string | undefined;
+  readonly thresholds: readonly Threshold[];
   readonly verify: boolean;
   readonly blind: boolean;
 }
@@ -167,6 +170,7 @@ export function resolveRun(raw: RawFlags, environment: Environment, config?: Con
     rules: config?.rules ?? NO_RULES,
     replay: readReplay(reader, config?.rules ?? NO_RULES),
     reportFile: reader.word("report", "a file name"),
+    thresholds: readThresholds(reader, rate === "max"),
     verify: !reader.switch("no-verify") && !blind,
     blind,
   };

@@ -9,6 +9,7 @@ import { closeBooks } from "./books.js";
 import { ceilingOf } from "./ceiling.js";
 import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
 import { endpointOf } from "./endpoint.js";
+import { summarize } from "./latency.js";
 import { countRows, readLedger } from "./ledger.js";
 import { createRegistry, MetricsPortError, type MetricsServer, type MetricsSource, serveMetrics } from "./metrics.js";
 import { type Options, OptionsError } from "./options.js";
@@ -33,9 +34,11 @@ import { rowsPerBatch, timeOfRows } from "./schedule.js";
 import { Snapshots } from "./snapshot.js";
 import { blindTarget, prepareTarget, type Target, whyUnverifiable } from "./target.js";
 import { bytes, whole } from "./text.js";
+import { evaluate, type Figures, type Verdict } from "./threshold.js";
+import { unverifiable } from "./threshold-options.js";
 import { VERSION } from "./version.js";
 
-export const EXIT = { done: 0, incomplete: 1, badOptions: 2, noTarget: 3 } as const;
+export const EXIT = { done: 0, incomplete: 1, badOptions: 2, noTarget: 3, crossed: 99 } as const;
 const SNAPSHOT_MS = 1000;
 
 /** Where a run writes, and what stops it. */
@@ -78,6 +81,8 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
         });
     const replay = file && (await readThrough(file, options, progress, interrupt));
     if (interrupt.aborted) return Number(interrupt.reason);
+    const unchecked = unverifiable(options.thresholds, whyUnverifiable(target));
+    if (unchecked.length > 0) throw new OptionsError(unchecked);
     if (replay !== undefined) {
       options = untilFileEnds(options, replay);
       const strange = strangeKeys(replay, target);
@@ -149,15 +154,36 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       problems,
     };
     writeReport(options, result, problems);
-    out.write(toText(result));
+    const verdicts = options.thresholds.map((threshold) => evaluate(threshold, figuresOf(result)));
+    out.write(toText(result) + verdicts.map(verdictLine).join(""));
     await hold(options, metrics, progress, interrupt);
     if (isIncomplete(result)) return EXIT.incomplete;
+    if (verdicts.some(({ passed }) => !passed)) return EXIT.crossed;
     return interrupted ? Number(interrupt.reason) : EXIT.done;
   } finally {
     progress.stop();
     await metrics?.close();
     await embedded?.stop();
   }
+}
+
+const verdictLine = ({ expression, text, passed }: Verdict): string =>
+  `  threshold  ${expression}  ${text}  ${passed ? "pass" : "FAIL"}\n`;
+
+/** What thresholds are held against. */
+function figuresOf({ options, totals, elapsedS, latency, service, ledger }: Result): Figures {
+  const { acknowledged, failed, unknown } = totals.inserts;
+  const inserts = acknowledged + failed + unknown;
+  const { rate } = options;
+  return {
+    latency: latency && summarize(latency, totals.latencySumNs),
+    service: summarize(service, totals.serviceSumNs),
+    errorRate: inserts === 0 ? undefined : (failed + unknown) / inserts,
+    achievedRowsPerS: elapsedS === 0 ? undefined : totals.acknowledged / elapsedS,
+    targetRowsPerS: rate === "max" ? undefined : Number(rate.numerator) / Number(rate.denominator),
+    maxLagMs: inserts === 0 ? undefined : totals.maxLagNs / 1e6,
+    rowsLost: ledger?.lost,
+  };
 }
 
 /** The file of --replay, if it can be one. Throws an OptionsError. */
