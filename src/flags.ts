@@ -289,6 +289,14 @@ export const RUN_FLAGS = [
     description: "Write the report to this file",
   },
   {
+    name: "threshold",
+    group: "Observe",
+    kind: "texts",
+    placeholder: "EXPR",
+    description:
+      "What the run must keep to, or it ends with 99: 'p99<500ms', service_p99, error_rate, achieved_rate, lag, rows_lost; repeatable",
+  },
+  {
     name: "metrics-port",
     group: "Observe",
     kind: "text",

@@ -14,6 +14,8 @@ import { NO_RULES, type Rules } from "./rows/rule.js";
 import type { Ratio, Shard } from "./schedule.js";
 import type { Stage } from "./stage.js";
 import { nearest } from "./text.js";
+import type { Threshold } from "./threshold.js";
+import { readThresholds } from "./threshold-options.js";
 
 export type { TableName } from "./quantities.js";
 export type { Environment, RawFlags } from "./reader.js";
@@ -75,6 +77,7 @@ export interface Options {
   /** Undefined: rows are generated. */
   readonly replay: ReplayOptions | undefined;
   readonly reportFile: string | undefined;
+  readonly thresholds: readonly Threshold[];
   readonly verify: boolean;
   readonly blind: boolean;
 }
@@ -181,6 +184,7 @@ export function resolveRun(raw: RawFlags, environment: Environment, config?: Con
     rules: config?.rules ?? NO_RULES,
     replay: readReplay(reader, config?.rules ?? NO_RULES),
     reportFile: reader.word("report", "a file name"),
+    thresholds: readThresholds(reader, load.rate === "max"),
     verify: !reader.switch("no-verify") && !blind,
     blind,
   };

@@ -39,7 +39,7 @@ export const SPANS = {
 } as const satisfies Record<string, Span>;
 
 /** A decimal without sign or exponent as an exact fraction. */
-function parseDecimal(text: string): Ratio | undefined {
+export function parseDecimal(text: string): Ratio | undefined {
   const match = /^(\d{1,15})(?:\.(\d{1,9}))?$/.exec(text);
   if (match?.[1] === undefined) return undefined;
   const decimals = match[2] ?? "";

@@ -6,7 +6,6 @@ import type { WriteStream } from "node:tty";
 import type { Code } from "./answer.js";
 import { closeBooks } from "./books.js";
 import { ceilingOf } from "./ceiling.js";
-import { LONGEST_TIMER_MS } from "./clock.js";
 import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
 import { endpointOf } from "./endpoint.js";
 import { EXIT } from "./exit.js";
@@ -21,6 +20,7 @@ import { Progress } from "./progress.js";
 import { SPANS } from "./quantities.js";
 import { type FileState, lookAt, ReplayError } from "./replay/file.js";
 import { type Scan, scan } from "./replay/scan.js";
+import { judge } from "./report/judge.js";
 import { endsWithFile, makeReport, type Result, toJson } from "./report/make.js";
 import { whyUnwritable } from "./report/place.js";
 import type { Report } from "./report/schema.js";
@@ -28,6 +28,7 @@ import { isIncomplete, replayText, toText } from "./report/text.js";
 import { durationOf, rowsPerBatch, timeOfRows } from "./schedule.js";
 import { blindTarget, prepareTarget, type Target, whyUnverifiable } from "./target.js";
 import { bytes, timespan, whole } from "./text.js";
+import { unverifiable } from "./threshold-options.js";
 import { VERSION } from "./version.js";
 import { watch } from "./watch.js";
 
@@ -71,6 +72,8 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
         });
     const replay = file && (await readThrough(file, options, progress, interrupt));
     if (interrupt.aborted) return Number(interrupt.reason);
+    const unchecked = unverifiable(options.thresholds, whyUnverifiable(target));
+    if (unchecked.length > 0) throw new OptionsError(unchecked);
     if (replay !== undefined) {
       options = untilFileEnds(options, replay);
       const strange = strangeKeys(replay, target);
@@ -144,14 +147,16 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       series,
       sentences,
       limits: limitsOf(books),
-      thresholds: [],
       problems,
     };
-    const report = makeReport(result);
+    const plain = makeReport(result);
+    const expressions = options.thresholds.map(({ expression }) => expression);
+    const report = { ...plain, thresholds: judge(expressions, plain) };
     writeReport(options, report, problems);
     out.write(toText(report));
     await hold(options, metrics, progress, interrupt);
     if (isIncomplete(report)) return EXIT.incomplete;
+    if (report.thresholds.some(({ passed }) => !passed)) return EXIT.crossed;
     return interrupted ? Number(interrupt.reason) : EXIT.done;
   } finally {
     progress.stop();

@@ -68,6 +68,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
   setting: "k=v",
   timeout: "7",
   report: "r.json",
+  threshold: "p99<500ms",
   "metrics-port": "1",
   "metrics-host": "h",
   "no-metrics": "true",
@@ -440,6 +441,7 @@ describe("options", () => {
         rules: NO_RULES,
         replay: undefined,
         reportFile: undefined,
+        thresholds: [],
         verify: true,
         blind: false,
       });

@@ -6,6 +6,7 @@ import type { Compression } from "../replay/file.js";
 import { FORMATS } from "../rows/program.js";
 import { whyUnverifiable } from "../target.js";
 import { bytes, count, milliseconds, percent, short, whole } from "../text.js";
+import { parseThreshold, valueText } from "../threshold.js";
 import type { LatencyJson, Report } from "./schema.js";
 
 const WIDTH = 80;
@@ -209,11 +210,9 @@ function thresholdLines({ thresholds }: Report): Lines {
   );
 }
 
-/** In the unit of the limit. */
 function thresholdValue(expression: string, value: number | null): string {
-  if (value === null) return "nothing was measured";
-  if (expression.endsWith("%")) return percent(value);
-  return /[smh]$/.test(expression) ? milliseconds(value) : value.toLocaleString("en-US", { maximumFractionDigits: 6 });
+  const threshold = parseThreshold(expression);
+  return value === null || typeof threshold === "string" ? "nothing measured" : valueText(value, threshold);
 }
 
 function limitLines({ generator_limited: limited, generator }: Report): Lines {
