@@ -41,7 +41,7 @@ describe("load", function () {
       const { code, stdout, stderr } = await clickstorm([...flags, "--batch-rows", "200", "--workers", "2"]);
       expect(code, stderr + stdout).to.equal(0);
       expect(await landed(database)).to.deep.equal(eachOnce(8750));
-      expect(stdout).to.contain("landed 8,750, lost 0, duplicated 0");
+      expect(stdout).to.contain("landed 8,750, lost 0, duplicated 0\n");
     });
   }
 
@@ -159,7 +159,7 @@ describe("load", function () {
       // A triangle, a rectangle and a trapezium: 2,500 + 5,000 + 3,500.
       expect(await landed(database)).to.deep.equal(eachOnce(11_000));
       const figures = ended.map(({ stdout }) =>
-        /ledger +scheduled ([\d,]+), acknowledged ([\d,]+), landed ([\d,]+), lost 0, duplicated 0/
+        /ledger +scheduled ([\d,]+), acknowledged ([\d,]+),\s+landed ([\d,]+), lost 0, duplicated 0/
           .exec(stdout)
           ?.slice(1)
           .map((text) => Number(text.replaceAll(",", ""))),
