@@ -95,7 +95,7 @@ function abortion(
 }
 
 /** Rows of this shard that are due by then, of the schedule as it stands: an interrupt ends it, a closed loop makes it. */
-function rowsDueBy({ spec, schedule, shard, counters }: Plan): (ns: number) => number {
+export function rowsDueBy({ spec, schedule, shard, counters }: Plan): (ns: number) => number {
   return (ns) => {
     if (schedule !== undefined) {
       const rows =

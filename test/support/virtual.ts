@@ -6,7 +6,12 @@ import { ACKNOWLEDGED, type Outcome } from "../../src/answer.js";
 import { type Books, closeBooks } from "../../src/books.js";
 import { type Options, type RawFlags, resolveRun } from "../../src/options.js";
 import { makePlan, type Plan } from "../../src/plan.js";
+import { makeReport } from "../../src/report/make.js";
+import type { Report } from "../../src/report/schema.js";
+import { Series } from "../../src/report/series.js";
+import { Snapshots } from "../../src/snapshot.js";
 import { blindTarget } from "../../src/target.js";
+import { rowsDueBy } from "../../src/watch.js";
 import { type FromWorker, Loader, type LoaderParts } from "../../workers/loader.js";
 
 /** When the insert of this batch, sent at `sentMs`, is answered, in milliseconds from the start. */
@@ -19,8 +24,8 @@ export interface VirtualRun {
   /** In the order they were sent. */
   readonly sent: readonly { readonly batch: number; readonly atMs: number }[];
   readonly said: readonly FromWorker[];
-  /** When everything was over. */
-  readonly endMs: number;
+  /** As the program would write it; of what real time alone knows (CPU, event loops) it has nothing. */
+  readonly report: Report;
 }
 
 interface Happening {
@@ -38,7 +43,12 @@ export async function runVirtually(
   outcome: (batch: number) => Outcome = () => ACKNOWLEDGED,
 ): Promise<VirtualRun> {
   const options = resolveRun({ blind: "true", "no-traces": "true", ...flags }, {});
-  const plan = makePlan(options, blindTarget(options), options.endpoints, "0");
+  const target = blindTarget(options);
+  const plan = makePlan(options, target, options.endpoints, "0");
+  const series = new Series(
+    new Snapshots(plan.counters, plan.schedule === undefined, { rowsDueBefore: rowsDueBy(plan), encode: true }),
+    Number(options.warmUpNs),
+  );
   const happenings: Happening[] = [];
   const sent: { batch: number; atMs: number }[] = [];
   const said: FromWorker[] = [];
@@ -72,9 +82,30 @@ export async function runVirtually(
     happenings.sort((a, b) => b.atNs - a.atNs || b.order - a.order);
     const next = happenings.pop();
     if (next === undefined) throw new Error("everybody waits and nothing is to happen");
+    // What happens at the end of a second is part of it.
+    for (let second = Math.floor(nowNs / 1e9) + 1; second * 1e9 < next.atNs; second++) series.at(second * 1e9);
     nowNs = Math.max(nowNs, next.atNs);
     next.happen();
   }
   await Promise.all(runs);
-  return { options, plan, books: closeBooks(plan, clock), sent, said, endMs: nowNs / MS };
+  series.end(nowNs);
+  const books = closeBooks(plan, clock);
+  const report = makeReport({
+    ...books,
+    options,
+    endpoints: options.endpoints,
+    target,
+    replay: undefined,
+    version: "0",
+    startedAt: new Date(0),
+    workers: plan.workers.length,
+    ledger: undefined,
+    generatorCpuS: 0,
+    series: series.points.map((point) => ({ ...point, cpu_s: 0 })),
+    sentences: new Map(),
+    limits: [],
+    problems: [],
+  });
+  const workers = report.generator.workers.map((share) => ({ ...share, busy_s: 0, idle_s: 0 }));
+  return { options, plan, books, sent, said, report: { ...report, generator: { reasons: [], workers } } };
 }
