@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
+import type { Report } from "../src/report/schema.js";
 import { clickstorm, start } from "./support/cli.js";
 import { newDatabase, rowsOf } from "./support/server.js";
 import { Sink } from "./support/sink.js";
@@ -145,28 +146,60 @@ describe("load", function () {
   });
 
   for (const shards of [2, 3]) {
-    it(`${shards} processes with --shard i/${shards}: the table holds each of 11,000 rows once, and each ledger its own`, async () => {
+    it(`${shards} processes with --shard i/${shards}: the table holds each of 11,000 rows once, and merged they are the run of one process`, async () => {
       const { database, url } = await newDatabase();
-      const startAt = new Date(Date.now() + 12_000).toISOString();
-      const common = ["--clickhouse-url", url, "--run-id", "sharded", "--seed", "7", "--start-at", startAt, ...QUIET];
-      const load = ["--stage", "1s:5000", "--stage", "1s:5000", "--stage", "1s:2000", "--batch-rows", "130"];
+      const common = [
+        "--run-id",
+        "sharded",
+        "--seed",
+        "7",
+        "--batch-rows",
+        "130",
+        "--flush-interval",
+        "40ms",
+        ...QUIET,
+      ];
+      // A triangle, a rectangle and a trapezium: 2,500 + 5,000 + 3,500, and 2,500 of a warm-up.
+      const load = ["--warmup", "500ms", "--stage", "1s:5000", "--stage", "1s:5000", "--stage", "1s:2000"];
+      const startAt = ["--start-at", new Date(Date.now() + 12_000).toISOString()];
+      const files = Array.from({ length: shards }, (_, index) => join(folder, `${shards}-${index + 1}.json`));
       const ended = await Promise.all(
-        Array.from({ length: shards }, (_, index) =>
-          clickstorm([...common, ...load, "--flush-interval", "40ms", "--shard", `${index + 1}/${shards}`]),
+        files.map((file, index) =>
+          clickstorm([
+            ...["--clickhouse-url", url, ...common, ...load, ...startAt],
+            ...["--shard", `${index + 1}/${shards}`, "--report", file],
+          ]),
         ),
       );
       expect(ended.map(({ code, stderr }) => code ?? stderr)).to.deep.equal(Array(shards).fill(0));
-      // A triangle, a rectangle and a trapezium: 2,500 + 5,000 + 3,500.
-      expect(await landed(database)).to.deep.equal(eachOnce(11_000));
-      const figures = ended.map(({ stdout }) =>
-        /ledger +scheduled ([\d,]+), acknowledged ([\d,]+),\s+landed ([\d,]+), lost 0, duplicated 0/
-          .exec(stdout)
-          ?.slice(1)
-          .map((text) => Number(text.replaceAll(",", ""))),
-      );
-      const sum = figures.reduce((total, figure) => total + (figure?.[2] ?? Number.NaN), 0);
-      expect(sum).to.equal(11_000);
-      for (const figure of figures) expect(new Set(figure).size).to.equal(1);
+      expect(await landed(database)).to.deep.equal(eachOnce(13_500));
+
+      const merged = join(folder, `${shards}.json`);
+      const merging = await clickstorm(["merge", ...files, "--out", merged]);
+      expect(merging.code, merging.stderr).to.equal(0);
+      expect(merging.stdout).to.contain("landed 13,500, lost 0, duplicated 0");
+      const other = await newDatabase();
+      const whole = join(folder, `${shards}-whole.json`);
+      const alone = await clickstorm(["--clickhouse-url", other.url, ...common, ...load, "--report", whole]);
+      expect(alone.code, alone.stderr).to.equal(0);
+      const [ofShards, ofOne] = [merged, whole].map((file) => {
+        const { rows, inserts, bytes, measured, errors, latency_ms, service_ms, lateness_ms, series } = JSON.parse(
+          readFileSync(file, "utf8"),
+        ) as Report;
+        const { from_s: _, to_s: __, ...sums } = measured;
+        const counts = [latency_ms?.count, service_ms.count, lateness_ms?.count];
+        return {
+          rows,
+          inserts,
+          bytes,
+          sums,
+          errors,
+          counts,
+          series: series.reduce((sum, point) => sum + point.rows, 0),
+        };
+      });
+      expect(ofShards).to.deep.equal(ofOne);
+      expect(ofShards?.sums.scheduled).to.equal(11_000);
     });
   }
 });
