@@ -45,7 +45,7 @@ export interface Surroundings {
 /** Returns the exit code. Throws an OptionsError, a TargetError or an EmbeddedError before the first row. */
 export async function run(asked: Options, { out, err, interrupt }: Surroundings): Promise<number> {
   let options = asked;
-  const progress = new Progress(err, options.durationNs);
+  const progress = new Progress(err, options.durationNs, options.warmUpNs);
   const warn = (text: string): void => progress.say(`warning: ${text}`);
   const problems: string[] = [];
   let load: Load | undefined;

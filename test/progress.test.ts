@@ -45,8 +45,8 @@ class Screen {
     return lines;
   }
 
-  progress(durationS: number): Progress {
-    return new Progress(this as unknown as WriteStream, BigInt(durationS * SECOND_NS));
+  progress(durationS: number, warmUpS = 0): Progress {
+    return new Progress(this as unknown as WriteStream, BigInt(durationS * SECOND_NS), BigInt(warmUpS * SECOND_NS));
   }
 }
 
@@ -83,6 +83,15 @@ describe("progress", () => {
       expect(screen.shown).to.deep.equal([line]);
     });
   }
+
+  it("a warm-up says so until it is over: at 2 and 3 s of a warm-up of 3 s", () => {
+    const screen = new Screen(80);
+    const progress = screen.progress(15, 3);
+    progress.update(snapshotAt(2), BigInt(15 * SECOND_NS));
+    expect(screen.shown).to.deep.equal(["0:02/0:15  warm-up   200k rows/s  p99  12.5 ms  errors 0  0:13 left"]);
+    progress.update(snapshotAt(3), BigInt(15 * SECOND_NS));
+    expect(screen.shown[0]).to.match(/^0:03\/0:15 {3}200k rows\/s/);
+  });
 
   it("the live line is rewritten in place, a longer one leaves no rest, and stop takes it away", () => {
     const screen = new Screen(80);
