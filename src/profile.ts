@@ -50,6 +50,7 @@ export class Profile {
    */
   readonly #row: bigint;
   readonly #stretches: readonly Stretch[];
+  readonly #lastRate: number;
 
   constructor(pieces: readonly Piece[]) {
     const common = pieces.flatMap(({ from, to }) => [from.denominator, to.denominator]).reduce(leastCommonMultiple, 1n);
@@ -67,6 +68,8 @@ export class Profile {
       sharesBefore = sharesAfter;
     }
     this.durationNs = startNs;
+    const last = pieces.at(-1)?.to;
+    this.#lastRate = last === undefined ? 0 : Number(last.numerator) / Number(last.denominator);
     // A step takes no time, and holds no rows.
     this.#stretches = stretches.filter(({ sharesBefore: before, sharesAfter: after }) => after > before);
   }
@@ -84,8 +87,9 @@ export class Profile {
     return Number(ceilDivide(sharesBefore * durationNs + area(before, ns - before.startNs), this.#row * durationNs));
   }
 
-  /** Rows per second at `ns`; 0 where none come. */
+  /** Rows per second at `ns`; 0 where none come. When all is over: as they were at the end. */
   rateAt(ns: number): number {
+    if (ns >= Number(this.durationNs)) return this.#lastRate;
     const stretch = this.#stretches.find(({ startNs, endNs }) => Number(startNs) <= ns && ns < Number(endNs));
     if (stretch === undefined) return 0;
     const { startNs, durationNs, from, rise } = stretch;

@@ -230,7 +230,7 @@ export class Schedule {
     return sum;
   }
 
-  /** Rows per second at `ns`; 0 before the start and from the end on. */
+  /** Rows per second at `ns`; 0 before the start. When all is over: as they were at the end. */
   rateAt(ns: number): number {
     return this.#profile.rateAt(ns);
   }

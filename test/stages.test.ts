@@ -110,9 +110,9 @@ describe("stages", () => {
     expect(made.warmUpRows).to.equal(50);
   });
 
-  it("the rate at 0, 2.5, 5, 7 and 10 s of 5s:100 2s:100 3s:40 is 0, 50, 100, 100 and 0: over", () => {
+  it("the rate at 0, 2.5, 5, 7 and 8.5 s of 5s:100 2s:100 3s:40 is 0, 50, 100, 100 and 70, and from 10 s on 40", () => {
     const made = schedule("5s:100 2s:100 3s:40");
-    expect([0, 2.5, 5, 7, 8.5, 10].map((s) => made.rateAt(s * 1e9))).to.deep.equal([0, 50, 100, 100, 70, 0]);
+    expect([0, 2.5, 5, 7, 8.5, 10, 99].map((s) => made.rateAt(s * 1e9))).to.deep.equal([0, 50, 100, 100, 70, 40, 40]);
   });
 
   it("rows due by then are those of batches that have closed: of 5 rows/s 0 at 0.9 s, 5 at 1 s, 10 at 2.5 s", () => {
