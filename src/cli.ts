@@ -128,7 +128,7 @@ const COMPARE: Command = {
   flags: COMPARE_FLAGS,
   examples: [
     "clickstorm compare base.json new.json",
-    "clickstorm compare base.json new.json --fail-on 'p99>+10%' --fail-on 'rate<-5%'",
+    "clickstorm compare a.json b.json --fail-on 'p99>+10%' --fail-on 'rate<-5%'",
     "clickstorm compare base.json new.json --markdown >> $GITHUB_STEP_SUMMARY",
   ],
   exits: [
