@@ -27,15 +27,21 @@ export interface Sending {
   finish(): Promise<number>;
 }
 
-export function clickstorm(load: readonly string[], name = "clickstorm", batchRows = BATCH_ROWS): Contender {
+/** `watching`: flags of metrics and traces; without it, there are none. */
+export function clickstorm(
+  load: readonly string[],
+  name = "clickstorm",
+  batchRows = BATCH_ROWS,
+  watching?: readonly string[],
+): Contender {
   const flags = [...load, "--rate", "max", "--in-flight", String(IN_FLIGHT), "--batch-rows", String(batchRows)];
   return {
     name,
-    command: commandLine(flags),
+    command: commandLine(flags, watching),
     batchRows,
     start(url, spec) {
       const limitS = limitSeconds(spec);
-      const program = startProgram([...flags, "--clickhouse-url", url, "--duration", `${limitS}s`], limitS);
+      const program = startProgram([...flags, "--clickhouse-url", url, "--duration", `${limitS}s`], limitS, watching);
       return { child: program.child, finish: async () => (await program.finish()).rows.acknowledged };
     },
     windows: [],

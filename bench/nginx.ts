@@ -117,7 +117,7 @@ function configuration(directory: string, port: number): string {
   `;
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on("error", reject);

@@ -17,13 +17,17 @@ export interface Report {
   readonly target_rows_per_s: number | null;
   readonly achieved_rows_per_s: number;
   readonly rows: Readonly<Record<"scheduled" | "acknowledged" | "landed" | "lost" | "duplicated", number>>;
+  readonly inserts: { readonly acknowledged: number };
   /** Null in a closed loop. */
   readonly latency_ms: Quantiles | null;
   readonly service_ms: Quantiles;
+  /** Due to sent; null in a closed loop. */
+  readonly lateness_ms: Quantiles | null;
   readonly max_lag_ms: number;
   readonly generator_cpu_s: number;
   readonly series: readonly {
     readonly t_s: number;
+    readonly warmup: boolean;
     readonly rows: number;
     readonly latency_ms: { readonly p99: number };
   }[];
@@ -37,21 +41,34 @@ export interface Program {
   finish(): Promise<Report>;
 }
 
-/** Neither is part of what is measured: there is nobody to scrape, and no collector. */
-const QUIET = ["--no-metrics", "--no-traces"];
+/** Unless that is what is measured: there is nobody to scrape, and no collector. */
+const QUIET: readonly string[] = ["--no-metrics", "--no-traces"];
 
 /** The command line, as a table shows it. */
-export function commandLine(flags: readonly string[]): string {
-  return ["clickstorm", "run", ...flags, ...QUIET].join(" ");
+export function commandLine(flags: readonly string[], watching = QUIET): string {
+  return ["clickstorm", "run", ...flags, ...watching].join(" ");
 }
 
-export function startProgram(flags: readonly string[], limitS: number): Program {
+export function startProgram(flags: readonly string[], limitS: number, watching = QUIET): Program {
   const file = join(temporaryDirectory(), "report.json");
-  const child = startScript("../src/cli.js", ["run", ...flags, ...QUIET, "--report", file], limitS);
+  const child = startScript("../src/cli.js", ["run", ...flags, ...watching, "--report", file], limitS);
   const read = (): Report => JSON.parse(readFileSync(file, "utf8")) as Report;
   return {
     child,
     report: () => child.ended.then(read),
     finish: () => child.finish().then(read),
   };
+}
+
+/** What is left over of a run that should take `seconds`: starting, draining, asking. */
+const SPARE_S = 120;
+
+/** From beginning to end. */
+export async function runProgram(flags: readonly string[], seconds: number): Promise<Report> {
+  const program = startProgram(flags, seconds + SPARE_S);
+  try {
+    return await program.report();
+  } finally {
+    await program.child.kill();
+  }
 }

@@ -4,7 +4,7 @@
 import { parseArgs } from "node:util";
 import { eventColumns } from "../src/rows/column.js";
 import type { Column } from "../src/rows/value.js";
-import { type Batch, Schedule } from "../src/schedule.js";
+import { type Batch, holding, Schedule } from "../src/schedule.js";
 import { makeRenderer } from "./kernel.js";
 import { event, webEvent } from "./objects.js";
 import { inTurn, numberFlag, printAim, printHead, printTable, say, show, spread } from "./results.js";
@@ -60,9 +60,10 @@ interface Contender {
 /** Rows have times of a rate of a million a second: a thousand of them share a millisecond. */
 function batches(batchRows: number): (number: number) => Batch {
   const schedule = new Schedule({
-    kind: "constant",
-    rowsPerSecond: { numerator: 1_000_000n, denominator: 1n },
-    durationNs: 90n * 86_400_000_000_000n,
+    kind: "open",
+    pieces: [holding({ numerator: 1_000_000n, denominator: 1n }, 90n * 86_400_000_000_000n)],
+    warmUpNs: 0n,
+    poissonSeed: undefined,
     batchRows,
     flushNs: 1_000_000_000n,
     dataSpanNs: undefined,

@@ -9,7 +9,7 @@ import { EVENT_TABLE, type TableColumn } from "../src/rows/column.js";
 import { Renderer } from "../src/rows/renderer.js";
 import { NO_RULES, type Rule } from "../src/rows/rule.js";
 import type { Column } from "../src/rows/value.js";
-import { Schedule } from "../src/schedule.js";
+import { holding, Schedule } from "../src/schedule.js";
 import { execute } from "../src/server.js";
 import { prepareTarget } from "../src/target.js";
 import { example, fitted } from "./example.js";
@@ -32,9 +32,10 @@ const _RUN_ID = "0123456789ab";
 
 /** A row a microsecond. */
 const SCHEDULE = {
-  kind: "constant",
-  rowsPerSecond: { numerator: 1_000_000n, denominator: 1n },
-  durationNs: 90n * 86_400_000_000_000n,
+  kind: "open",
+  pieces: [holding({ numerator: 1_000_000n, denominator: 1n }, 90n * 86_400_000_000_000n)],
+  warmUpNs: 0n,
+  poissonSeed: undefined,
   flushNs: 1_000_000_000n,
   dataSpanNs: undefined,
 } as const;

@@ -3,82 +3,70 @@
 
 import type { Float64Histogram } from "hdr-histogram-js";
 import type { Clock } from "./clock.js";
-import type { Totals } from "./counters.js";
+import type { Counters, Part, Share, Totals } from "./counters.js";
 import type { Claim } from "./ledger.js";
 import type { Plan } from "./plan.js";
-import { claimedRows, rowsPerBatch, Schedule } from "./schedule.js";
+import { claimedRows, type MaxSpec, rowsPerBatch } from "./schedule.js";
 
-/** The run without its warm-up: its window, in nanoseconds from the start, and what became of the batches due in it. */
+/** The run without its warm-up. */
 export interface Measured {
+  /** The time that rates are over, in nanoseconds from the start. */
   readonly fromNs: number;
   readonly toNs: number;
+  /** How long the schedule took for it. */
+  readonly spanNs: number;
+  /** Of the batches that are measured, as are the totals. */
   readonly scheduled: number;
   readonly totals: Totals;
 }
 
-/** What a worker's time went to. */
-export interface Share {
-  readonly busyNs: number;
-  readonly idleNs: number;
-  readonly renderingNs: number;
-  /** Due batches waited for a place among those in flight. */
-  readonly waitingNs: number;
-}
-
 export interface Books {
+  /** With the warm-up. */
   readonly scheduled: number;
   readonly rowsPerBatch: number;
   /** Every generated row is acknowledged, failed or unknown. */
   readonly totals: Totals;
   /** Seconds from the start to the schedule's end or the last answer, whichever is later. */
   readonly elapsedS: number;
-  /** Undefined in a closed loop. */
+  readonly measured: Measured;
+  /** Of what is measured. Undefined in a closed loop, as is lateness. */
   readonly latency: Float64Histogram | undefined;
   readonly service: Float64Histogram;
-  /** Due to sent; undefined in a closed loop. */
   readonly lateness: Float64Histogram | undefined;
-  readonly latenessSumNs: number;
-  readonly measured: Measured;
-  /** Of each worker, within the window. */
+  /** Of each worker. */
   readonly shares: readonly Share[];
   readonly claim: Omit<Claim, "runId">;
 }
 
-export function closeBooks({ schedule, counters }: Plan, clock: Clock): Books {
-  const raw = counters.totals(clock.now());
-  // A worker that died leaves inserts behind that nobody will hear of.
-  const orphanedRows = raw.generated - raw.acknowledged - raw.failed - raw.unknown;
-  const totals: Totals = {
-    ...raw,
-    unknown: raw.unknown + orphanedRows,
-    inserts: { ...raw.inserts, unknown: raw.inserts.unknown + raw.inFlight },
-    inFlight: 0,
-    lagNs: 0,
-  };
-  const batchRows = rowsPerBatch(schedule);
-  const scheduled =
-    schedule.kind === "max"
-      ? claimedRows(schedule, counters.claimed)
-      : new Schedule(schedule).totalRows(counters.endNs);
-  // A closed loop that has no more rows to send is over before its time.
-  const isExhausted = schedule.kind === "max" && scheduled === schedule.rowLimit;
-  const endNs = isExhausted ? 0 : Number(counters.endNs);
-  const elapsedNs = Math.max(endNs, totals.lastAnswerNs);
+export function closeBooks(plan: Plan, clock: Pick<Clock, "now">): Books {
+  const { spec, schedule, shard, counters } = plan;
+  const nowNs = clock.now();
+  const totals = settled(counters, nowNs, "whole");
+  const ends = endOf(plan);
+  const measured = settled(counters, nowNs, "measured");
+  const scheduledBefore = (rows: number): number => schedule?.shardRows(rows, shard) ?? 0;
+  const { rows } = ends;
+  const warmUpRows = Math.min(rows, schedule?.warmUpRows ?? totals.generated - measured.generated);
   const troubles = counters.workers.map((worker) => worker.troubled());
   return {
-    scheduled,
-    rowsPerBatch: batchRows,
+    scheduled: schedule === undefined ? rows : scheduledBefore(rows),
+    rowsPerBatch: rowsPerBatch(spec),
     totals,
-    elapsedS: elapsedNs / 1e9,
-    latency: schedule.kind === "max" ? undefined : counters.latency(),
-    service: counters.service(),
-    lateness: undefined,
-    latenessSumNs: 0,
-    measured: { fromNs: 0, toNs: elapsedNs, scheduled, totals },
-    shares: counters.workers.map(() => ({ busyNs: 0, idleNs: 0, renderingNs: 0, waitingNs: 0 })),
+    elapsedS: Math.max(ends.endNs, totals.lastAnswerNs) / 1e9,
+    measured: {
+      ...windowOf(plan, ends.endNs, totals.lastAnswerNs),
+      spanNs: Math.max(0, ends.endNs - Number(spec.warmUpNs)),
+      scheduled: schedule === undefined ? rows - warmUpRows : scheduledBefore(rows) - scheduledBefore(warmUpRows),
+      totals: measured,
+    },
+    latency: schedule && counters.histogram("latency", "measured"),
+    service: counters.histogram("service", "measured"),
+    lateness: schedule && counters.histogram("lateness", "measured"),
+    shares: counters.workers.map(({ share }) => share),
     claim: {
-      scheduledRows: scheduled,
-      rowsPerBatch: batchRows,
+      scheduledRows: rows,
+      runs: schedule?.runs ?? oneRun(spec as MaxSpec, counters.claimed),
+      shard,
       acknowledgedRows: totals.acknowledged,
       unknownRows: totals.unknown,
       troubled: {
@@ -87,4 +75,52 @@ export function closeBooks({ schedule, counters }: Plan, clock: Clock): Books {
       },
     },
   };
+}
+
+/** The rows of the schedule up to its end, all shards' together; when it ended. */
+function endOf({ spec, schedule, counters }: Plan): { readonly rows: number; readonly endNs: number } {
+  if (schedule !== undefined) {
+    return { rows: schedule.totalRows(counters.endNs), endNs: Number(counters.endNs) };
+  }
+  const max = spec as MaxSpec;
+  const rows = claimedRows(max, counters.claimed);
+  // A closed loop that has no more rows to send is over before its time.
+  return { rows, endNs: rows === max.rowLimit ? 0 : Number(counters.endNs) };
+}
+
+const oneRun = ({ batchRows }: MaxSpec, batches: number) => [{ firstBatch: 0, firstRow: 0, rows: batchRows, batches }];
+
+/** A worker that died leaves inserts behind that nobody will hear of. */
+function settled(counters: Counters, nowNs: number, part: Part): Totals {
+  const raw = counters.totals(nowNs, part);
+  const orphanedRows = raw.generated - raw.acknowledged - raw.failed - raw.unknown;
+  return {
+    ...raw,
+    unknown: raw.unknown + orphanedRows,
+    inserts: { ...raw.inserts, unknown: raw.inserts.unknown + raw.inFlight },
+    inFlight: 0,
+    lagNs: 0,
+  };
+}
+
+/**
+ * The time in which the measured rows came. Nobody waits for the answers to the last inserts, which were sent in time: it
+ * ends with the schedule. An insert that had to wait for a place among those in flight came too late, and its answer ends it;
+ * or its being sent, where the generator was late. A backlog of the warm-up is not waited for: it begins as much later as the
+ * first measured insert was late, as long as the run is behind at its end too.
+ *
+ * In a closed loop an insert is claimed when one is answered: as many come within a time as are claimed in it, once all
+ * places are taken; without a warm-up those that fill them are made up for by the wait for the last answers.
+ */
+function windowOf({ spec, counters }: Plan, endNs: number, lastAnswerNs: number): Pick<Measured, "fromNs" | "toNs"> {
+  const warmUpNs = Number(spec.warmUpNs);
+  if (spec.kind === "max") {
+    const isExhausted = endNs === 0;
+    const toNs = warmUpNs > 0 && !isExhausted ? endNs : Math.max(endNs, lastAnswerNs);
+    return { fromNs: Math.min(warmUpNs, toNs), toNs };
+  }
+  const lags = counters.workers.map(({ firstLagNs }) => firstLagNs).filter((lagNs) => lagNs !== undefined);
+  const toNs = Math.max(endNs, ...counters.workers.map(({ behindUntilNs }) => behindUntilNs));
+  const lateNs = warmUpNs > 0 && lags.length > 0 ? Math.min(...lags, toNs - endNs) : 0;
+  return { fromNs: Math.min(warmUpNs + lateNs, toNs), toNs };
 }

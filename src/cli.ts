@@ -45,6 +45,7 @@ const RUN: Command = {
     ["1", "rows failed, unknown, unsent, lost or duplicated"],
     ["2", "bad options"],
     ["3", "the target cannot be reached, authenticated or prepared"],
+    ["99", "a threshold was crossed, or nothing was measured for it"],
     ["130, 143", "interrupted by SIGINT or SIGTERM, and drained whole"],
   ],
   prepare: async (raw) => {

@@ -2,35 +2,51 @@
 // them up whenever somebody asks, and they survive a worker's death. Cells are 8-byte floats, written and read whole:
 // a sum taken while workers write is between before and after, never garbage.
 //
-//   | control | worker 0: state, slots, trouble log, endpoint 0, endpoint 1 …, two histograms | worker 1: … |
+//   | control | worker 0: state, slots, trouble log, phase 0, phase 1 | worker 1: … |
+//                                phase: state, endpoint 0, endpoint 1 …, three histograms
+//
+// Phases: the warm-up, where there is one, and what is measured. A batch belongs to one of them, whenever it is answered.
 
 import type { Float64Histogram } from "hdr-histogram-js";
 import { type Code, type Outcome, REASONS, type Reason, TRANSPORT_CODES } from "./answer.js";
 import { HISTOGRAM_BYTES, merge, SharedHistogram } from "./latency.js";
+import type { Batch } from "./schedule.js";
 
 const CELL_BYTES = 8;
 const CONTROL = { endNs: 0, drainedNs: 1, claimed: 2, cells: 3 } as const;
 const STATE = {
-  inFlight: 0,
-  nextDueNs: 1,
-  maxLagNs: 2,
-  lastAnswerNs: 3,
-  latencySumNs: 4,
-  serviceSumNs: 5,
-  troubles: 6,
-  cells: 7,
+  nextDueNs: 0,
+  lastAnswerNs: 1,
+  troubles: 2,
+  firstLagNs: 3,
+  behindUntilNs: 4,
+  busyNs: 5,
+  idleNs: 6,
+  renderingNs: 7,
+  waitingNs: 8,
+  delayedNs: 9,
+  cells: 10,
+} as const;
+const PHASE = {
+  droppedRows: 0,
+  maxLagNs: 1,
+  latencySumNs: 2,
+  serviceSumNs: 3,
+  latenessSumNs: 4,
+  cells: 5,
 } as const;
 const ENDPOINT = {
   generatedRows: 0,
-  acknowledgedRows: 1,
-  unknownRows: 2,
-  failedRows: 3,
-  acknowledgedInserts: 3 + REASONS.length,
-  unknownInserts: 4 + REASONS.length,
-  failedInserts: 5 + REASONS.length,
-  renderedBytes: 6 + REASONS.length,
-  sentBytes: 7 + REASONS.length,
-  errors: 8 + REASONS.length,
+  generatedInserts: 1,
+  acknowledgedRows: 2,
+  unknownRows: 3,
+  failedRows: 4,
+  acknowledgedInserts: 4 + REASONS.length,
+  unknownInserts: 5 + REASONS.length,
+  failedInserts: 6 + REASONS.length,
+  renderedBytes: 7 + REASONS.length,
+  sentBytes: 8 + REASONS.length,
+  errors: 9 + REASONS.length,
 } as const;
 /** Exception numbers up to here have a cell of their own; a higher one counts as "other". */
 const LARGEST_EXCEPTION = 1199;
@@ -39,12 +55,35 @@ const ENDPOINT_CELLS = ENDPOINT.errors + 2 * ERROR_CODES;
 /** Batches that were not acknowledged are remembered by number, up to so many a worker. */
 const TROUBLES = 10_000;
 const EMPTY_SLOT = -1;
+/** What a timer and a turn of the event loop may take: a batch is overdue only after that. */
+export const OVERDUE_NS = 10_000_000;
+const UNSEEN = -1;
+const HISTOGRAMS = ["latency", "service", "lateness"] as const;
+/** latency: due to answered; service: sent to answered; lateness: due to sent. */
+export type HistogramName = (typeof HISTOGRAMS)[number];
 
 export interface CountersShape {
   readonly workers: number;
   readonly endpoints: number;
   /** Slots a worker. */
   readonly slots: number;
+  /** 2 where there is a warm-up, else 1: the last one is measured. */
+  readonly phases: 1 | 2;
+}
+
+/** Of a batch, what counting it takes. */
+type Counted = Pick<Batch, "number" | "rows" | "measured">;
+
+/** What a worker's time went into, of the measured part. */
+export interface Share {
+  /** Its event loop's. */
+  readonly busyNs: number;
+  readonly idleNs: number;
+  readonly renderingNs: number;
+  /** A batch was overdue and there was no place for it among the inserts in flight. */
+  readonly waitingNs: number;
+  /** A batch was overdue and there was one: the worker itself, or its machine, was late. */
+  readonly delayedNs: number;
 }
 
 /** Rows and inserts with one error code. */
@@ -54,9 +93,11 @@ export interface ErrorCount {
   readonly rows: number;
 }
 
+/** whole: with the warm-up; measured: without it. */
+export type Part = "whole" | "measured";
+
 export interface Totals {
   readonly generated: number;
-  /** Rows given up because they were late. */
   readonly dropped: number;
   readonly acknowledged: number;
   readonly unknown: number;
@@ -72,6 +113,7 @@ export interface Totals {
   readonly lastAnswerNs: number;
   readonly latencySumNs: number;
   readonly serviceSumNs: number;
+  readonly latenessSumNs: number;
 }
 
 function codeIndex(code: Code): number {
@@ -83,43 +125,72 @@ function codeAt(index: number): Code {
   return index <= LARGEST_EXCEPTION ? index : (TRANSPORT_CODES[index - LARGEST_EXCEPTION - 1] ?? "other");
 }
 
-function workerBytes(shape: CountersShape): number {
-  const cells = STATE.cells + shape.slots + TROUBLES + shape.endpoints * ENDPOINT_CELLS;
-  return cells * CELL_BYTES + 2 * HISTOGRAM_BYTES;
+const phaseCells = (shape: CountersShape): number => PHASE.cells + shape.endpoints * ENDPOINT_CELLS;
+const phaseBytes = (shape: CountersShape): number =>
+  phaseCells(shape) * CELL_BYTES + HISTOGRAMS.length * HISTOGRAM_BYTES;
+const stateCells = (shape: CountersShape): number => STATE.cells + shape.slots + TROUBLES;
+const workerBytes = (shape: CountersShape): number => stateCells(shape) * CELL_BYTES + shape.phases * phaseBytes(shape);
+
+/** One worker's figures of one phase. */
+class Phase {
+  readonly latency: SharedHistogram;
+  readonly service: SharedHistogram;
+  readonly lateness: SharedHistogram;
+  readonly cells: Float64Array;
+
+  constructor(buffer: SharedArrayBuffer, shape: CountersShape, at: number) {
+    this.cells = new Float64Array(buffer, at, phaseCells(shape));
+    const histogram = (index: number): SharedHistogram =>
+      new SharedHistogram(buffer, at + this.cells.byteLength + index * HISTOGRAM_BYTES);
+    [this.latency, this.service, this.lateness] = [histogram(0), histogram(1), histogram(2)];
+  }
+
+  get(cell: number): number {
+    return this.cells[cell] ?? 0;
+  }
+
+  add(cell: number, amount: number): void {
+    this.cells[cell] = this.get(cell) + amount;
+  }
+
+  /** The cells of one endpoint, for adding up. */
+  endpointCells(endpoint: number): Float64Array {
+    const at = PHASE.cells + endpoint * ENDPOINT_CELLS;
+    return this.cells.subarray(at, at + ENDPOINT_CELLS);
+  }
 }
 
 /** A worker's own cells. Only that worker writes them. */
 export class WorkerCounters {
-  readonly latency: SharedHistogram;
-  readonly service: SharedHistogram;
+  readonly phases: readonly Phase[];
   readonly #cells: Float64Array;
   readonly #shape: CountersShape;
+  readonly #warmUp: Phase;
+  readonly #measured: Phase;
 
   constructor(buffer: SharedArrayBuffer, shape: CountersShape, worker: number) {
     this.#shape = shape;
     const start = CONTROL.cells * CELL_BYTES + worker * workerBytes(shape);
-    const histograms = start + workerBytes(shape) - 2 * HISTOGRAM_BYTES;
-    this.#cells = new Float64Array(buffer, start, (histograms - start) / CELL_BYTES);
-    this.latency = new SharedHistogram(buffer, histograms);
-    this.service = new SharedHistogram(buffer, histograms + HISTOGRAM_BYTES);
+    this.#cells = new Float64Array(buffer, start, stateCells(shape));
+    const phases = start + this.#cells.byteLength;
+    this.#warmUp = new Phase(buffer, shape, phases);
+    this.#measured = shape.phases === 1 ? this.#warmUp : new Phase(buffer, shape, phases + phaseBytes(shape));
+    this.phases = shape.phases === 1 ? [this.#measured] : [this.#warmUp, this.#measured];
   }
 
   /** Before the first batch. */
   reset(): void {
     this.#cells.fill(EMPTY_SLOT, STATE.cells, STATE.cells + this.#shape.slots);
     this.#cells[STATE.nextDueNs] = Number.POSITIVE_INFINITY;
+    this.#cells[STATE.firstLagNs] = UNSEEN;
   }
 
   get(cell: number): number {
     return this.#cells[cell] ?? 0;
   }
 
-  #add(cell: number, amount: number): void {
-    this.#cells[cell] = this.get(cell) + amount;
-  }
-
-  #endpoint(endpoint: number): number {
-    return STATE.cells + this.#shape.slots + TROUBLES + endpoint * ENDPOINT_CELLS;
+  #phase({ measured }: Counted): Phase {
+    return measured ? this.#measured : this.#warmUp;
   }
 
   /** The next batch is due then; Infinity when there is none. */
@@ -127,56 +198,101 @@ export class WorkerCounters {
     this.#cells[STATE.nextDueNs] = dueNs;
   }
 
-  /** A batch has been handed to insert. */
-  generated(endpoint: number, slot: number, batch: number, rows: number, bytes: number): void {
-    const at = this.#endpoint(endpoint);
-    this.#cells[STATE.cells + slot] = batch;
-    this.#add(STATE.inFlight, 1);
-    this.#add(at + ENDPOINT.generatedRows, rows);
-    this.#add(at + ENDPOINT.renderedBytes, bytes);
+  /** A batch is too late to be sent. */
+  dropped(batch: Counted): void {
+    this.#phase(batch).add(PHASE.droppedRows, batch.rows);
   }
 
-  /** Its request begins to leave, `lagNs` after it was due. */
-  sent(endpoint: number, bytes: number, lagNs: number): void {
-    this.#add(this.#endpoint(endpoint) + ENDPOINT.sentBytes, bytes);
-    if (lagNs > this.get(STATE.maxLagNs)) this.#cells[STATE.maxLagNs] = lagNs;
+  /** A batch has been handed to insert. */
+  generated(endpoint: number, slot: number, batch: Counted, bytes: number): void {
+    const phase = this.#phase(batch);
+    const at = PHASE.cells + endpoint * ENDPOINT_CELLS;
+    this.#cells[STATE.cells + slot] = batch.number;
+    phase.add(at + ENDPOINT.generatedInserts, 1);
+    phase.add(at + ENDPOINT.generatedRows, batch.rows);
+    phase.add(at + ENDPOINT.renderedBytes, bytes);
+  }
+
+  /** Its request begins to leave; `dueNs` is undefined in a closed loop. */
+  sent(endpoint: number, batch: Counted, bytes: number, dueNs: number | undefined, sentNs: number): void {
+    const phase = this.#phase(batch);
+    phase.add(PHASE.cells + endpoint * ENDPOINT_CELLS + ENDPOINT.sentBytes, bytes);
+    if (dueNs === undefined) return;
+    const lagNs = sentNs - dueNs;
+    if (lagNs > OVERDUE_NS) this.#cells[STATE.behindUntilNs] = sentNs;
+    phase.lateness.recordNs(lagNs);
+    phase.add(PHASE.latenessSumNs, lagNs);
+    if (lagNs > phase.get(PHASE.maxLagNs)) phase.cells[PHASE.maxLagNs] = lagNs;
+    if (batch.measured && this.get(STATE.firstLagNs) === UNSEEN) this.#cells[STATE.firstLagNs] = lagNs;
   }
 
   /** Its outcome is known. */
-  answered(endpoint: number, slot: number, batch: number, rows: number, outcome: Outcome): void {
-    const at = this.#endpoint(endpoint);
+  answered(endpoint: number, slot: number, batch: Counted, outcome: Outcome): void {
+    const phase = this.#phase(batch);
+    const at = PHASE.cells + endpoint * ENDPOINT_CELLS;
+    const { rows } = batch;
     this.#cells[STATE.cells + slot] = EMPTY_SLOT;
-    this.#add(STATE.inFlight, -1);
     switch (outcome.kind) {
       case "acknowledged":
-        this.#add(at + ENDPOINT.acknowledgedInserts, 1);
-        this.#add(at + ENDPOINT.acknowledgedRows, rows);
+        phase.add(at + ENDPOINT.acknowledgedInserts, 1);
+        phase.add(at + ENDPOINT.acknowledgedRows, rows);
         return;
       case "failed":
-        this.#add(at + ENDPOINT.failedInserts, 1);
-        this.#add(at + ENDPOINT.failedRows + REASONS.indexOf(outcome.reason), rows);
+        phase.add(at + ENDPOINT.failedInserts, 1);
+        phase.add(at + ENDPOINT.failedRows + REASONS.indexOf(outcome.reason), rows);
         break;
       case "unknown":
-        this.#add(at + ENDPOINT.unknownInserts, 1);
-        this.#add(at + ENDPOINT.unknownRows, rows);
+        phase.add(at + ENDPOINT.unknownInserts, 1);
+        phase.add(at + ENDPOINT.unknownRows, rows);
         break;
     }
     const error = at + ENDPOINT.errors + 2 * codeIndex(outcome.code);
-    this.#add(error, 1);
-    this.#add(error + 1, rows);
+    phase.add(error, 1);
+    phase.add(error + 1, rows);
     const troubles = this.get(STATE.troubles);
-    if (troubles < TROUBLES) this.#cells[STATE.cells + this.#shape.slots + troubles] = batch;
+    if (troubles < TROUBLES) this.#cells[STATE.cells + this.#shape.slots + troubles] = batch.number;
     this.#cells[STATE.troubles] = troubles + 1;
   }
 
-  /** Times of an answered insert; `dueNs` is undefined in a closed loop, which has no latency. */
-  timed(dueNs: number | undefined, sentNs: number, answeredNs: number): void {
+  /**
+   * Times of an answered insert; `dueNs` is undefined in a closed loop, which has no latency. `held`: it had to wait for a
+   * place among the inserts in flight.
+   */
+  timed(batch: Counted, dueNs: number | undefined, sentNs: number, answeredNs: number, held: boolean): void {
+    const phase = this.#phase(batch);
     this.#cells[STATE.lastAnswerNs] = answeredNs;
-    this.service.recordNs(answeredNs - sentNs);
-    this.#add(STATE.serviceSumNs, answeredNs - sentNs);
+    phase.service.recordNs(answeredNs - sentNs);
+    phase.add(PHASE.serviceSumNs, answeredNs - sentNs);
     if (dueNs === undefined) return;
-    this.latency.recordNs(answeredNs - dueNs);
-    this.#add(STATE.latencySumNs, answeredNs - dueNs);
+    if (held) this.#cells[STATE.behindUntilNs] = answeredNs;
+    phase.latency.recordNs(answeredNs - dueNs);
+    phase.add(PHASE.latencySumNs, answeredNs - dueNs);
+  }
+
+  /** What the measured part has taken so far. */
+  spent({ busyNs, idleNs, renderingNs, waitingNs, delayedNs }: Share): void {
+    this.#cells.set([busyNs, idleNs, renderingNs, waitingNs, delayedNs], STATE.busyNs);
+  }
+
+  get share(): Share {
+    return {
+      busyNs: this.get(STATE.busyNs),
+      idleNs: this.get(STATE.idleNs),
+      renderingNs: this.get(STATE.renderingNs),
+      waitingNs: this.get(STATE.waitingNs),
+      delayedNs: this.get(STATE.delayedNs),
+    };
+  }
+
+  /** How late the first measured insert was sent; undefined where none was, or in a closed loop. */
+  get firstLagNs(): number | undefined {
+    const lagNs = this.get(STATE.firstLagNs);
+    return lagNs === UNSEEN ? undefined : lagNs;
+  }
+
+  /** When the last insert was answered that had to wait for a place, or was sent overdue; 0: there was none. */
+  get behindUntilNs(): number {
+    return this.get(STATE.behindUntilNs);
   }
 
   /** Batches whose rows nobody acknowledged: those of the log, and those still in a slot, in flight. */
@@ -186,12 +302,6 @@ export class WorkerCounters {
     const logged = this.#cells.subarray(log, log + Math.min(count, TROUBLES));
     const inFlight = this.#cells.subarray(STATE.cells, log).filter((batch) => batch !== EMPTY_SLOT);
     return { batches: [...logged, ...inFlight], complete: count <= TROUBLES };
-  }
-
-  /** The cells of one endpoint, for adding up. */
-  endpointCells(endpoint: number): Float64Array {
-    const at = this.#endpoint(endpoint);
-    return this.#cells.subarray(at, at + ENDPOINT_CELLS);
   }
 }
 
@@ -249,28 +359,25 @@ export class Counters {
     return Number(Atomics.load(this.#control, CONTROL.claimed));
   }
 
-  /** Due to answered, of all workers; in `sum`, where one is given. */
-  latency(sum?: Float64Histogram): Float64Histogram {
+  #phases(of: Part): readonly Phase[] {
+    return this.workers.flatMap(({ phases }) => (of === "whole" ? phases : phases.slice(-1)));
+  }
+
+  /** Of all workers; in `sum`, where one is given. */
+  histogram(name: HistogramName, of: Part = "whole", sum?: Float64Histogram): Float64Histogram {
     return merge(
-      this.workers.map((worker) => worker.latency),
+      this.#phases(of).map((phase) => phase[name]),
       sum,
     );
   }
 
-  /** Sent to answered, likewise. */
-  service(sum?: Float64Histogram): Float64Histogram {
-    return merge(
-      this.workers.map((worker) => worker.service),
-      sum,
-    );
-  }
-
-  totals(nowNs: number): Totals {
+  totals(nowNs: number, of: Part = "whole"): Totals {
+    const phases = this.#phases(of);
     const sum = new Float64Array(ENDPOINT_CELLS);
-    for (const worker of this.workers) {
+    for (const phase of phases) {
       for (let endpoint = 0; endpoint < this.shape.endpoints; endpoint++) {
-        const cells = worker.endpointCells(endpoint);
-        // Backwards: generated rows come first and are read last, so no sum ever shows more answered than generated.
+        const cells = phase.endpointCells(endpoint);
+        // Backwards: what is generated comes first and is read last, so no sum ever shows more answered than generated.
         for (let index = cells.length - 1; index >= 0; index--) {
           sum[index] = (sum[index] ?? 0) + (cells[index] ?? 0);
         }
@@ -278,7 +385,8 @@ export class Counters {
     }
     const at = (index: number): number => sum[index] ?? 0;
     const state = (cell: number): number[] => this.workers.map((worker) => worker.get(cell));
-    const add = (values: number[]): number => values.reduce((a, b) => a + b, 0);
+    const ofPhases = (cell: number): number[] => phases.map((phase) => phase.get(cell));
+    const add = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
     const failedBy = Object.fromEntries(
       REASONS.map((reason, index) => [reason, at(ENDPOINT.failedRows + index)]),
     ) as Record<Reason, number>;
@@ -287,26 +395,28 @@ export class Counters {
       const inserts = at(ENDPOINT.errors + 2 * index);
       if (inserts > 0) errors.push({ code: codeAt(index), inserts, rows: at(ENDPOINT.errors + 2 * index + 1) });
     }
+    const inserts = {
+      acknowledged: at(ENDPOINT.acknowledgedInserts),
+      failed: at(ENDPOINT.failedInserts),
+      unknown: at(ENDPOINT.unknownInserts),
+    };
     return {
       generated: at(ENDPOINT.generatedRows),
-      dropped: 0,
+      dropped: add(ofPhases(PHASE.droppedRows)),
       acknowledged: at(ENDPOINT.acknowledgedRows),
       unknown: at(ENDPOINT.unknownRows),
       failed: add(Object.values(failedBy)),
       failedBy,
-      inserts: {
-        acknowledged: at(ENDPOINT.acknowledgedInserts),
-        failed: at(ENDPOINT.failedInserts),
-        unknown: at(ENDPOINT.unknownInserts),
-      },
+      inserts,
       bytes: { rendered: at(ENDPOINT.renderedBytes), sent: at(ENDPOINT.sentBytes) },
       errors,
-      inFlight: add(state(STATE.inFlight)),
+      inFlight: at(ENDPOINT.generatedInserts) - add(Object.values(inserts)),
       lagNs: Math.max(0, nowNs - Math.min(...state(STATE.nextDueNs))),
-      maxLagNs: Math.max(...state(STATE.maxLagNs)),
+      maxLagNs: Math.max(...ofPhases(PHASE.maxLagNs)),
       lastAnswerNs: Math.max(...state(STATE.lastAnswerNs)),
-      latencySumNs: add(state(STATE.latencySumNs)),
-      serviceSumNs: add(state(STATE.serviceSumNs)),
+      latencySumNs: add(ofPhases(PHASE.latencySumNs)),
+      serviceSumNs: add(ofPhases(PHASE.serviceSumNs)),
+      latenessSumNs: add(ofPhases(PHASE.latenessSumNs)),
     };
   }
 }

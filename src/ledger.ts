@@ -5,6 +5,7 @@
 
 import { tableIdentifier } from "./asked.js";
 import type { Endpoint } from "./endpoint.js";
+import type { Run, Shard } from "./schedule.js";
 import { type Patience, query } from "./server.js";
 import type { Target } from "./target.js";
 
@@ -22,8 +23,12 @@ export interface Ledger {
 /** What the workers say of a run that is over. */
 export interface Claim {
   readonly runId: string;
+  /** Of all shards. */
   readonly scheduledRows: number;
-  readonly rowsPerBatch: number;
+  /** How the rows of all shards are cut into batches; the last one may hold fewer. */
+  readonly runs: readonly Run[];
+  /** Only its batches are looked at. */
+  readonly shard: Shard;
   readonly acknowledgedRows: number;
   /** Rows whose fate the client does not know. */
   readonly unknownRows: number;
@@ -34,8 +39,9 @@ export interface Claim {
 /** Where rows may show up late, it is asked again, at most so often. */
 const POLLS = 20;
 const POLL_MS = 500;
-/** Batches named in one query. */
+/** Batches named in one query, and runs of batches. */
 const CHUNK = 2000;
+const RUNS = 1000;
 
 /** Reading back hundreds of millions of rows may take minutes. */
 const PATIENCE: Patience = { timeoutMs: 15 * 60_000 };
@@ -109,17 +115,49 @@ async function byBatch(target: Target, claim: Claim): Promise<Ledger> {
 }
 
 async function askByBatch(store: Endpoint, target: Target, claim: Claim): Promise<Found> {
+  const found = { landed: 0, distinct: 0, unacknowledged: 0 };
+  for (let at = 0; at < Math.max(1, claim.runs.length); at += RUNS) {
+    const part = await askByRuns(
+      store,
+      target,
+      claim,
+      claim.runs.slice(at, at + RUNS),
+      claim.runs[at + RUNS]?.firstRow,
+    );
+    found.landed += part.landed;
+    found.distinct += part.distinct;
+    found.unacknowledged += part.unacknowledged;
+  }
+  return found;
+}
+
+/** The rows of these runs of batches. `endRow`: where those behind them begin; undefined: there are none. */
+async function askByRuns(
+  store: Endpoint,
+  target: Target,
+  { runId, scheduledRows, shard, troubled }: Claim,
+  runs: readonly Run[],
+  endRow: number | undefined,
+): Promise<Found> {
+  const { batch, first, rows: full, values: places } = placesOf(runs);
   const values = {
-    run: claim.runId,
-    per_batch: String(claim.rowsPerBatch),
-    scheduled: String(claim.scheduledRows),
+    ...places,
+    run: runId,
+    scheduled: String(scheduledRows),
+    from_row: String(runs[0]?.firstRow ?? 0),
+    ...(endRow !== undefined && { end_row: String(endRow) }),
+    ...(shard.of > 1 && { shards: String(shard.of), shard: String(shard.index) }),
   };
-  const from = `FROM ${tableIdentifier(target)} WHERE run_id = {run:String}`;
-  // What a batch must hold: rows per batch, but for the last, and the sum of consecutive numbers from its first row.
+  const from = [
+    `FROM ${tableIdentifier(target)} WHERE run_id = {run:String}`,
+    "seq >= {from_row:UInt64}",
+    ...(endRow === undefined ? [] : ["seq < {end_row:UInt64}"]),
+    ...(shard.of > 1 ? [`(${batch}) % {shards:UInt64} = {shard:UInt64}`] : []),
+  ].join(" AND ");
+  // What a batch must hold: its rows, fewer where the schedule ended, and the sum of consecutive numbers from its first row.
   const batches = `
-    SELECT intDiv(seq, {per_batch:UInt64}) AS batch, count() AS rows, sum(seq) AS total,
-      batch * {per_batch:UInt64} AS first,
-      toUInt64(greatest(least(toInt64({per_batch:UInt64}), toInt64({scheduled:UInt64}) - toInt64(first)), 0)) AS due,
+    SELECT ${batch} AS batch, count() AS rows, sum(seq) AS total, any(${first}) AS first, any(${full}) AS full,
+      toUInt64(greatest(least(toInt64(full), toInt64({scheduled:UInt64}) - toInt64(first)), 0)) AS due,
       rows = due AND total = due * first + intDiv(due * (due - 1), 2) AS whole
     ${from} GROUP BY batch`;
   const sums = await ask(
@@ -131,19 +169,53 @@ async function askByBatch(store: Endpoint, target: Target, claim: Claim): Promis
   if (Number(sums?.odd ?? 0) > 0) {
     const odd = await ask(
       store,
-      `SELECT uniqExact(seq) AS rows ${from} AND intDiv(seq, {per_batch:UInt64}) IN (SELECT batch FROM (${batches}) WHERE NOT whole)`,
+      `SELECT uniqExact(seq) AS rows ${from} AND ${batch} IN (SELECT batch FROM (${batches}) WHERE NOT whole)`,
       values,
     );
     distinct += Number(odd?.rows ?? 0);
   }
   let unacknowledged = 0;
-  for (let at = 0; at < claim.troubled.batches.length; at += CHUNK) {
-    const there = await ask(
-      store,
-      `SELECT uniqExact(seq) AS rows ${from} AND has({batches:Array(UInt64)}, intDiv(seq, {per_batch:UInt64}))`,
-      { run: values.run, per_batch: values.per_batch, batches: `[${claim.troubled.batches.slice(at, at + CHUNK)}]` },
-    );
+  const last = runs.at(-1);
+  const mine = troubled.batches.filter(
+    (number) => number >= (runs[0]?.firstBatch ?? 0) && last !== undefined && number < last.firstBatch + last.batches,
+  );
+  for (let at = 0; at < mine.length; at += CHUNK) {
+    const there = await ask(store, `SELECT uniqExact(seq) AS rows ${from} AND has({batches:Array(UInt64)}, ${batch})`, {
+      ...values,
+      batches: `[${mine.slice(at, at + CHUNK)}]`,
+    });
     unacknowledged += Number(there?.rows ?? 0);
   }
   return { landed: Number(sums?.landed ?? 0), distinct, unacknowledged };
+}
+
+/** SQL for the batch that row seq is in, the batch's first row, and how many it holds when it is whole; the values they take. */
+function placesOf(runs: readonly Run[]) {
+  const [only, ...others] = runs;
+  const of = (pick: (run: Run) => number): string => `[${runs.map(pick)}]`;
+  if (only === undefined || others.length === 0) {
+    const { firstBatch, firstRow, rows } = only ?? { firstBatch: 0, firstRow: 0, rows: 1 };
+    const at = "intDiv(seq - {first_row:UInt64}, {per_batch:UInt64})";
+    return {
+      batch: `${at} + {first_batch:UInt64}`,
+      first: `${at} * {per_batch:UInt64} + {first_row:UInt64}`,
+      rows: "{per_batch:UInt64}",
+      values: { first_batch: String(firstBatch), first_row: String(firstRow), per_batch: String(rows) },
+    };
+  }
+  // A table in the query: the run's first row leads to its first batch and to the rows a batch of it has.
+  const run = "roundDown(seq, {first_rows:Array(UInt64)})";
+  const its = (column: string): string =>
+    `transform(${run}, {first_rows:Array(UInt64)}, {${column}:Array(UInt64)}, toUInt64(1))`;
+  const at = `intDiv(seq - ${run}, ${its("per_batch")})`;
+  return {
+    batch: `${at} + ${its("first_batches")}`,
+    first: `${at} * ${its("per_batch")} + ${run}`,
+    rows: its("per_batch"),
+    values: {
+      first_rows: of(({ firstRow }) => firstRow),
+      first_batches: of(({ firstBatch }) => firstBatch),
+      per_batch: of(({ rows }) => rows),
+    },
+  };
 }

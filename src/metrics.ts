@@ -10,13 +10,13 @@ import { countsAtMost, emptyHistogram } from "./latency.js";
 
 /** The load as a scrape sees it. */
 export interface MetricsSource {
-  readonly counters: Pick<Counters, "totals" | "latency" | "service">;
+  readonly counters: Pick<Counters, "totals" | "histogram">;
   /** Nanoseconds since the start. */
   now(): number;
   /** Rows scheduled and not handed to insert; 0 until the run is over. */
   unsent(): number;
-  /** Rows per second the schedule asks for; Infinity in a closed loop. */
-  readonly targetRowsPerSecond: number;
+  /** Rows per second the schedule asks for at that time; Infinity in a closed loop. */
+  targetRowsPerSecond(atNs: number): number;
   /** Busy share of each worker since the last call. The registry is to be the only caller. */
   utilization(): readonly number[];
 }
@@ -120,7 +120,7 @@ export function createRegistry(
   counter("ingestion_generated_events_total", "Rows handed to insert", (now) => now.generated);
   counter("ingestion_acknowledged_events_total", "Rows the server acknowledged", (now) => now.acknowledged);
   counter("ingestion_unknown_events_total", "Rows that may or may not be stored", (now) => now.unknown);
-  counter("ingestion_dropped_events_total", "Scheduled rows dropped for being late", () => 0);
+  counter("ingestion_dropped_events_total", "Scheduled rows dropped for being late", (now) => now.dropped);
   counter(
     "ingestion_unsent_events_total",
     "Scheduled rows never handed to insert",
@@ -167,7 +167,7 @@ export function createRegistry(
       const { scrape } = registry;
       if (scrape === undefined) return { histogram: emptyHistogram(), sumSeconds: 0 };
       const sumNs = kind === "latency" ? scrape.totals.latencySumNs : scrape.totals.serviceSumNs;
-      return { histogram: scrape.source.counters[kind](), sumSeconds: sumNs / 1e9 };
+      return { histogram: scrape.source.counters.histogram(kind), sumSeconds: sumNs / 1e9 };
     });
     // The registry asks for name, type and get alone; the library has no class for values counted elsewhere.
     registry.registerMetric(metric as unknown as Metric);
@@ -187,10 +187,8 @@ export function createRegistry(
     });
   };
   gauge("ingestion_inserts_in_flight", "Inserts sent and not answered", (now) => now.totals.inFlight);
-  gauge(
-    "ingestion_target_events_per_second",
-    "Rows per second asked for; +Inf in a closed loop",
-    (now) => now.source.targetRowsPerSecond,
+  gauge("ingestion_target_events_per_second", "Rows per second asked for; +Inf in a closed loop", (now) =>
+    now.source.targetRowsPerSecond(now.source.now()),
   );
   gauge(
     "ingestion_schedule_lag_seconds",

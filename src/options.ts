@@ -5,13 +5,17 @@ import { randomBytes, randomInt } from "node:crypto";
 import type { Config } from "./config.js";
 import { type Credentials, type Endpoint, endpointOf, fitsHeader, redact } from "./endpoint.js";
 import { RUN_FLAGS, SERVE_FLAGS } from "./flags.js";
-import { LAST_NS, MS, parseHttpUrl, parseRate, parseTable, parseTime, SPANS, type TableName } from "./quantities.js";
+import { readLoad } from "./load-options.js";
+import { LAST_NS, MS, parseHttpUrl, parseTable, parseTime, SPANS, type TableName } from "./quantities.js";
 import { type Environment, type RawFlags, Reader, unfitForHeader } from "./reader.js";
 import { type ReplayOptions, readReplay } from "./replay/options.js";
 import { FORMATS, type Format } from "./rows/program.js";
 import { NO_RULES, type Rules } from "./rows/rule.js";
-import type { Ratio } from "./schedule.js";
+import type { Ratio, Shard } from "./schedule.js";
+import type { Stage } from "./stage.js";
 import { nearest } from "./text.js";
+import type { Threshold } from "./threshold.js";
+import { readThresholds } from "./threshold-options.js";
 
 export type { TableName } from "./quantities.js";
 export type { Environment, RawFlags } from "./reader.js";
@@ -22,12 +26,26 @@ export interface Options {
   readonly endpoints: readonly Endpoint[];
   readonly embedded: boolean;
   readonly credentials: Credentials;
+  /** With stages: of the warm-up, the first of them above 0. */
   readonly rate: Ratio | "max";
   /** As it was given, for the summary and the report. */
   readonly rateText: string;
+  /** In place of rate and duration; none: these. */
+  readonly stages: readonly Stage[];
+  readonly arrivals: "constant" | "poisson";
+  /** With the warm-up. */
   readonly durationNs: bigint;
-  /** Whether it is not the default. */
+  /** Whether --duration or stages were given. */
   readonly durationGiven: boolean;
+  readonly warmUpNs: bigint;
+  /** Batches that are later are dropped; undefined: they are sent all the same. */
+  readonly maxLagNs: bigint | undefined;
+  /** The share of its rate below which a run is ended; undefined: never. */
+  readonly abortBelow: number | undefined;
+  /** Undefined: the run is this process alone. */
+  readonly shard: Shard | undefined;
+  /** Nanoseconds since the epoch; undefined: when everything is ready. */
+  readonly startAtNs: bigint | undefined;
   readonly drainNs: bigint;
   readonly table: TableName;
   /** Whether --table was given: such a table must exist. */
@@ -59,6 +77,7 @@ export interface Options {
   /** Undefined: rows are generated. */
   readonly replay: ReplayOptions | undefined;
   readonly reportFile: string | undefined;
+  readonly thresholds: readonly Threshold[];
   readonly verify: boolean;
   readonly blind: boolean;
 }
@@ -127,16 +146,14 @@ export function resolveRun(raw: RawFlags, environment: Environment, config?: Con
       `${reader.label("workers")} must be at most ${reader.label("in-flight")} (${inFlight}), got ${workers}: each worker needs an insert of its own`,
     );
   }
-  const rate = readRate(reader);
+  const load = readLoad(reader);
   const dataStartNs = readDataStart(reader);
   const options: Options = {
     endpoints,
     embedded,
     credentials,
-    rate: rate ?? "max",
-    rateText: reader.text("rate").value ?? "",
-    durationNs: reader.duration("duration", SPANS.run),
-    durationGiven: reader.isGiven("duration"),
+    ...load,
+    rate: load.rate ?? "max",
     drainNs: reader.duration("drain", SPANS.drain),
     table: readTable(reader, endpoints),
     tableGiven: reader.isGiven("table"),
@@ -162,25 +179,18 @@ export function resolveRun(raw: RawFlags, environment: Environment, config?: Con
     runId: readRunId(reader),
     runIdGiven: reader.isGiven("run-id"),
     dataStartNs,
-    dataSpanNs: readDataSpan(reader, rate, dataStartNs),
+    dataSpanNs: readDataSpan(reader, load.rate, dataStartNs),
     configFile: readConfigFile(reader),
     rules: config?.rules ?? NO_RULES,
     replay: readReplay(reader, config?.rules ?? NO_RULES),
     reportFile: reader.word("report", "a file name"),
+    thresholds: readThresholds(reader, load.rate === "max"),
     verify: !reader.switch("no-verify") && !blind,
     blind,
   };
   if (reader.problems.length > 0) throw new OptionsError(reader.problems);
   return options;
 }
-
-export const readRate = (reader: Reader): Ratio | "max" | undefined =>
-  reader.value(
-    "rate",
-    "rows per second above 0 and up to 1000M, such as 5, 2.5, 250k or 1.5M, or max",
-    undefined,
-    parseRate,
-  );
 
 export const readDataStart = (reader: Reader): bigint | undefined =>
   reader.value(

@@ -3,18 +3,33 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import type { RowSource, WorkerPlan } from "../workers/loader.js";
-import { Counters } from "./counters.js";
+import { Counters, type CountersShape } from "./counters.js";
 import type { Endpoint } from "./endpoint.js";
 import { type Options, OptionsError } from "./options.js";
 import * as replayer from "./replay/replayer.js";
 import type { Scan } from "./replay/scan.js";
 import { compileRows } from "./rows/program.js";
 import * as renderer from "./rows/renderer.js";
-import { rowsPerBatch, type ScheduleSpec, timeOfRows } from "./schedule.js";
+import {
+  durationOf,
+  type OpenSpec,
+  type Ratio,
+  rowsPerBatch,
+  Schedule,
+  ScheduleError,
+  type ScheduleSpec,
+  type Shard,
+  timeOfRows,
+  WHOLE,
+} from "./schedule.js";
+import { piecesWithWarmUp } from "./stage.js";
 import type { Target } from "./target.js";
 
 export interface Plan {
-  readonly schedule: ScheduleSpec;
+  readonly spec: ScheduleSpec;
+  /** Undefined in a closed loop. */
+  readonly schedule: Schedule | undefined;
+  readonly shard: Shard;
   readonly counters: Counters;
   readonly workers: readonly WorkerPlan[];
 }
@@ -31,18 +46,37 @@ const TRACES_PER_SECOND = 100;
 
 /** @param rowLimit there are no more rows, if it is said */
 export function scheduleOf(options: Options, batchRows: number, rowLimit?: number): ScheduleSpec {
-  const { rate, durationNs, flushNs, dataSpanNs } = options;
-  if (rate === "max") return { kind: "max", durationNs, batchRows, rowLimit };
-  const neededNs = rowLimit === undefined ? durationNs : timeOfRows(rate, rowLimit);
+  const { rate, durationNs, warmUpNs, flushNs, dataSpanNs, stages } = options;
+  if (rate === "max") return { kind: "max", durationNs, warmUpNs, batchRows, rowLimit };
+  const neededNs = rowLimit === undefined || stages.length > 0 ? durationNs : timeOfRows(rate, rowLimit);
+  const endNs = neededNs < durationNs ? neededNs : durationNs;
   return {
-    kind: "constant",
-    rowsPerSecond: rate,
-    durationNs: neededNs < durationNs ? neededNs : durationNs,
+    kind: "open",
+    pieces: piecesWithWarmUp(rate, warmUpNs, endNs > warmUpNs ? endNs : warmUpNs, stages),
+    warmUpNs,
     batchRows,
     flushNs,
+    poissonSeed: options.arrivals === "poisson" ? options.seed : undefined,
     dataSpanNs,
     rowLimit,
   };
+}
+
+/** In rows per second, the highest there is. */
+const peakOf = ({ pieces }: OpenSpec): number =>
+  Math.max(...pieces.flatMap(({ durationNs, from, to }) => (durationNs > 0n ? [from, to] : [])).map(ratioOf));
+
+export const ratioOf = ({ numerator, denominator }: Ratio): number => Number(numerator) / Number(denominator);
+
+/** The schedule itself, which may be one nobody can make. Throws an OptionsError. */
+function built(spec: ScheduleSpec): Schedule | undefined {
+  if (spec.kind === "max") return undefined;
+  try {
+    return new Schedule(spec);
+  } catch (error) {
+    if (!(error instanceof ScheduleError)) throw error;
+    throw new OptionsError([`--stage and --flush-interval make ${error.message}: give a longer --flush-interval`]);
+  }
 }
 
 /** How much memory rows take, wherever they come from. */
@@ -70,13 +104,13 @@ function sizesOf(rows: RowSource): Sizes {
 }
 
 /** As many as the load needs, as few as it can: a core given to the generator is taken from a server beside it. */
-function defaultWorkers(schedule: ScheduleSpec, source: RowSource, inFlight: number): number {
+function defaultWorkers(schedule: ScheduleSpec, source: RowSource, { inFlight, shard }: Options): number {
   // Each worker goes through the whole file, and decompresses it.
   if (source.kind === "file" && source.replay.scan.file.compression !== "none") return 1;
   const most = Math.min(inFlight, Math.max(1, Math.floor(availableParallelism() / 2)));
   if (schedule.kind === "max") return source.kind === "file" ? 1 : Math.min(most, 2);
   const rowBytes = source.kind === "rules" ? source.program.longestRowBytes : meanRowBytes(source.replay.scan);
-  const rowsPerSecond = Number(schedule.rowsPerSecond.numerator) / Number(schedule.rowsPerSecond.denominator);
+  const rowsPerSecond = peakOf(schedule) / (shard?.of ?? 1);
   const needed = Math.max(
     (rowsPerSecond * rowBytes) / WORKER_BYTES_PER_SECOND,
     rowsPerSecond / rowsPerBatch(schedule) / WORKER_INSERTS_PER_SECOND,
@@ -108,7 +142,7 @@ export function makePlan(
   const sizes = sizesOf(source);
   const rowLimit = options.replay?.once ? scan?.rows : undefined;
   const asked = scheduleOf(options, options.batchRows, rowLimit);
-  const workers = options.workers ?? defaultWorkers(asked, source, options.inFlight);
+  const workers = options.workers ?? defaultWorkers(asked, source, options);
   const permits = (worker: number): number =>
     Math.floor(options.inFlight / workers) + (worker < options.inFlight % workers ? 1 : 0);
   // One more slot than permits: the next batch is rendered while the others are on the wire.
@@ -131,22 +165,33 @@ export function makePlan(
     ]);
   }
   // Rows may be so long that the default does not fit.
-  const schedule = rows > most ? scheduleOf(options, most, rowLimit) : asked;
-  const bytesPerSlot = sizes.slotBytes(rowsPerBatch(schedule));
+  const spec = rows > most ? scheduleOf(options, most, rowLimit) : asked;
+  const bytesPerSlot = sizes.slotBytes(rowsPerBatch(spec));
+  const schedule = built(spec);
+  const shard = options.shard ?? WHOLE;
 
-  const shape = { workers, endpoints: endpoints.length, slots };
+  const shape: CountersShape = {
+    workers,
+    endpoints: endpoints.length,
+    slots,
+    phases: spec.warmUpNs > 0n ? 2 : 1,
+  };
   const counters = Counters.allocate(shape);
-  counters.endNs = schedule.durationNs;
-  counters.drainedNs = schedule.durationNs + options.drainNs;
+  counters.endNs = durationOf(spec);
+  counters.drainedNs = counters.endNs + options.drainNs;
   const kernel = readKernel();
   return {
+    spec,
     schedule,
+    shard,
     counters,
     workers: Array.from({ length: workers }, (_, worker) => ({
       worker,
       workers,
       runId: options.runId,
-      schedule,
+      schedule: spec,
+      shard,
+      maxLagNs: options.maxLagNs === undefined ? undefined : Number(options.maxLagNs),
       kernel,
       rows: source,
       slots: permits(worker) + 1,

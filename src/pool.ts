@@ -67,7 +67,8 @@ export class Load {
    * for at most `drainNs` more.
    */
   end(drainNs: bigint): void {
-    const nowNs = BigInt(Math.max(0, this.clock.now()) + NOTICE_NS);
+    // Before the start there is time enough.
+    const nowNs = BigInt(Math.max(0, this.clock.now() + NOTICE_NS));
     if (nowNs < this.#counters.endNs) this.#counters.endNs = nowNs;
     if (nowNs + drainNs < this.#counters.drainedNs) this.#counters.drainedNs = nowNs + drainNs;
     for (const port of this.#ports) port.postMessage({ kind: "wake" } satisfies ToWorker);
@@ -86,8 +87,14 @@ export class Load {
   }
 }
 
-/** Starts a thread a plan and, once all are ready, the load. Rejects when a worker cannot get ready. */
-export async function startLoad(plan: Plan, onNotice: (notice: Notice) => void): Promise<Load> {
+/** The time for the start has passed before everything was ready. */
+export class LateStartError extends Error {}
+
+/**
+ * Starts a thread a plan and, once all are ready, the load, or at `startAtNs` (since the epoch). Rejects when a worker cannot
+ * get ready, with a LateStartError when it is too late.
+ */
+export async function startLoad(plan: Plan, onNotice: (notice: Notice) => void, startAtNs?: bigint): Promise<Load> {
   const threads = plan.workers.length;
   const pool = new Piscina({
     filename: new URL("../workers/loader.js", import.meta.url).href,
@@ -116,8 +123,16 @@ export async function startLoad(plan: Plan, onNotice: (notice: Notice) => void):
     throw error;
   }
   // Both clocks are read at once: rows are stamped by the one, sent by the other.
-  const startEpochNs = BigInt(Date.now()) * 1_000_000n + LEAD_NS;
-  const startNs = process.hrtime.bigint() + LEAD_NS;
+  const epochNs = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
+  const hrtimeNs = process.hrtime.bigint();
+  const startEpochNs = startAtNs ?? epochNs + LEAD_NS;
+  const startNs = hrtimeNs + startEpochNs - epochNs;
+  if (startNs < hrtimeNs + LEAD_NS) {
+    await pool.destroy();
+    throw new LateStartError(
+      `everything was ready ${Number((epochNs + LEAD_NS - startEpochNs) / 1_000_000n) / 1000} s after it`,
+    );
+  }
   for (const port of ports) port.postMessage({ kind: "start", startNs, startEpochNs } satisfies ToWorker);
   return new Load(pool, ports, plan.counters, startNs, new Date(Number(startEpochNs / 1_000_000n)), tasks);
 }

@@ -22,10 +22,12 @@ export class Progress {
   #durationNs: number;
   #plainAt = PLAIN_SECONDS;
   #ceiling: string | undefined;
+  readonly #warmUpNs: number;
 
-  constructor(stream: WriteStream, durationNs: bigint) {
+  constructor(stream: WriteStream, durationNs: bigint, warmUpNs = 0n) {
     this.#stream = stream;
     this.#durationNs = Number(durationNs);
+    this.#warmUpNs = Number(warmUpNs);
   }
 
   /** What the figures are about: ceiling.ts. */
@@ -41,6 +43,7 @@ export class Progress {
   update(snapshot: Snapshot, endNs: bigint): void {
     const figures = figuresOf(snapshot, this.#durationNs, Number(endNs));
     if (this.#ceiling !== undefined) figures.splice(2, 0, { rank: 3.5, text: this.#ceiling });
+    if (snapshot.atNs < this.#warmUpNs) figures.splice(1, 0, { rank: 8.5, text: "warm-up" });
     if (this.#stream.isTTY) {
       this.#rewrite(lineOf(figures, (this.#stream.columns || 80) - ECHO_COLUMNS));
     } else if (Math.round(snapshot.atNs / 1e9) >= this.#plainAt) {
@@ -83,6 +86,7 @@ function figuresOf({ atNs, totals, rowsPerSecond, latency }: Snapshot, durationN
     { rank: 7, text: `errors ${whole(failed + unknown)}` },
     { rank: 3, text: `in flight ${String(totals.inFlight).padStart(2)}` },
     { rank: 1, text: `${whole(totals.acknowledged)} rows` },
+    ...(totals.dropped > 0 ? [{ rank: 6.5, text: `dropped ${whole(totals.dropped)}` }] : []),
     ...(totals.lagNs > 1e9 ? [{ rank: 6, text: `behind ${milliseconds(totals.lagNs / 1e6)}` }] : []),
     { rank: 8, text: endNs > atNs ? left : "draining" },
   ];

@@ -1,6 +1,6 @@
 // Numbers, times and names as they are written in flags, variables and config files. Pure.
 
-import type { Ratio } from "./schedule.js";
+import type { Ratio, Shard } from "./schedule.js";
 
 export const MS = 1_000_000n;
 const HOUR_NS = 3_600_000n * MS;
@@ -28,6 +28,8 @@ export interface Span {
 export const SPANS = {
   /** 90 days: nanoseconds since the start stay exact in a double. */
   run: { from: 1n, to: 2160n * HOUR_NS, text: "above 0 and up to 2160h" },
+  warmUp: { from: 0n, to: 2160n * HOUR_NS, text: "from 0 to 2160h" },
+  maxLag: { from: MS, to: 24n * HOUR_NS, text: "from 1ms to 24h" },
   drain: { from: 0n, to: 2160n * HOUR_NS, text: "from 0 to 2160h" },
   flush: { from: MS, to: 2160n * HOUR_NS, text: "from 1ms to 2160h" },
   /** Node's timers end at 24 days. */
@@ -37,7 +39,7 @@ export const SPANS = {
 } as const satisfies Record<string, Span>;
 
 /** A decimal without sign or exponent as an exact fraction. */
-function parseDecimal(text: string): Ratio | undefined {
+export function parseDecimal(text: string): Ratio | undefined {
   const match = /^(\d{1,15})(?:\.(\d{1,9}))?$/.exec(text);
   if (match?.[1] === undefined) return undefined;
   const decimals = match[2] ?? "";
@@ -54,6 +56,26 @@ export function parseRate(text: string): Ratio | "max" | undefined {
   const numerator = decimal.numerator * factor;
   if (numerator > decimal.denominator * 1_000_000_000n) return undefined;
   return { numerator, denominator: decimal.denominator };
+}
+
+/** A rate but no `max`; 0 is one. */
+export function parseRateOrZero(text: string): Ratio | undefined {
+  if (/^0+(\.0+)?[kKM]?$/.test(text)) return { numerator: 0n, denominator: 1n };
+  const rate = parseRate(text);
+  return rate === "max" ? undefined : rate;
+}
+
+/** "95%" → 0.95; above 0 and below 1. */
+export function parseShare(text: string): number | undefined {
+  const decimal = parseDecimal(/^(.*)%$/.exec(text)?.[1] ?? "");
+  const share = decimal === undefined ? 0 : Number(decimal.numerator) / Number(decimal.denominator * 100n);
+  return share > 0 && share < 1 ? share : undefined;
+}
+
+/** "1/3" is the first of three. */
+export function parseShard(text: string): Shard | undefined {
+  const [, number = 0, of = 0] = (/^(\d{1,4})\/(\d{1,4})$/.exec(text) ?? []).map(Number);
+  return number >= 1 && number <= of && of <= 1000 ? { index: number - 1, of } : undefined;
 }
 
 /** Nanoseconds of "30" (seconds), "90s", "1.5h", "1m30s", "7d". */

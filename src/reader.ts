@@ -12,7 +12,9 @@ import { nearest } from "./text.js";
 export type RawFlags = Readonly<Record<string, unknown>>;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-type Source = "flag" | "variable" | "config";
+/** What goes before what. */
+const SOURCES = ["flag", "variable", "config", "default"] as const;
+type Source = Exclude<(typeof SOURCES)[number], "default">;
 
 /** What was given for a flag, and what to call it in a sentence: --rate, the variable's name, or rate in rules.yaml. */
 interface Given {
@@ -87,6 +89,12 @@ export class Reader {
     return (source === "flag" || source === "config") && source === this.source(other);
   }
 
+  /** `one` comes from where it beats what was given for `other`. */
+  goesBefore(one: string, other: string): boolean {
+    const rank = (name: string): number => SOURCES.indexOf(this.source(name) ?? "default");
+    return rank(one) < rank(other);
+  }
+
   isGiven(name: string): boolean {
     return this.#given(name) !== undefined;
   }
@@ -131,6 +139,18 @@ export class Reader {
       const ns = parseDuration(text);
       return ns !== undefined && ns >= from && ns <= to ? ns : undefined;
     });
+  }
+
+  /** One of these words; undefined where it is none, which is a problem, or where none was given. */
+  choice<T extends string>(name: string, words: readonly T[]): T | undefined {
+    const { label, value } = this.text(name);
+    const word = words.find((one) => one === value);
+    if (word !== undefined || value === undefined) return word;
+    const near = nearest(value, words);
+    const hint = near === undefined ? "" : `: did you mean ${near}?`;
+    const all = `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+    this.problem(`${label} must be ${all}, got ${/^\s*$/.test(value) ? "nothing" : value}${hint}`);
+    return undefined;
   }
 
   switch(name: string): boolean {

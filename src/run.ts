@@ -6,30 +6,31 @@ import type { WriteStream } from "node:tty";
 import type { Code } from "./answer.js";
 import { closeBooks } from "./books.js";
 import { ceilingOf } from "./ceiling.js";
-import { LONGEST_TIMER_MS } from "./clock.js";
 import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
 import { endpointOf } from "./endpoint.js";
 import { EXIT } from "./exit.js";
 import { countRows, readLedger } from "./ledger.js";
+import { limitsOf } from "./limits.js";
 import { createRegistry, MetricsPortError, type MetricsServer, type MetricsSource, serveMetrics } from "./metrics.js";
 import { type Options, OptionsError } from "./options.js";
 import { tracesUrl } from "./otlp.js";
 import { makePlan, type Plan, readKernel, scheduleOf } from "./plan.js";
-import { type Load, type Notice, startLoad } from "./pool.js";
+import { LateStartError, type Load, type Notice, startLoad } from "./pool.js";
 import { Progress } from "./progress.js";
 import { SPANS } from "./quantities.js";
 import { type FileState, lookAt, ReplayError } from "./replay/file.js";
 import { type Scan, scan } from "./replay/scan.js";
-import { endsWithFile, makeReport, NO_SHAPE, type Result, toJson } from "./report/make.js";
+import { judge } from "./report/judge.js";
+import { endsWithFile, makeReport, type Result, toJson } from "./report/make.js";
 import { whyUnwritable } from "./report/place.js";
-import type { Point, Report } from "./report/schema.js";
-import { Series } from "./report/series.js";
+import type { Report } from "./report/schema.js";
 import { isIncomplete, replayText, toText } from "./report/text.js";
-import { claimedRows, rowsPerBatch, Schedule, timeOfRows } from "./schedule.js";
-import { Snapshots } from "./snapshot.js";
+import { durationOf, rowsPerBatch, timeOfRows } from "./schedule.js";
 import { blindTarget, prepareTarget, type Target, whyUnverifiable } from "./target.js";
-import { bytes, whole } from "./text.js";
+import { bytes, timespan, whole } from "./text.js";
+import { unverifiable } from "./threshold-options.js";
 import { VERSION } from "./version.js";
+import { watch } from "./watch.js";
 
 /** Where a run writes, and what stops it. */
 export interface Surroundings {
@@ -44,7 +45,7 @@ export interface Surroundings {
 /** Returns the exit code. Throws an OptionsError, a TargetError or an EmbeddedError before the first row. */
 export async function run(asked: Options, { out, err, interrupt }: Surroundings): Promise<number> {
   let options = asked;
-  const progress = new Progress(err, options.durationNs);
+  const progress = new Progress(err, options.durationNs, options.warmUpNs);
   const warn = (text: string): void => progress.say(`warning: ${text}`);
   const problems: string[] = [];
   let load: Load | undefined;
@@ -71,6 +72,8 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
         });
     const replay = file && (await readThrough(file, options, progress, interrupt));
     if (interrupt.aborted) return Number(interrupt.reason);
+    const unchecked = unverifiable(options.thresholds, whyUnverifiable(target));
+    if (unchecked.length > 0) throw new OptionsError(unchecked);
     if (replay !== undefined) {
       options = untilFileEnds(options, replay);
       const strange = strangeKeys(replay, target);
@@ -79,8 +82,9 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     const plan = makePlan(options, target, endpoints, VERSION, replay);
     const ceiling = ceilingOf(options.format, target);
     if (ceiling !== undefined) progress.measures(ceiling.name);
-    progress.lasts(endsWithFile(options) ? undefined : plan.schedule.durationNs);
-    const verify = options.verify && whyUnverifiable(target) === undefined;
+    progress.lasts(endsWithFile(options) ? undefined : durationOf(plan.spec));
+    const verify =
+      options.verify && whyUnverifiable(target) === undefined && (target.ledgerColumns || options.shard === undefined);
     const rowsBefore = verify && !target.ledgerColumns ? await countRows(target) : 0;
     if (interrupt.aborted) return Number(interrupt.reason);
 
@@ -99,12 +103,16 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
         warn(sentenceOf(notice, options));
       }
     };
-    load = await startLoad(plan, once(onNotice)).catch((error: unknown) => {
+    load = await startLoad(plan, once(onNotice), options.startAtNs).catch((error: unknown) => {
+      if (error instanceof LateStartError) {
+        throw new OptionsError([`--start-at must be a time to come, ${error.message}: give a later one`]);
+      }
       if (file !== undefined) checkUnchanged(file);
       throw error;
     });
+    if (options.startAtNs !== undefined) progress.say(`ready: starts at ${load.startedAt.toISOString()}`);
     source = metricsSource(plan, load);
-    const series = await watch(load, plan, options, progress, interrupt);
+    const series = await watch(load, plan, options, { progress, interrupt, problems });
     const failure = await load.finished;
     if (failure !== undefined) problems.push(`a worker failed: ${failure.message}`);
     const cpu = process.cpuUsage(cpuBefore);
@@ -115,10 +123,9 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       ...source,
       counters: {
         totals: () => books.totals,
-        latency: () => plan.counters.latency(),
-        service: () => plan.counters.service(),
+        histogram: (name) => plan.counters.histogram(name),
       },
-      unsent: () => books.scheduled - books.totals.generated,
+      unsent: () => books.scheduled - books.totals.generated - books.totals.dropped,
     };
     const ledger = verify
       ? await readLedger(target, { runId: options.runId, ...books.claim }, rowsBefore).catch((error: Error) => {
@@ -139,15 +146,17 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       generatorCpuS: (cpu.user + cpu.system) / 1e6,
       series,
       sentences,
-      limits: [],
-      thresholds: [],
+      limits: limitsOf(books),
       problems,
     };
-    const report = makeReport(result, NO_SHAPE);
+    const plain = makeReport(result);
+    const expressions = options.thresholds.map(({ expression }) => expression);
+    const report = { ...plain, thresholds: judge(expressions, plain) };
     writeReport(options, report, problems);
     out.write(toText(report));
     await hold(options, metrics, progress, interrupt);
     if (isIncomplete(report)) return EXIT.incomplete;
+    if (report.thresholds.some(({ passed }) => !passed)) return EXIT.crossed;
     return interrupted ? Number(interrupt.reason) : EXIT.done;
   } finally {
     progress.stop();
@@ -205,6 +214,9 @@ function strangeKeys({ file, firstKeys }: Scan, { database, table, columnNames }
 function untilFileEnds(options: Options, { rows }: Scan): Options {
   if (!options.replay?.once || options.durationGiven) return options;
   const durationNs = options.rate === "max" ? SPANS.run.to : timeOfRows(options.rate, rows);
+  if (durationNs <= options.warmUpNs) {
+    throw new OptionsError([`--warmup must be shorter than the ${timespan(durationNs)} that --replay-once takes`]);
+  }
   if (durationNs > SPANS.run.to) {
     const days = Math.ceil(Number(durationNs / 1_000_000_000n) / 86_400);
     throw new OptionsError([
@@ -248,15 +260,13 @@ async function openMetrics(
   }
 }
 
-function metricsSource({ schedule, counters }: Plan, load: Load): MetricsSource {
+function metricsSource({ schedule, shard, counters }: Plan, load: Load): MetricsSource {
   return {
     counters,
     now: () => load.clock.now(),
     unsent: () => 0,
-    targetRowsPerSecond:
-      schedule.kind === "max"
-        ? Number.POSITIVE_INFINITY
-        : Number(schedule.rowsPerSecond.numerator) / Number(schedule.rowsPerSecond.denominator),
+    targetRowsPerSecond: (atNs) =>
+      schedule === undefined ? Number.POSITIVE_INFINITY : schedule.rateAt(atNs) / shard.of,
     utilization: () => load.utilization(),
   };
 }
@@ -272,71 +282,19 @@ function once(onNotice: (notice: Notice) => void): (notice: Notice) => void {
   };
 }
 
-function sentenceOf(notice: Extract<Notice, { kind: "saturated" | "traces-failed" }>, options: Options): string {
+function sentenceOf(
+  notice: Extract<Notice, { kind: "saturated" | "dropping" | "traces-failed" }>,
+  options: Options,
+): string {
   if (notice.kind === "saturated") {
     return `all ${options.inFlight} inserts are in flight and due batches wait: the server is at its limit, or --in-flight is too small`;
+  }
+  if (notice.kind === "dropping") {
+    return `batches due more than ${timespan(options.maxLagNs ?? 0n)} ago are dropped, and counted: the target does not keep up`;
   }
   const url = tracesUrl(options.traces?.otlpEndpoint);
   const where = url?.origin ?? "the collector";
   return `traces do not reach ${where} (${notice.sentence}): the run goes on; --no-traces sends none`;
-}
-
-/** Shows a snapshot each second until the workers are done; an interrupt begins the drain. */
-async function watch(
-  load: Load,
-  { schedule, counters }: Plan,
-  options: Options,
-  progress: Progress,
-  interrupt: AbortSignal,
-): Promise<readonly Point[]> {
-  const isClosedLoop = schedule.kind === "max";
-  const live = new Snapshots(counters, isClosedLoop);
-  const { warmupNs, shard } = NO_SHAPE;
-  const series =
-    options.reportFile === undefined
-      ? undefined
-      : new Series(
-          new Snapshots(counters, isClosedLoop, {
-            rowsDueBefore: rowsDueBefore(schedule, counters),
-            encode: shard !== undefined,
-          }),
-          Number(warmupNs),
-        );
-  const drain = (): void => {
-    progress.say("draining: what is due is still sent; interrupt again to quit at once");
-    load.end(options.drainNs);
-  };
-  if (interrupt.aborted) drain();
-  interrupt.addEventListener("abort", drain, { once: true });
-  let shown = 0;
-  let timer: NodeJS.Timeout | undefined;
-  const tick = (): void => {
-    const nowNs = load.clock.now();
-    const second = Math.floor(nowNs / 1e9);
-    if (second > shown) {
-      progress.update(live.take(nowNs), counters.endNs);
-      series?.at(nowNs);
-      shown = second;
-    }
-    // A timer may fire early, and each is set by the clock: the points of a long run do not drift.
-    timer = setTimeout(tick, Math.min((shown + 1) * 1000 - load.clock.now() / 1e6, LONGEST_TIMER_MS));
-  };
-  tick();
-  await load.finished;
-  clearTimeout(timer);
-  interrupt.removeEventListener("abort", drain);
-  const nowNs = load.clock.now();
-  progress.update(live.take(nowNs), counters.endNs);
-  series?.end(nowNs);
-  progress.stop();
-  return series?.points ?? [];
-}
-
-/** Rows of the schedule as it stands: an interrupt ends it early, and a closed loop is made up as it goes. */
-function rowsDueBefore(schedule: Plan["schedule"], counters: Plan["counters"]): (ns: number) => number {
-  if (schedule.kind === "max") return () => claimedRows(schedule, counters.claimed);
-  const constant = new Schedule(schedule);
-  return (ns) => constant.totalRows(ns < Number(counters.endNs) ? BigInt(ns) : counters.endNs);
 }
 
 /** Leaves /metrics up for a last scrape; an interrupt ends that. */

@@ -3,6 +3,7 @@
 
 import type { Config } from "./config.js";
 import { SAMPLE_FLAGS } from "./flags.js";
+import { readRate } from "./load-options.js";
 import {
   type Options,
   OptionsError,
@@ -10,7 +11,6 @@ import {
   readDataStart,
   readEndpoints,
   readFormat,
-  readRate,
   readRunId,
   readSeed,
   readTable,

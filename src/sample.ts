@@ -11,7 +11,7 @@ import { compileRows } from "./rows/program.js";
 import { MEMORY_LIMIT_BYTES, memoryBytes, Renderer, slotBytes } from "./rows/renderer.js";
 import type { Column } from "./rows/value.js";
 import type { SampleOptions } from "./sample-options.js";
-import { Schedule } from "./schedule.js";
+import { holding, Schedule } from "./schedule.js";
 import { askTable, blindTable, type TableColumns } from "./target.js";
 import { count } from "./text.js";
 
@@ -83,9 +83,10 @@ async function printRows(
     ]);
   }
   const schedule = new Schedule({
-    kind: "constant",
-    rowsPerSecond: rate,
-    durationNs,
+    kind: "open",
+    pieces: [holding(rate, durationNs)],
+    warmUpNs: 0n,
+    poissonSeed: undefined,
     batchRows: sliceRows,
     // A batch closes when it is full.
     flushNs: (BigInt(sliceRows) + 1n) * NS * rate.denominator,

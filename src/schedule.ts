@@ -3,14 +3,14 @@
 //
 //   rows     0 1 2 3 4 | 5 6 7 8 9 | 10 11 12          5 rows/s, flush interval 1 s
 //   batch        0     |     1     |    2
-//   due          1 s   |     2 s   |    end            when it closes: full, flushed, or the run over
-//   worker       0     |     1     |    0              batch n belongs to worker n mod workers
+//   due          1 s   |     2 s   |    end            when it closes: full, flushed, or the warm-up or the run over
+//   shard        1     |     2     |    1              batch n belongs to shard n mod shards,
+//   its worker   0     |     0     |    1              and there to worker (n div shards) mod workers
 
-/** An exact fraction; the denominator is positive. */
-export interface Ratio {
-  readonly numerator: bigint;
-  readonly denominator: bigint;
-}
+import { Arrivals } from "./arrivals.js";
+import { ceilDivide, type Piece, Profile, type Ratio } from "./profile.js";
+
+export type { Piece, Ratio } from "./profile.js";
 
 /** Row times in nanoseconds from the start, exact and linear: row i of the batch is at ns + (fraction + i * …) / denominator. */
 export interface RowTimes {
@@ -29,126 +29,371 @@ export interface Batch {
   /** Nanoseconds from the start; when it closes. */
   readonly dueNs: number;
   readonly times: RowTimes;
+  /** Not of the warm-up. */
+  readonly measured: boolean;
+}
+
+/** One of several processes that share a schedule: number `index` (from 0) of `of`. */
+export interface Shard {
+  readonly index: number;
+  readonly of: number;
+}
+
+export const WHOLE: Shard = { index: 0, of: 1 };
+
+/** Open model: rows arrive at these rates, whatever the server does. */
+export interface OpenSpec {
+  readonly kind: "open";
+  /** The warm-up, where there is one, and what comes after it. */
+  readonly pieces: readonly Piece[];
+  /** What is due by then is not measured. */
+  readonly warmUpNs: bigint;
+  /** A batch closes when it holds so many rows … */
+  readonly batchRows: number;
+  /** … or this long after its first row. */
+  readonly flushNs: bigint;
+  /** Undefined: a batch is due when it closes. Else the gaps between batches are exponential, drawn from this seed. */
+  readonly poissonSeed: number | undefined;
+  /** Row k of n has the time k * span / n, whenever it is sent; undefined: the time at which it arrives. */
+  readonly dataSpanNs: bigint | undefined;
+  /** There are no more rows than this, if it is said. */
+  readonly rowLimit?: number | undefined;
+}
+
+/** Closed loop: a batch whenever a worker can take one; batches have no due time of their own. */
+export interface MaxSpec {
+  readonly kind: "max";
+  /** With its warm-up. */
+  readonly durationNs: bigint;
+  /** What is claimed by then is not measured. */
+  readonly warmUpNs: bigint;
+  readonly batchRows: number;
+  /** There are no more rows than this, if it is said. */
+  readonly rowLimit?: number | undefined;
 }
 
 /** The options a schedule is made from; may cross to a worker thread. */
-export type ScheduleSpec =
-  | {
-      /** Open model: rows arrive at this rate, whatever the server does. */
-      readonly kind: "constant";
-      readonly rowsPerSecond: Ratio;
-      readonly durationNs: bigint;
-      /** A batch closes when it holds so many rows … */
-      readonly batchRows: number;
-      /** … or this long after its first row. */
-      readonly flushNs: bigint;
-      /** Row k of n has the time k * span / n, whenever it is sent; undefined: the time at which it arrives. */
-      readonly dataSpanNs: bigint | undefined;
-      /** There are no more rows than this, if it is said. */
-      readonly rowLimit?: number | undefined;
-    }
-  | {
-      /** Closed loop: a batch whenever a worker can take one; batches have no due time of their own. */
-      readonly kind: "max";
-      readonly durationNs: bigint;
-      readonly batchRows: number;
-      /** Likewise. */
-      readonly rowLimit?: number | undefined;
-    };
+export type ScheduleSpec = OpenSpec | MaxSpec;
 
-const NS = 1_000_000_000n;
+/** `batches` batches of `rows` rows one after the other; only the very last may hold fewer. */
+export interface Run {
+  readonly firstBatch: number;
+  readonly firstRow: number;
+  readonly rows: number;
+  readonly batches: number;
+}
 
-const ceilDivide = (dividend: bigint, divisor: bigint): bigint => (dividend + divisor - 1n) / divisor;
+/** Batches of so many different sizes in a row are a schedule nobody needs. */
+const MOST_RUNS = 200_000;
 
-/** Rows of every batch but the last, of a schedule that does not end. */
+/** Rows of the largest batch, or a few more. */
 export function rowsPerBatch(spec: ScheduleSpec): number {
   if (spec.kind === "max") return spec.batchRows;
-  const { numerator, denominator } = spec.rowsPerSecond;
-  const rowsPerFlush = ceilDivide(spec.flushNs * numerator, denominator * NS);
+  const rowsPerFlush = spec.pieces
+    .flatMap(({ durationNs, from, to }) => (durationNs > 0n ? [from, to] : []))
+    .map(({ numerator, denominator }) => ceilDivide(spec.flushNs * numerator, denominator * 1_000_000_000n))
+    .reduce((most, rows) => (rows > most ? rows : most), 1n);
   return rowsPerFlush < BigInt(spec.batchRows) ? Number(rowsPerFlush) : spec.batchRows;
 }
 
-/** A constant rate, cut into batches. */
-export class Schedule {
-  readonly rowsPerBatch: number;
-  readonly #spec: Extract<ScheduleSpec, { kind: "constant" }>;
-  /** Nanoseconds between rows: #gap / #rate. */
-  readonly #gap: bigint;
-  readonly #rate: bigint;
-  /** Nanoseconds between the times of rows: #span / #parts. */
-  readonly #span: bigint;
-  readonly #parts: bigint;
+/** With the warm-up. Nanoseconds. */
+export const durationOf = (spec: ScheduleSpec): bigint =>
+  spec.kind === "max" ? spec.durationNs : spec.pieces.reduce((sum, { durationNs }) => sum + durationNs, 0n);
 
-  constructor(spec: Extract<ScheduleSpec, { kind: "constant" }>) {
+/** A stretch of the same rate. */
+export const holding = (rate: Ratio, durationNs: bigint): Piece => ({ durationNs, from: rate, to: rate });
+
+/** There are more than MOST_RUNS sizes of batches. */
+export class ScheduleError extends RangeError {}
+
+/** Rates over time, cut into batches. */
+export class Schedule {
+  readonly runs: readonly Run[];
+  /** Rows of the warm-up. */
+  readonly warmUpRows: number;
+  readonly durationNs: bigint;
+  readonly #spec: OpenSpec;
+  readonly #profile: Profile;
+  readonly #arrivals: Arrivals | undefined;
+  readonly #rows: number;
+  readonly #batches: number;
+  readonly #warmUpBatches: number;
+  /** The run the last batch was in: the next one is in it too, or in the one behind it. */
+  #at = 0;
+
+  /** Throws a ScheduleError. */
+  constructor(spec: OpenSpec) {
     this.#spec = spec;
-    this.#gap = spec.rowsPerSecond.denominator * NS;
-    this.#rate = spec.rowsPerSecond.numerator;
-    this.rowsPerBatch = rowsPerBatch(spec);
-    // Rows of the whole duration: they keep their times when the end is moved.
-    this.#span = spec.dataSpanNs ?? this.#gap;
-    this.#parts = spec.dataSpanNs === undefined ? this.#rate : BigInt(this.totalRows());
+    this.#profile = new Profile(spec.pieces);
+    this.durationNs = this.#profile.durationNs;
+    this.#rows = this.#arrivedBefore(this.durationNs);
+    this.warmUpRows = this.#arrivedBefore(spec.warmUpNs);
+    this.runs = this.#cut();
+    const last = this.runs.at(-1);
+    this.#batches = last === undefined ? 0 : last.firstBatch + last.batches;
+    this.#warmUpBatches = this.warmUpRows === 0 ? 0 : this.#batchOfRow(this.warmUpRows - 1) + 1;
+    if (spec.poissonSeed !== undefined) {
+      this.#arrivals = new Arrivals(spec.poissonSeed, this.#warmUpBatches, this.#batches);
+    }
   }
 
-  /** Rows that exist before `endNs`: row k is at k / rate, and exists when that is before the end. */
-  totalRows(endNs: bigint = this.#spec.durationNs): number {
-    const end = endNs < this.#spec.durationNs ? endNs : this.#spec.durationNs;
-    const rows = end <= 0n ? 0 : Number(ceilDivide(end * this.#rate, this.#gap));
+  #arrivedBefore(ns: bigint): number {
+    const rows = this.#profile.rowsBefore(ns);
     return Math.min(rows, this.#spec.rowLimit ?? rows);
   }
 
+  /** Rows in batches: where a batch ends follows from where it begins. */
+  #cut(): Run[] {
+    const runs: Run[] = [];
+    const push = (rows: number, batches: number): void => {
+      const last = runs.at(-1);
+      if (last !== undefined && last.rows === rows && last.firstRow + last.rows * last.batches === row) {
+        runs[runs.length - 1] = { ...last, batches: last.batches + batches };
+      } else {
+        runs.push({ firstBatch: batch, firstRow: row, rows, batches });
+      }
+      row += rows * batches;
+      batch += batches;
+      if (runs.length > MOST_RUNS) throw new ScheduleError(`more than ${MOST_RUNS} batches of different sizes`);
+    };
+    let row = 0;
+    let batch = 0;
+    while (row < this.#rows) {
+      const limit = row < this.warmUpRows ? this.warmUpRows : this.#rows;
+      const { rows, batches } = this.#alike(row, limit);
+      // The last before the limit may be cut short by it.
+      const whole = Math.min(batches, Math.floor((limit - row) / rows));
+      if (whole > 0) push(rows, whole);
+      if (whole < batches) push(limit - row, 1);
+    }
+    return runs;
+  }
+
+  /** How many rows the batch that begins with this row holds if nothing cuts it, and how many in a row hold as many. */
+  #alike(row: number, limit: number): { readonly rows: number; readonly batches: number } {
+    const { batchRows, flushNs } = this.#spec;
+    const { endRow, endNs, rowsWithin } = this.#profile.around(row);
+    const steady = rowsWithin(flushNs);
+    if (steady !== undefined) {
+      const rows = Math.min(batchRows, steady);
+      const end = Math.min(endRow, limit);
+      // The one before the rate changes may be flushed later than that.
+      const isFlushedInTime = (first: number): boolean =>
+        rows === batchRows || end === limit || this.#profile.timeOf(first) + flushNs <= endNs;
+      const batches = Math.floor((end - row) / rows);
+      if (end === limit && (end - row) % rows > 0) return { rows, batches: batches + 1 };
+      const inTime = batches > 0 && !isFlushedInTime(row + (batches - 1) * rows) ? batches - 1 : batches;
+      if (inTime > 0) return { rows, batches: inTime };
+    }
+    const rows = this.#heldFrom(row);
+    // On a ramp they differ sooner or later, in one direction: by doubled steps, then halved.
+    const alike = (count: number): boolean => this.#heldFrom(row + (count - 1) * rows) === rows;
+    const most = Math.max(1, Math.floor((endRow - row) / rows));
+    let [batches, step] = [1, 1];
+    for (; batches + step <= most && alike(batches + step); step *= 2) batches += step;
+    let over = Math.min(batches + step, most + 1);
+    while (over - batches > 1) {
+      const middle = Math.floor((batches + over) / 2);
+      if (alike(middle)) batches = middle;
+      else over = middle;
+    }
+    return { rows, batches };
+  }
+
+  /** Rows that arrive from this one on within a flush interval, as many as a batch can hold. */
+  #heldFrom(row: number): number {
+    const { batchRows, flushNs } = this.#spec;
+    const rows = this.#profile.rowsBefore(this.#profile.timeOf(row) + flushNs) - row;
+    return Math.min(batchRows, Math.max(1, rows));
+  }
+
+  /** Rows that exist before `endNs`: those that have arrived, or are in batches that have. */
+  totalRows(endNs: bigint = this.durationNs): number {
+    if (endNs >= this.durationNs) return this.#rows;
+    if (this.#arrivals === undefined) return this.#arrivedBefore(endNs);
+    const arrived = this.#batchesDueBy(endNs);
+    return arrived === this.#batches ? this.#rows : this.#run(arrived).firstRow(arrived);
+  }
+
+  /** Of the first `rows` rows, those in the batches of this shard. */
+  shardRows(rows: number, { index, of }: Shard): number {
+    let sum = 0;
+    for (const run of this.runs) {
+      if (run.firstRow >= rows) break;
+      const batches = Math.min(run.batches, Math.ceil((rows - run.firstRow) / run.rows));
+      const last = run.firstBatch + batches - 1;
+      const upTo = (number: number): number => (number < index ? 0 : Math.floor((number - index) / of) + 1);
+      sum += (upTo(last) - upTo(run.firstBatch - 1)) * run.rows;
+      const missing = run.firstRow + batches * run.rows - rows;
+      if (missing > 0 && last % of === index) sum -= missing;
+    }
+    return sum;
+  }
+
+  /** Rows per second at `ns`; 0 before the start and from the end on. */
+  rateAt(ns: number): number {
+    return this.#profile.rateAt(ns);
+  }
+
+  /** Rows in batches that are due by `ns`, of the schedule that ends at `endNs`. */
+  rowsDueBy(ns: number, endNs: bigint = this.durationNs): number {
+    const due = this.#batchesDueBy(BigInt(Math.max(0, Math.floor(ns))), endNs);
+    const rows = due === this.#batches ? this.#rows : this.#run(due).firstRow(due);
+    return Math.min(rows, this.totalRows(endNs));
+  }
+
+  /** Due times rise with the number. */
+  #batchesDueBy(ns: bigint, endNs: bigint = this.durationNs): number {
+    const near = this.#arrivedBefore(ns < this.durationNs ? ns : this.durationNs);
+    if (near === 0) return 0;
+    // No batch is drawn out of its block.
+    let [due, after] = this.#arrivals?.blockOf(this.#batchOfRow(near - 1)) ?? [0, this.#batches];
+    while (due < after) {
+      const middle = Math.floor((due + after) / 2);
+      const dueNs = this.#dueNs(middle, endNs);
+      if (dueNs !== undefined && dueNs <= ns) due = middle + 1;
+      else after = middle;
+    }
+    return due;
+  }
+
+  #dueNs(number: number, endNs: bigint): bigint | undefined {
+    if (this.#arrivals !== undefined) return this.#drawnNs(number);
+    const run = this.#run(number);
+    const firstRow = run.firstRow(number);
+    const rows = this.#rowsLeft(firstRow, run.rows, endNs);
+    return rows > 0 ? this.#closesNs(firstRow, rows, endNs) : undefined;
+  }
+
+  /** Of so many rows of a batch, those that are there when the schedule ends at `endNs`. */
+  #rowsLeft(firstRow: number, rows: number, endNs: bigint): number {
+    return endNs < this.durationNs ? Math.min(rows, this.#arrivedBefore(endNs) - firstRow) : rows;
+  }
+
   /** Batch `number` of the schedule that ends at `endNs` or with the duration; undefined when it would hold no row. */
-  batch(number: number, endNs: bigint = this.#spec.durationNs): Batch | undefined {
-    const firstRow = number * this.rowsPerBatch;
-    const rows = Math.min(this.rowsPerBatch, this.totalRows(endNs) - firstRow);
+  batch(number: number, endNs: bigint = this.durationNs): Batch | undefined {
+    if (number >= this.#batches) return undefined;
+    const run = this.#run(number);
+    const firstRow = run.firstRow(number);
+    const measured = firstRow >= this.warmUpRows;
+    if (this.#arrivals !== undefined) {
+      const [sinceNs, dueNs] = [this.#drawnNs(number - 1), this.#drawnNs(number)];
+      if (endNs < this.durationNs && dueNs > endNs) return undefined;
+      const times = this.#spread(firstRow, run.rows, sinceNs, dueNs);
+      return { number, firstRow, rows: run.rows, dueNs: Number(dueNs), times, measured };
+    }
+    const rows = this.#rowsLeft(firstRow, run.rows, endNs);
     if (rows <= 0) return undefined;
-    const first = BigInt(firstRow) * this.#gap;
-    return {
-      number,
-      firstRow,
-      rows,
-      dueNs: this.#dueNs(first, firstRow, rows, endNs),
-      times: this.#times(BigInt(firstRow)),
-    };
+    const dueNs = Number(this.#closesNs(firstRow, rows, endNs));
+    return { number, firstRow, rows, dueNs, times: this.#times(firstRow, run.rows), measured };
   }
 
-  /** In the kernel's range: the denominator is at most 10^18, so two fractions stay below 2^63, and so does a century. */
-  #times(firstRow: bigint): RowTimes {
-    const first = firstRow * this.#span;
-    return {
-      ns: first / this.#parts,
-      fraction: first % this.#parts,
-      stepNs: this.#span / this.#parts,
-      stepFraction: this.#span % this.#parts,
-      denominator: this.#parts,
-    };
+  #closesNs(firstRow: number, rows: number, endNs: bigint): bigint {
+    const { batchRows, flushNs, warmUpNs } = this.#spec;
+    if (rows === batchRows) return this.#profile.timeOf(firstRow + rows - 1);
+    const flushed = this.#profile.timeOf(firstRow) + flushNs;
+    const ends = [flushed, endNs, this.durationNs, ...(firstRow < this.warmUpRows ? [warmUpNs] : [])];
+    return ends.reduce((first, ns) => (ns < first ? ns : first));
   }
 
-  #dueNs(first: bigint, firstRow: number, rows: number, endNs: bigint): number {
-    const { batchRows, flushNs, durationNs } = this.#spec;
-    if (rows === batchRows) return Number(ceilDivide(BigInt(firstRow + rows - 1) * this.#gap, this.#rate));
-    const flushed = ceilDivide(first, this.#rate) + flushNs;
-    const end = endNs < durationNs ? endNs : durationNs;
-    return Number(flushed < end ? flushed : end);
+  /** When the batch arrives that has its place among the others drawn. Before the first: the start. */
+  #drawnNs(number: number): bigint {
+    if (number < 0 || this.#arrivals === undefined) return 0n;
+    // Between the first rows of two batches that are due one after the other.
+    const { batch, share } = this.#arrivals.place(number);
+    const [from, to] = [this.#startsNs(batch), this.#endsNs(batch)];
+    return from + BigInt(Math.round(Number(to - from) * share));
+  }
+
+  #startsNs(number: number): bigint {
+    return this.#profile.timeOf(this.#run(number).firstRow(number));
+  }
+
+  #endsNs(number: number): bigint {
+    if (number + 1 === this.#warmUpBatches) return this.#spec.warmUpNs;
+    return number + 1 < this.#batches ? this.#startsNs(number + 1) : this.durationNs;
+  }
+
+  /**
+   * In the kernel's range: the denominator is at most 2 * 10^18, so two fractions stay below 2^63, and so does a century.
+   * Where the rate changes, the batch's own first and last moment stand for it.
+   */
+  #times(firstRow: number, rows: number): RowTimes {
+    if (this.#spec.dataSpanNs === undefined) {
+      const exact = this.#profile.exactTime(firstRow, firstRow + rows);
+      if (exact !== undefined) return linear(exact.numerator, exact.step, exact.denominator);
+    }
+    return this.#spread(firstRow, rows, this.#profile.timeOf(firstRow), this.#profile.timeOf(firstRow + rows));
+  }
+
+  #spread(firstRow: number, rows: number, fromNs: bigint, toNs: bigint): RowTimes {
+    const { dataSpanNs } = this.#spec;
+    // Rows of the whole duration: they keep their times when the end is moved.
+    if (dataSpanNs !== undefined) return linear(BigInt(firstRow) * dataSpanNs, dataSpanNs, BigInt(this.#rows));
+    return linear(fromNs * BigInt(rows), toNs - fromNs, BigInt(rows));
+  }
+
+  #batchOfRow(row: number): number {
+    const run = this.runs.findLast(({ firstRow }) => firstRow <= row);
+    if (run === undefined) throw new RangeError(`there is no row ${row}`);
+    return run.firstBatch + Math.floor((row - run.firstRow) / run.rows);
+  }
+
+  #run(number: number): { readonly rows: number; firstRow(number: number): number } {
+    const holds = (run: Run | undefined): run is Run =>
+      run !== undefined && run.firstBatch <= number && number < run.firstBatch + run.batches;
+    for (const at of [this.#at, this.#at + 1]) {
+      if (holds(this.runs[at])) this.#at = at;
+    }
+    if (!holds(this.runs[this.#at])) {
+      let [low, high] = [0, this.runs.length];
+      while (high - low > 1) {
+        const middle = Math.floor((low + high) / 2);
+        if ((this.runs[middle]?.firstBatch ?? 0) <= number) low = middle;
+        else high = middle;
+      }
+      this.#at = low;
+    }
+    const run = this.runs[this.#at];
+    if (!holds(run)) throw new RangeError(`there is no batch ${number}`);
+    return { rows: run.rows, firstRow: (one) => run.firstRow + (one - run.firstBatch) * run.rows };
   }
 }
 
+function linear(numerator: bigint, step: bigint, denominator: bigint): RowTimes {
+  return {
+    ns: numerator / denominator,
+    fraction: numerator % denominator,
+    stepNs: step / denominator,
+    stepFraction: step % denominator,
+    denominator,
+  };
+}
+
 /** Rows of the first `claims` batches of a closed loop. */
-export function claimedRows({ batchRows, rowLimit }: Extract<ScheduleSpec, { kind: "max" }>, claims: number): number {
+export function claimedRows({ batchRows, rowLimit }: MaxSpec, claims: number): number {
   return Math.min(claims * batchRows, rowLimit ?? Number.POSITIVE_INFINITY);
 }
 
 /** The time in which so many rows arrive at a constant rate. */
 export function timeOfRows({ numerator, denominator }: Ratio, rows: number): bigint {
-  return ceilDivide(BigInt(rows) * denominator * NS, numerator);
+  return ceilDivide(BigInt(rows) * denominator * 1_000_000_000n, numerator);
 }
 
 /** Batch `number` of a closed loop, of so many rows but for the last, claimed at `claimedNs`, which is the time of all its rows. */
-export function claimedBatch(number: number, batchRows: number, claimedNs: number, rows: number = batchRows): Batch {
+export function claimedBatch(
+  number: number,
+  batchRows: number,
+  claimedNs: number,
+  rows: number = batchRows,
+  measured = true,
+): Batch {
   return {
     number,
     firstRow: number * batchRows,
     rows,
     dueNs: claimedNs,
     times: { ns: BigInt(claimedNs), fraction: 0n, stepNs: 0n, stepFraction: 0n, denominator: 1n },
+    measured,
   };
 }

@@ -95,10 +95,14 @@ export class Snapshots {
   take(atNs: number, dueNs: number = atNs): Snapshot {
     const counters = this.#counters;
     const totals = counters.totals(atNs);
-    const service = this.#service.since((sum) => counters.service(sum), totals.serviceSumNs, this.#encode);
+    const service = this.#service.since(
+      (sum) => counters.histogram("service", "whole", sum),
+      totals.serviceSumNs,
+      this.#encode,
+    );
     const latency = this.#closedLoop
       ? service
-      : this.#latency.since((sum) => counters.latency(sum), totals.latencySumNs, this.#encode);
+      : this.#latency.since((sum) => counters.histogram("latency", "whole", sum), totals.latencySumNs, this.#encode);
     const { acknowledged, failed, unknown } = totals.inserts;
     const now = {
       atNs,

@@ -152,7 +152,15 @@ export async function askTable(
     const place = await placeOf(asked, options);
     await checkDatabase(asked, place);
     const found = await find(asked, place);
-    if (found === undefined && options.tableGiven) throw new TargetError(await missingTable(asked, place));
+    if (found === undefined && options.tableGiven) {
+      throw new TargetError(
+        await missingTable(
+          asked,
+          place,
+          "name one that is there, or leave --table out for events as run would create it",
+        ),
+      );
+    }
     const table = found === undefined ? EVENT_TABLE : await describeTable(asked, place, options);
     return { columns: fitRows(place, table, options).columns, table };
   } catch (error) {

@@ -11,11 +11,13 @@ const MS = 1_000_000;
 const failed = (reason: Reason, code: Code): Outcome => ({ kind: "failed", reason, code, sentence: "no" });
 const unknown = (code: Code): Outcome => ({ kind: "unknown", code, sentence: "who knows" });
 
+const of = (number: number, rows: number, measured = true) => ({ number, rows, measured });
+
 /** One insert from its start to its end, in slot 0. */
 function insert(counters: Counters, worker: number, endpoint: number, rows: number, outcome: Outcome, batch = 0): void {
-  counters.worker(worker).generated(endpoint, 0, batch, rows, rows * 100);
-  counters.worker(worker).sent(endpoint, rows * 100, 0);
-  counters.worker(worker).answered(endpoint, 0, batch, rows, outcome);
+  counters.worker(worker).generated(endpoint, 0, of(batch, rows), rows * 100);
+  counters.worker(worker).sent(endpoint, of(batch, rows), rows * 100, undefined, 0);
+  counters.worker(worker).answered(endpoint, 0, of(batch, rows), outcome);
 }
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
@@ -40,7 +42,7 @@ async function inThreads(counters: Counters, threads: number, body: string): Pro
 }
 
 describe("counters", () => {
-  const shape: CountersShape = { workers: 2, endpoints: 3, slots: 2 };
+  const shape: CountersShape = { workers: 2, endpoints: 3, slots: 2, phases: 1 };
 
   it("1, 20, 300 … rows of two workers to three endpoints are 654,321 rows in 6 inserts", () => {
     const counters = Counters.allocate(shape);
@@ -59,7 +61,7 @@ describe("counters", () => {
     insert(counters, 0, 0, 10, ACKNOWLEDGED);
     insert(counters, 1, 2, 40, ACKNOWLEDGED);
     const generated = [0, 1, 2].map((endpoint) =>
-      sum(counters.workers.map((worker) => worker.endpointCells(endpoint)[0] ?? Number.NaN)),
+      sum(counters.workers.map((worker) => worker.phases[0]?.endpointCells(endpoint)[0] ?? Number.NaN)),
     );
     expect(generated).to.deep.equal([10, 0, 40]);
   });
@@ -112,17 +114,17 @@ describe("counters", () => {
       [8, unknown("connection_reset")],
     ];
     for (const [batch, outcome] of batches) {
-      worker.generated(0, 0, batch, 1, 1);
-      worker.answered(0, 0, batch, 1, outcome);
+      worker.generated(0, 0, of(batch, 1), 1);
+      worker.answered(0, 0, of(batch, 1), outcome);
     }
-    worker.generated(0, 1, 5, 1, 1);
+    worker.generated(0, 1, of(5, 1), 1);
     expect(worker.troubled()).to.deep.equal({ batches: [3, 8, 5], complete: true });
   });
 
   it("batch 0 in flight is troubled too: an empty slot is not batch 0", () => {
     const worker = Counters.allocate(shape).worker(0);
     expect(worker.troubled()).to.deep.equal({ batches: [], complete: true });
-    worker.generated(0, 0, 0, 1, 1);
+    worker.generated(0, 0, of(0, 1), 1);
     expect(worker.troubled()).to.deep.equal({ batches: [0], complete: true });
   });
 
@@ -150,26 +152,28 @@ describe("counters", () => {
 
   it("the largest lag is kept, and the last answer of any worker", () => {
     const counters = Counters.allocate(shape);
-    for (const lagMs of [3, 8, 5]) counters.worker(1).sent(0, 1, lagMs * MS);
-    counters.worker(0).sent(2, 1, 4 * MS);
-    counters.worker(0).timed(0, 0, 20 * MS);
-    counters.worker(1).timed(0, 0, 15 * MS);
+    for (const lagMs of [3, 8, 5]) counters.worker(1).sent(0, of(0, 1), 1, 0, lagMs * MS);
+    counters.worker(0).sent(2, of(0, 1), 1, 0, 4 * MS);
+    counters.worker(0).timed(of(0, 1), 0, 0, 20 * MS, false);
+    counters.worker(1).timed(of(0, 1), 0, 0, 15 * MS, false);
     const { maxLagNs, lastAnswerNs } = counters.totals(0);
     expect([maxLagNs, lastAnswerNs]).to.deep.equal([8 * MS, 20 * MS]);
   });
 
   it("times are summed exactly, and counted over both workers: latency 30 + 50 ms, service 20 + 45 + 7 ms", () => {
     const counters = Counters.allocate(shape);
-    counters.worker(0).timed(0, 10 * MS, 30 * MS);
-    counters.worker(1).timed(100 * MS, 105 * MS, 150 * MS);
+    counters.worker(0).timed(of(0, 1), 0, 10 * MS, 30 * MS, false);
+    counters.worker(1).timed(of(0, 1), 100 * MS, 105 * MS, 150 * MS, false);
     // A closed loop: no due time.
-    counters.worker(1).timed(undefined, 1 * MS, 8 * MS);
+    counters.worker(1).timed(of(0, 1), undefined, 1 * MS, 8 * MS, false);
     const { latencySumNs, serviceSumNs } = counters.totals(0);
     expect([latencySumNs, serviceSumNs]).to.deep.equal([80 * MS, 72 * MS]);
-    expect([counters.latency().totalCount, counters.service().totalCount]).to.deep.equal([2, 3]);
-    expect([counters.latency().maxValue, counters.service().maxValue].map((us) => Math.floor(us / 1000))).to.deep.equal(
-      [50, 45],
-    );
+    expect([counters.histogram("latency").totalCount, counters.histogram("service").totalCount]).to.deep.equal([2, 3]);
+    expect(
+      [counters.histogram("latency").maxValue, counters.histogram("service").maxValue].map((us) =>
+        Math.floor(us / 1000),
+      ),
+    ).to.deep.equal([50, 45]);
   });
 
   it("the end and the drain's end are seen by every thread: 5 s and 35 s", async () => {
@@ -199,31 +203,33 @@ describe("counters", () => {
       2,
       `const own = counters.worker(number);
        for (let batch = 0; batch < 50_000; batch++) {
-         own.generated(batch % 3, 0, batch, 10, 1700);
-         own.sent(batch % 3, 1700, batch);
-         own.answered(batch % 3, 0, batch, 10, { kind: "acknowledged" });
-         own.timed(0, 0, 1e6);
+         const counted = { number: batch, rows: 10, measured: true };
+         own.generated(batch % 3, 0, counted, 1700);
+         own.sent(batch % 3, counted, 1700, 0, batch);
+         own.answered(batch % 3, 0, counted, { kind: "acknowledged" });
+         own.timed(counted, 0, 0, 1e6, false);
        }
-       own.generated(0, 1, 77, 3, 500);
+       own.generated(0, 1, { number: 77, rows: 3, measured: true }, 500);
        parentPort.postMessage("done");
        process.exit(1);`,
     );
     const { generated, acknowledged, inserts, inFlight, maxLagNs } = counters.totals(0);
     expect([generated, acknowledged, inserts.acknowledged]).to.deep.equal([1_000_006, 1_000_000, 100_000]);
-    expect([inFlight, maxLagNs, counters.latency().totalCount]).to.deep.equal([2, 49_999, 100_000]);
+    expect([inFlight, maxLagNs, counters.histogram("latency").totalCount]).to.deep.equal([2, 49_999, 100_000]);
     expect(counters.workers.map((worker) => worker.troubled().batches)).to.deep.equal([[77], [77]]);
   });
 
   it("while a thread counts 2,000,000 inserts, no sum shows more rows answered than generated", async () => {
-    const counters = Counters.allocate({ workers: 1, endpoints: 1, slots: 1 });
+    const counters = Counters.allocate({ workers: 1, endpoints: 1, slots: 1, phases: 1 });
     let over = false;
     const counting = inThreads(
       counters,
       1,
       `const own = counters.worker(0);
        for (let batch = 0; batch < 2_000_000; batch++) {
-         own.generated(0, 0, batch, 10, 1);
-         own.answered(0, 0, batch, 10, { kind: "acknowledged" });
+         const counted = { number: batch, rows: 10, measured: true };
+         own.generated(0, 0, counted, 1);
+         own.answered(0, 0, counted, { kind: "acknowledged" });
        }
        parentPort.postMessage("done");`,
     ).finally(() => {
@@ -278,11 +284,11 @@ describe("counters", () => {
           const key = `${worker} ${slot}`;
           const sent = slots.get(key);
           if (sent === undefined) {
-            counters.worker(worker).generated(endpoint, slot, batch, rows, rows * 2);
+            counters.worker(worker).generated(endpoint, slot, of(batch, rows), rows * 2);
             slots.set(key, { rows, endpoint, batch });
             model.generated += rows;
           } else {
-            counters.worker(worker).answered(sent.endpoint, slot, sent.batch, sent.rows, outcome);
+            counters.worker(worker).answered(sent.endpoint, slot, of(sent.batch, sent.rows), outcome);
             slots.delete(key);
             model[outcome.kind] += sent.rows;
             inserts[outcome.kind]++;

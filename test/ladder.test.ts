@@ -364,6 +364,12 @@ describe("ladder", function () {
         "order",
         /has no table .*: did you mean orders\?/,
       ],
+      [
+        "a table that is not there, nor one like it",
+        undefined,
+        "nosuch",
+        /has no table .*: name one that is there, or leave --table out for events as run would create it\n/,
+      ],
       ["a view", "CREATE VIEW seen AS SELECT 1 AS a", "seen", /is a view \(View\): the ladder copies tables/],
       [
         "a table of engine Null",

@@ -3,6 +3,7 @@
 import { expect } from "chai";
 import { type Claim, readLedger } from "../src/ledger.js";
 import { resolveRun } from "../src/options.js";
+import { WHOLE } from "../src/schedule.js";
 import { prepareTarget } from "../src/target.js";
 import { clickhouse, newDatabase } from "./support/server.js";
 
@@ -10,7 +11,8 @@ import { clickhouse, newDatabase } from "./support/server.js";
 const CLAIM: Claim = {
   runId: "ledger",
   scheduledRows: 950,
-  rowsPerBatch: 100,
+  runs: [{ firstBatch: 0, firstRow: 0, rows: 100, batches: 10 }],
+  shard: WHOLE,
   acknowledgedRows: 950,
   unknownRows: 0,
   troubled: { batches: [], complete: true },

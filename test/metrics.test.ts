@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { ACKNOWLEDGED } from "../src/answer.js";
-import { Counters } from "../src/counters.js";
+import { Counters, type HistogramName } from "../src/counters.js";
 import {
   createRegistry,
   MetricsPortError,
@@ -17,33 +17,40 @@ import { checkMetrics, freePort, hasPrometheus, Prometheus, parseText, type Samp
 import { newDatabase, numberOf, rowsOf } from "./support/server.js";
 
 const MS = 1_000_000;
+type Counted = { readonly number: number; readonly rows: number; readonly measured: boolean };
 
 /** Two workers, one endpoint, and the counts below by hand. */
 function load(more: Partial<MetricsSource> = {}): { counters: Counters; source: MetricsSource } {
-  const counters = Counters.allocate({ workers: 2, endpoints: 1, slots: 2 });
+  const counters = Counters.allocate({ workers: 2, endpoints: 1, slots: 2, phases: 1 });
   const [first, second] = [counters.worker(0), counters.worker(1)];
+  const [b0, b1, b2, b3] = [
+    [0, 1000],
+    [1, 200],
+    [2, 500],
+    [3, 30],
+  ].map(([number = 0, rows = 0]) => ({ number, rows, measured: true })) as [Counted, Counted, Counted, Counted];
   // Worker 0: 1,000 rows acknowledged after 4 ms of which 3 on the wire; 500 in flight.
-  first.generated(0, 0, 0, 1000, 170_000);
-  first.sent(0, 170_000, 1 * MS);
-  first.answered(0, 0, 0, 1000, ACKNOWLEDGED);
-  first.timed(0, 1 * MS, 4 * MS);
-  first.generated(0, 1, 2, 500, 85_000);
+  first.generated(0, 0, b0, 170_000);
+  first.sent(0, b0, 170_000, 0, 1 * MS);
+  first.answered(0, 0, b0, ACKNOWLEDGED);
+  first.timed(b0, 0, 1 * MS, 4 * MS, false);
+  first.generated(0, 1, b2, 85_000);
   // Worker 1: 200 rows refused for too many parts after 80 ms; 30 unknown after a reset.
-  second.generated(0, 0, 1, 200, 34_000);
-  second.sent(0, 34_000, 0);
-  second.answered(0, 0, 1, 200, { kind: "failed", reason: "busy", code: 252, sentence: "too many parts" });
-  second.timed(10 * MS, 10 * MS, 90 * MS);
-  second.generated(0, 1, 3, 30, 5100);
-  second.sent(0, 5100, 0);
-  second.answered(0, 1, 3, 30, { kind: "unknown", code: "connection_reset", sentence: "reset" });
-  second.timed(10 * MS, 10 * MS, 10 * MS + 400_000);
+  second.generated(0, 0, b1, 34_000);
+  second.sent(0, b1, 34_000, 10 * MS, 10 * MS);
+  second.answered(0, 0, b1, { kind: "failed", reason: "busy", code: 252, sentence: "too many parts" });
+  second.timed(b1, 10 * MS, 10 * MS, 90 * MS, false);
+  second.generated(0, 1, b3, 5100);
+  second.sent(0, b3, 5100, 10 * MS, 10 * MS);
+  second.answered(0, 1, b3, { kind: "unknown", code: "connection_reset", sentence: "reset" });
+  second.timed(b3, 10 * MS, 10 * MS, 10 * MS + 400_000, false);
   // Its next batch was due at 1 s; it is 1.25 s.
   second.nextDue(1000 * MS);
   const source: MetricsSource = {
     counters,
     now: () => 1250 * MS,
     unsent: () => 7,
-    targetRowsPerSecond: 1234.5,
+    targetRowsPerSecond: () => 1234.5,
     utilization: () => [0.25, 0.5],
     ...more,
   };
@@ -133,7 +140,7 @@ describe("metrics", () => {
   });
 
   it("in a closed loop the target is +Inf", async () => {
-    const { source } = load({ targetRowsPerSecond: Number.POSITIVE_INFINITY });
+    const { source } = load({ targetRowsPerSecond: () => Number.POSITIVE_INFINITY });
     const metrics = await scrape(await serve(() => source));
     expect(metrics.get("ingestion_target_events_per_second")).to.equal(Number.POSITIVE_INFINITY);
   });
@@ -147,8 +154,7 @@ describe("metrics", () => {
     const { counters, source } = load();
     let reads = 0;
     const counting = {
-      latency: () => counters.latency(),
-      service: () => counters.service(),
+      histogram: (name: HistogramName) => counters.histogram(name),
       totals: (nowNs: number) => {
         reads++;
         return counters.totals(nowNs);

@@ -34,6 +34,14 @@ const TIME = "must be a time such as 30 (seconds), 500ms, 90s, 10m or 2h";
 
 /** A value of each flag of run, other than its default. */
 const SAMPLES: Readonly<Record<string, string>> = {
+  stage: "30s:100k",
+  arrivals: "poisson",
+  warmup: "5s",
+  overload: "drop",
+  "max-lag": "250ms",
+  "abort-below": "95%",
+  shard: "2/3",
+  "start-at": "2100-01-01T00:00:00Z",
   "clickhouse-url": "http://db:1",
   table: "a.b",
   user: "bob",
@@ -60,6 +68,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
   setting: "k=v",
   timeout: "7",
   report: "r.json",
+  threshold: "p99<500ms",
   "metrics-port": "1",
   "metrics-host": "h",
   "no-metrics": "true",
@@ -67,6 +76,14 @@ const SAMPLES: Readonly<Record<string, string>> = {
   "otlp-endpoint": "http://o",
   "no-traces": "true",
   "no-verify": "true",
+};
+
+/** What some flags need beside them. */
+const NEEDED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "replay-once": { replay: "f.ndjson" },
+  "replay-time": { replay: "f.ndjson" },
+  "max-lag": { overload: "drop" },
+  shard: { "start-at": "2100-01-01T00:00:00Z" },
 };
 
 describe("options", () => {
@@ -393,8 +410,15 @@ describe("options", () => {
         credentials: { user: "default", password: "" },
         rate: { numerator: 5n, denominator: 1n },
         rateText: "5",
+        stages: [],
+        arrivals: "constant",
         durationNs: 30_000_000_000n,
         durationGiven: false,
+        warmUpNs: 0n,
+        maxLagNs: undefined,
+        abortBelow: undefined,
+        shard: undefined,
+        startAtNs: undefined,
         drainNs: 30_000_000_000n,
         table: { database: undefined, table: "events" },
         tableGiven: false,
@@ -417,6 +441,7 @@ describe("options", () => {
         rules: NO_RULES,
         replay: undefined,
         reportFile: undefined,
+        thresholds: [],
         verify: true,
         blind: false,
       });
@@ -562,8 +587,7 @@ describe("options", () => {
       expect(Object.keys(SAMPLES).toSorted()).to.deep.equal(RUN_FLAGS.map(({ name }) => name as string).toSorted());
       const fixed = { CLICKSTORM_SEED: "1", CLICKSTORM_RUN_ID: "fixed" };
       for (const flag of RUN_FLAGS) {
-        // Two of them say more about a file.
-        const others = flag.name.startsWith("replay-") ? { replay: "f.ndjson" } : {};
+        const others = NEEDED[flag.name] ?? {};
         const byFlag = resolveRun({ ...others, [flag.name]: SAMPLES[flag.name] }, fixed);
         const byVariable = resolveRun(others, { ...fixed, [variableOf(flag)]: SAMPLES[flag.name] });
         expect(byVariable, flag.name).to.deep.equal(byFlag);
@@ -636,7 +660,7 @@ describe("options", () => {
       for (const flag of RUN_FLAGS as readonly Flag[]) {
         const { name, kind } = flag;
         if (name === "config") continue;
-        const others = name.startsWith("replay-") ? { replay: "f.ndjson" } : {};
+        const others = NEEDED[name] ?? {};
         const value = SAMPLES[name] ?? "";
         const file = { file: "c.yaml", options: { [name]: kind === "texts" ? [value] : value }, rules: NO_RULES };
         const { [variableOf(flag)]: _, ...environment } = fixed as Record<string, string>;

@@ -45,24 +45,27 @@ class Screen {
     return lines;
   }
 
-  progress(durationS: number): Progress {
-    return new Progress(this as unknown as WriteStream, BigInt(durationS * SECOND_NS));
+  progress(durationS: number, warmUpS = 0): Progress {
+    return new Progress(this as unknown as WriteStream, BigInt(durationS * SECOND_NS), BigInt(warmUpS * SECOND_NS));
   }
 }
 
 /** A load that was acknowledged 200,000 rows a second up to now, each insert after 12.5 ms. */
 function snapshotAt(second: number, inFlight = 3): Snapshot {
-  const counters = Counters.allocate({ workers: 1, endpoints: 1, slots: 9 });
+  const counters = Counters.allocate({ workers: 1, endpoints: 1, slots: 9, phases: 1 });
   const worker = counters.worker(0);
   const snapshots = new Snapshots(counters, false);
   let snapshot = snapshots.take(0);
   for (let now = 1; now <= second; now++) {
-    worker.generated(0, 0, now, 200_000, 1);
-    worker.answered(0, 0, now, 200_000, ACKNOWLEDGED);
-    worker.timed(0, 0, 12_500_000);
+    const batch = { number: now, rows: 200_000, measured: true };
+    worker.generated(0, 0, batch, 1);
+    worker.answered(0, 0, batch, ACKNOWLEDGED);
+    worker.timed(batch, 0, 0, 12_500_000, false);
     snapshot = snapshots.take(now * SECOND_NS);
   }
-  for (let slot = 0; slot < inFlight; slot++) worker.generated(0, slot, second + slot + 1, 1, 1);
+  for (let slot = 0; slot < inFlight; slot++) {
+    worker.generated(0, slot, { number: second + slot + 1, rows: 1, measured: true }, 1);
+  }
   return { ...snapshot, totals: { ...snapshot.totals, inFlight } };
 }
 
@@ -80,6 +83,15 @@ describe("progress", () => {
       expect(screen.shown).to.deep.equal([line]);
     });
   }
+
+  it("a warm-up says so until it is over: at 2 and 3 s of a warm-up of 3 s", () => {
+    const screen = new Screen(80);
+    const progress = screen.progress(15, 3);
+    progress.update(snapshotAt(2), BigInt(15 * SECOND_NS));
+    expect(screen.shown).to.deep.equal(["0:02/0:15  warm-up   200k rows/s  p99  12.5 ms  errors 0  0:13 left"]);
+    progress.update(snapshotAt(3), BigInt(15 * SECOND_NS));
+    expect(screen.shown[0]).to.match(/^0:03\/0:15 {3}200k rows\/s/);
+  });
 
   it("the live line is rewritten in place, a longer one leaves no rest, and stop takes it away", () => {
     const screen = new Screen(80);
@@ -112,7 +124,7 @@ describe("progress", () => {
 
   it("a second without an answer has no quantiles, one behind says by how much", () => {
     const screen = new Screen(200);
-    const counters = Counters.allocate({ workers: 1, endpoints: 1, slots: 9 });
+    const counters = Counters.allocate({ workers: 1, endpoints: 1, slots: 9, phases: 1 });
     counters.worker(0).nextDue(SECOND_NS);
     const snapshots = new Snapshots(counters, false);
     screen.progress(15).update(snapshots.take(3.5 * SECOND_NS), BigInt(15 * SECOND_NS));

@@ -3,7 +3,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { Window } from "../src/replay/window.js";
-import { claimedRows, Schedule, timeOfRows } from "../src/schedule.js";
+import { claimedRows, holding, Schedule, timeOfRows } from "../src/schedule.js";
 
 /** Bytes of the largest batch of so many rows, of a file that is gone through again and again. */
 function largest(lengths: readonly number[], rows: number): number {
@@ -40,13 +40,15 @@ describe("replay: how large and how many", () => {
     fc.assert(property, { numRuns: 2000 });
   });
 
-  const spec = { durationNs: 60_000_000_000n, batchRows: 100, rowLimit: 250 } as const;
+  const spec = { warmUpNs: 0n, batchRows: 100, rowLimit: 250 } as const;
+  const durationNs = 60_000_000_000n;
 
   it("of 250 rows in batches of 100 the third has 50, and there is no fourth, at a rate as in a closed loop", () => {
     const rowsPerSecond = { numerator: 100n, denominator: 1n };
     const schedule = new Schedule({
-      kind: "constant",
-      rowsPerSecond,
+      kind: "open",
+      pieces: [holding(rowsPerSecond, durationNs)],
+      poissonSeed: undefined,
       flushNs: 60_000_000_000n,
       dataSpanNs: undefined,
       ...spec,
@@ -54,15 +56,16 @@ describe("replay: how large and how many", () => {
     const batches = [0, 1, 2, 3].map((number) => schedule.batch(number)?.rows);
     expect(batches).to.deep.equal([100, 100, 50, undefined]);
     expect(schedule.totalRows()).to.equal(250);
-    const closed = { kind: "max", ...spec } as const;
+    const closed = { kind: "max", durationNs, ...spec } as const;
     expect([0, 1, 2, 3, 4].map((claims) => claimedRows(closed, claims))).to.deep.equal([0, 100, 200, 250, 250]);
   });
 
   it("an end that was moved forward cuts them further: 120 rows after 1.2 s", () => {
     const rowsPerSecond = { numerator: 100n, denominator: 1n };
     const schedule = new Schedule({
-      kind: "constant",
-      rowsPerSecond,
+      kind: "open",
+      pieces: [holding(rowsPerSecond, durationNs)],
+      poissonSeed: undefined,
       flushNs: 60_000_000_000n,
       dataSpanNs: undefined,
       ...spec,

@@ -170,7 +170,7 @@ describe("the summary", () => {
     expect(lines.slice(at, at + 3)).to.deep.equal([
       "  thresholds pass  p99<500ms           12.5 ms",
       "             FAIL  achieved_rate>=99%  95%",
-      "             FAIL  rows_lost==0        nothing was measured",
+      "             FAIL  rows_lost==0        nothing measured",
     ]);
   });
 

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { eventColumns } from "../src/rows/column.js";
 import { compileRows } from "../src/rows/program.js";
 import type { Column } from "../src/rows/value.js";
-import { Schedule } from "../src/schedule.js";
+import { holding, Schedule } from "../src/schedule.js";
 import { columnsOf, lines, render, valuesOf } from "./support/rows.js";
 import { clickhouse, newDatabase, rowsOf, serverUrl } from "./support/server.js";
 
@@ -58,9 +58,10 @@ describe("rows", () => {
   it("property: rows are the same however they are cut into batches", async () => {
     const columns = eventColumns("cut");
     const times = new Schedule({
-      kind: "constant",
-      rowsPerSecond: { numerator: 23_333n, denominator: 10n },
-      durationNs: 10n ** 15n,
+      kind: "open",
+      pieces: [holding({ numerator: 23_333n, denominator: 10n }, 10n ** 15n)],
+      warmUpNs: 0n,
+      poissonSeed: undefined,
       batchRows: 1,
       flushNs: 1n,
       dataSpanNs: undefined,

@@ -362,6 +362,10 @@ columns:
       expect(stderr).to.equal(
         `error: ${serverUrl()} has no table ${database}.order, or this user may not see it: did you mean orders?\n`,
       );
+      const far = await clickstorm(["sample", "--clickhouse-url", url, "--table", "nosuch"]);
+      expect(far.stderr).to.equal(
+        `error: ${serverUrl()} has no table ${database}.nosuch, or this user may not see it: name one that is there, or leave --table out for events as run would create it\n`,
+      );
     });
   });
 

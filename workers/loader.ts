@@ -1,17 +1,26 @@
 // The worker's task, and the hot loop: pace → render → insert → count. One runs in each thread of the pool for the whole
 // run. It knows batches, slots and permits; it parses no flags, asks the server nothing and prints nothing.
 
+import { type EventLoopUtilization, performance } from "node:perf_hooks";
 import type { MessagePort } from "node:worker_threads";
 import type { Code } from "../src/answer.js";
 import { Clock, LONGEST_TIMER_MS } from "../src/clock.js";
-import { Counters, type CountersShape, type WorkerCounters } from "../src/counters.js";
+import { Counters, type CountersShape, OVERDUE_NS, type WorkerCounters } from "../src/counters.js";
 import { Inserter, type InsertPlan } from "../src/insert.js";
 import { rehearse } from "../src/rehearsal.js";
 import { ReplayError } from "../src/replay/file.js";
 import { Replayer, type ReplayPlan } from "../src/replay/replayer.js";
 import type { RowProgram } from "../src/rows/program.js";
 import { Renderer, type Slot } from "../src/rows/renderer.js";
-import { type Batch, claimedBatch, claimedRows, rowsPerBatch, Schedule, type ScheduleSpec } from "../src/schedule.js";
+import {
+  type Batch,
+  claimedBatch,
+  claimedRows,
+  rowsPerBatch,
+  Schedule,
+  type ScheduleSpec,
+  type Shard,
+} from "../src/schedule.js";
 import { Stock } from "../src/stock.js";
 import { startTracing, type Trace, type TracePlan, type Tracing } from "../src/tracing.js";
 
@@ -24,10 +33,13 @@ export type RowSource =
 export interface WorkerPlan {
   /** This worker's number, from 0. */
   readonly worker: number;
-  /** Batch n is the work of worker n mod workers. */
   readonly workers: number;
   readonly runId: string;
   readonly schedule: ScheduleSpec;
+  /** Batch n is the work of shard n mod shards, and there of worker (n div shards) mod workers. */
+  readonly shard: Shard;
+  /** A batch later than this is dropped; undefined: it is sent all the same. */
+  readonly maxLagNs: number | undefined;
   readonly kernel: WebAssembly.Module;
   readonly rows: RowSource;
   readonly slots: number;
@@ -61,6 +73,8 @@ export type FromWorker =
   | { readonly kind: "ready" }
   /** Every permit is out and a due batch waits. Said once. */
   | { readonly kind: "saturated" }
+  /** A batch was dropped for being late. Said once. */
+  | { readonly kind: "dropping" }
   /** Traces do not arrive. Said once. */
   | { readonly kind: "traces-failed"; readonly sentence: string }
   /** What the first insert that failed with this code was told. Said once a code. */
@@ -72,6 +86,10 @@ export type FromWorker =
 
 /** So much behind with every permit out is worth a word. */
 const SATURATED_NS = 250_000_000;
+/** What the worker's time went into is told so often: asking takes a microsecond or two. */
+const TELL_NS = 100_000_000;
+/** After so many dropped batches the event loop gets its turn. */
+const DROPS_PER_TURN = 100;
 /** Compiling the kernel's hot path before the start: so many rows are rendered and thrown away. */
 const WARM_UP_ROWS = 20_000;
 /** Rows may be long: no more than so many bytes. */
@@ -95,34 +113,56 @@ export default async function load({ plan, port }: LoaderTask): Promise<void> {
   }
 }
 
-class Loader {
+/** What a loader asks for the time, and what it sends with. */
+export interface LoaderParts {
+  clock(startNs: bigint): Pick<Clock, "now" | "until" | "wake">;
+  inserter(plan: InsertPlan): Pick<Inserter, "insert" | "close">;
+}
+
+const REAL_PARTS: LoaderParts = {
+  clock: (startNs) => new Clock(startNs),
+  inserter: (plan) => new Inserter(plan),
+};
+
+export class Loader {
   readonly #plan: WorkerPlan;
+  readonly #parts: LoaderParts;
   readonly #tell: (message: FromWorker) => void;
   readonly #counters: Counters;
   readonly #own: WorkerCounters;
   /** Undefined in a closed loop. */
   readonly #schedule: Schedule | undefined;
   readonly #renderer: Renderer | Replayer;
-  readonly #inserter: Inserter;
+  readonly #inserter: Pick<Inserter, "insert" | "close">;
   readonly #tracing: Tracing | undefined;
   readonly #slots: Stock<Slot>;
   readonly #permits: Stock<true>;
   readonly #said = new Set<string>();
-  #clock: Clock | undefined;
+  /** Wall time of this worker since its first measured batch: see Share in counters.ts. */
+  readonly #spent = { renderingNs: 0, waitingNs: 0, delayedNs: 0 };
+  #loopAtStart: EventLoopUtilization | undefined;
+  #dropped = 0;
+  #lastSentNs = 0;
+  #toldNs = 0;
+  /** The end by which the last batch was planned. */
+  #plannedEndNs: bigint | undefined;
+  #clock: Pick<Clock, "now" | "until" | "wake"> | undefined;
   #drainTimer: NodeJS.Timeout | undefined;
 
-  constructor(plan: WorkerPlan, tell: (message: FromWorker) => void) {
+  /** @param parts others than the real ones in tests on virtual time */
+  constructor(plan: WorkerPlan, tell: (message: FromWorker) => void, parts: LoaderParts = REAL_PARTS) {
     this.#plan = plan;
+    this.#parts = parts;
     this.#tell = tell;
     this.#counters = new Counters(plan.counters, plan.shape);
     this.#own = this.#counters.worker(plan.worker);
-    this.#schedule = plan.schedule.kind === "constant" ? new Schedule(plan.schedule) : undefined;
+    this.#schedule = plan.schedule.kind === "open" ? new Schedule(plan.schedule) : undefined;
     const { kernel, rows, slots, slotBytes } = plan;
     this.#renderer =
       rows.kind === "rules"
         ? new Renderer(kernel, rows.program, slots, slotBytes)
         : new Replayer(kernel, rows.replay, slots, slotBytes);
-    this.#inserter = new Inserter(plan.insert);
+    this.#inserter = parts.inserter(plan.insert);
     this.#tracing =
       plan.traces && startTracing(plan.traces, (sentence) => this.#say({ kind: "traces-failed", sentence }));
     this.#slots = new Stock(this.#renderer.slots);
@@ -149,7 +189,7 @@ class Loader {
   }
 
   async run(startNs: bigint, dataStartNs: bigint): Promise<void> {
-    const clock = new Clock(startNs);
+    const clock = this.#parts.clock(startNs);
     this.#clock = clock;
     this.wake();
     await clock.until(0);
@@ -158,31 +198,86 @@ class Loader {
       this.#say({ kind: "no-rows", sentence: error.message });
     });
     this.#own.nextDue(Number.POSITIVE_INFINITY);
+    this.#tellSpent(clock.now());
     await this.#permits.whole();
     clearTimeout(this.#drainTimer);
     await this.#inserter.close();
     await this.#tracing?.flush();
   }
 
-  async #sendBatches(clock: Clock, dataStartNs: bigint): Promise<void> {
+  async #sendBatches(clock: Pick<Clock, "now" | "until">, dataStartNs: bigint): Promise<void> {
     for (let turn = 0; ; turn++) {
       const planned = this.#planned(turn);
       if (planned === "over") break;
       if (planned !== undefined) this.#own.nextDue(planned.dueNs);
+      const askedNs = clock.now();
       const slot = await this.#slots.take();
       if (slot === undefined) break;
-      const batch = planned ?? this.#claim(clock);
+      const takenNs = clock.now();
+      const batch = planned ?? this.#claim(takenNs);
       if (batch === undefined) break;
+      if (planned !== undefined && this.#isTooLate(planned, takenNs)) {
+        await this.#drop(planned, slot);
+        continue;
+      }
+      if (batch.measured) this.#loopAtStart ??= performance.eventLoopUtilization();
       // Before it is due: latency is never our own rendering, unless we are behind.
       const trace = this.#tracing?.begin(batch);
       await this.#renderer.fill(slot, batch, dataStartNs);
       trace?.rendered(slot.bytes);
+      const renderedNs = clock.now();
       const due = await this.#untilDue(clock, batch, slot, dataStartNs);
       if (due === undefined) break;
-      if (this.#permits.empty && clock.now() - due.dueNs > SATURATED_NS) this.#say({ kind: "saturated" });
+      const wantedNs = planned === undefined ? renderedNs : clock.now();
+      if (this.#permits.empty && wantedNs - due.dueNs > SATURATED_NS) this.#say({ kind: "saturated" });
+      const isHeld = this.#permits.empty;
       if ((await this.#permits.take()) === undefined) break;
-      void this.#insert(clock, due, slot, trace);
+      const permittedNs = isHeld ? clock.now() : wantedNs;
+      if (planned !== undefined && this.#isTooLate(due, permittedNs)) {
+        this.#permits.give(true);
+        await this.#drop(due, slot);
+        continue;
+      }
+      if (batch.measured) {
+        this.#spent.renderingNs += renderedNs - takenNs;
+        if (planned !== undefined) this.#overdue(due.dueNs, permittedNs, [askedNs, takenNs], [wantedNs, permittedNs]);
+        if (permittedNs - this.#toldNs > TELL_NS) this.#tellSpent(permittedNs);
+      }
+      this.#lastSentNs = permittedNs;
+      const wasHeld = isHeld || (takenNs > due.dueNs && takenNs - askedNs > OVERDUE_NS);
+      void this.#insert(clock, due, slot, trace, wasHeld);
     }
+  }
+
+  #isTooLate({ dueNs }: Batch, nowNs: number): boolean {
+    return this.#plan.maxLagNs !== undefined && nowNs - dueNs > this.#plan.maxLagNs;
+  }
+
+  async #drop(batch: Batch, slot: Slot): Promise<void> {
+    this.#own.dropped(batch);
+    this.#slots.give(slot);
+    this.#say({ kind: "dropping" });
+    this.#dropped++;
+    if (this.#dropped % DROPS_PER_TURN === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+
+  /**
+   * Of the time since the batch was overdue and the one before it was gone, what was spent waiting for a place, in these
+   * spans, and the rest, which nobody but this worker can be blamed for.
+   */
+  #overdue(dueNs: number, sentNs: number, ...waits: readonly (readonly [fromNs: number, toNs: number])[]): void {
+    const sinceNs = Math.max(dueNs + OVERDUE_NS, this.#lastSentNs);
+    if (sentNs <= sinceNs) return;
+    const waitingNs = waits.reduce((sum, [fromNs, toNs]) => sum + Math.max(0, toNs - Math.max(fromNs, sinceNs)), 0);
+    this.#spent.waitingNs += waitingNs;
+    this.#spent.delayedNs += sentNs - sinceNs - waitingNs;
+  }
+
+  #tellSpent(nowNs: number): void {
+    if (this.#loopAtStart === undefined) return;
+    this.#toldNs = nowNs;
+    const { active, idle } = performance.eventLoopUtilization(this.#loopAtStart);
+    this.#own.spent({ ...this.#spent, busyNs: active * 1e6, idleNs: idle * 1e6 });
   }
 
   async close(): Promise<void> {
@@ -191,32 +286,42 @@ class Loader {
 
   /** The batch of this worker's turn in its stripe of the schedule; undefined in a closed loop, which plans none. */
   #planned(turn: number): Batch | "over" | undefined {
-    const { worker, workers } = this.#plan;
+    const { worker, workers, shard } = this.#plan;
     if (this.#schedule === undefined) return undefined;
-    return this.#schedule.batch(turn * workers + worker, this.#counters.endNs) ?? "over";
+    const number = (turn * workers + worker) * shard.of + shard.index;
+    this.#plannedEndNs = this.#counters.endNs;
+    return this.#schedule.batch(number, this.#plannedEndNs) ?? "over";
   }
 
   /** The first batch that nobody has claimed; undefined when the run is over. */
-  #claim(clock: Clock): Batch | undefined {
+  #claim(claimedNs: number): Batch | undefined {
     const { schedule } = this.#plan;
-    const claimedNs = clock.now();
     if (schedule.kind !== "max" || claimedNs >= this.#counters.endNs) return undefined;
     const number = this.#counters.claim();
     const rows = claimedRows(schedule, number + 1) - claimedRows(schedule, number);
-    return rows > 0 ? claimedBatch(number, schedule.batchRows, claimedNs, rows) : undefined;
+    const measured = claimedNs >= schedule.warmUpNs;
+    return rows > 0 ? claimedBatch(number, schedule.batchRows, claimedNs, rows, measured) : undefined;
   }
 
   /**
    * Waits until the batch is due. An end that was moved forward in the meantime (an interrupt) cuts it, by rendering its
    * first rows again, or leaves nothing of it: undefined. A claimed batch is due at once and never cut.
    */
-  async #untilDue(clock: Clock, batch: Batch, slot: Slot, dataStartNs: bigint): Promise<Batch | undefined> {
+  async #untilDue(
+    clock: Pick<Clock, "now" | "until">,
+    batch: Batch,
+    slot: Slot,
+    dataStartNs: bigint,
+  ): Promise<Batch | undefined> {
     if (this.#schedule === undefined) return batch;
     let due = batch;
     do {
       await clock.until(due.dueNs);
       // First the clock, then the end: a batch is sent whole only if it was due before the end was moved.
-      const cut = this.#schedule.batch(batch.number, this.#counters.endNs);
+      const { endNs } = this.#counters;
+      if (endNs === this.#plannedEndNs) continue;
+      this.#plannedEndNs = endNs;
+      const cut = this.#schedule.batch(batch.number, endNs);
       if (cut === undefined) return undefined;
       if (cut.rows !== due.rows) await this.#renderer.fill(slot, cut, dataStartNs);
       due = cut;
@@ -224,12 +329,19 @@ class Loader {
     return due;
   }
 
-  async #insert(clock: Clock, batch: Batch, slot: Slot, trace: Trace | undefined): Promise<void> {
-    const { runId, insert, tokens } = this.#plan;
+  /** `held`: it had to wait for a place among the inserts in flight. */
+  async #insert(
+    clock: Pick<Clock, "now" | "until">,
+    batch: Batch,
+    slot: Slot,
+    trace: Trace | undefined,
+    held: boolean,
+  ): Promise<void> {
+    const { runId, insert, tokens, shard } = this.#plan;
     const closedLoop = this.#schedule === undefined;
-    const endpoint = batch.number % insert.endpoints.length;
+    const endpoint = Math.floor(batch.number / shard.of) % insert.endpoints.length;
     let sentNs: number | undefined;
-    this.#own.generated(endpoint, slot.index, batch.number, batch.rows, slot.bytes);
+    this.#own.generated(endpoint, slot.index, batch, slot.bytes);
     const outcome = await this.#inserter.insert({
       endpoint,
       body: this.#renderer.body(slot),
@@ -238,12 +350,14 @@ class Loader {
       traceparent: trace?.inserting(insert.endpoints[endpoint]),
       onSent: () => {
         sentNs = clock.now();
-        this.#own.sent(endpoint, slot.bytes, closedLoop ? 0 : sentNs - batch.dueNs);
+        this.#own.sent(endpoint, batch, slot.bytes, closedLoop ? undefined : batch.dueNs, sentNs);
       },
     });
     const answeredNs = clock.now();
-    this.#own.answered(endpoint, slot.index, batch.number, batch.rows, outcome);
-    if (sentNs !== undefined) this.#own.timed(closedLoop ? undefined : batch.dueNs, sentNs, answeredNs);
+    this.#own.answered(endpoint, slot.index, batch, outcome);
+    if (sentNs !== undefined) {
+      this.#own.timed(batch, closedLoop ? undefined : batch.dueNs, sentNs, answeredNs, held);
+    }
     trace?.answered(outcome);
     if (outcome.kind !== "acknowledged") {
       const sentence = this.#placed(outcome.sentence, batch);

@@ -209,7 +209,7 @@ async function climbFormats(
   const formats = formatsOf(ladder, probe);
   // Long rows may leave room for fewer of them, in one format more than in another: all have the same batches.
   const plans = formats.map((format) => makePlan(within(COPY.null, format), probe, [endpoint], VERSION));
-  const batchRows = Math.min(...plans.map(({ schedule }) => rowsPerBatch(schedule)));
+  const batchRows = Math.min(...plans.map(({ spec }) => rowsPerBatch(spec)));
   findings.batchRows = batchRows;
   findings.formats = formats;
   findings.workers = plans[0]?.workers.length ?? 0;

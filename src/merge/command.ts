@@ -4,6 +4,7 @@
 import { writeFileSync } from "node:fs";
 import { EXIT } from "../exit.js";
 import { OptionsError } from "../options.js";
+import { judge } from "../report/judge.js";
 import { toJson } from "../report/make.js";
 import { readReports } from "../report/read.js";
 import type { Report } from "../report/schema.js";
@@ -36,9 +37,4 @@ export function merge({ files, out }: MergeOptions, stdout: NodeJS.WritableStrea
   stdout.write(toText(merged));
   if (isIncomplete(merged)) return EXIT.incomplete;
   return merged.thresholds.every(({ passed }) => passed) ? EXIT.done : EXIT.crossed;
-}
-
-/** The one place where thresholds of a merged report are evaluated. */
-function judge(expressions: readonly string[], _merged: Report): Report["thresholds"] {
-  return expressions.map((expression) => ({ expression, value: null, passed: false }));
 }

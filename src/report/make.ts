@@ -17,30 +17,6 @@ import type { Ratio } from "../schedule.js";
 import type { Target } from "../target.js";
 import type { LatencyJson, Point, Report } from "./schema.js";
 
-/** The shape of the load, beside its rate and duration. */
-export interface Shape {
-  /** None: a constant rate, or a closed loop. */
-  readonly stages: readonly { readonly durationNs: bigint; readonly rowsPerSecond: Ratio }[];
-  readonly arrivals: "constant" | "poisson";
-  readonly warmupNs: bigint;
-  readonly overload: { readonly kind: "catch-up" } | { readonly kind: "drop"; readonly maxLagNs: bigint };
-  readonly abortBelow: number | undefined;
-  /** `index` from 0. */
-  readonly shard: { readonly index: number; readonly of: number } | undefined;
-  /** Nanoseconds since the epoch. */
-  readonly startAtNs: bigint | undefined;
-}
-
-export const NO_SHAPE: Shape = {
-  stages: [],
-  arrivals: "constant",
-  warmupNs: 0n,
-  overload: { kind: "catch-up" },
-  abortBelow: undefined,
-  shard: undefined,
-  startAtNs: undefined,
-};
-
 /** All that is known when a run is over. */
 export interface Result extends Omit<Books, "claim"> {
   readonly options: Options;
@@ -59,12 +35,6 @@ export interface Result extends Omit<Books, "claim"> {
   readonly sentences: ReadonlyMap<Code, string>;
   /** Why the generator was the limit; none: it was not. */
   readonly limits: readonly string[];
-  /** Undefined: nothing was measured. */
-  readonly thresholds: readonly {
-    readonly expression: string;
-    readonly value: number | undefined;
-    readonly passed: boolean;
-  }[];
   /** Why the run did not go its way to the end, if so. */
   readonly problems: readonly string[];
 }
@@ -80,13 +50,14 @@ const isoTime = (ns: bigint): string => new Date(Number(ns / 1_000_000n)).toISOS
 
 const perSecond = ({ numerator, denominator }: Ratio): number => Number(numerator) / Number(denominator);
 
-export function makeReport(result: Result, shape: Shape = NO_SHAPE): Report {
+/** Thresholds are for judge.ts, who reads the rest. */
+export function makeReport(result: Result): Report {
   const { options, target, totals, ledger, measured } = result;
   const windowS = seconds(measured.toNs - measured.fromNs);
   return {
     schema: "clickstorm/report/1",
     run_id: options.runId,
-    options: optionsJson(result, shape),
+    options: optionsJson(result),
     versions: { clickstorm: result.version, node: process.versions.node, clickhouse: target.version ?? null },
     machine: {
       cores: availableParallelism(),
@@ -110,7 +81,7 @@ export function makeReport(result: Result, shape: Shape = NO_SHAPE): Report {
       ...fates(measured.scheduled, measured.totals),
       inserts: measured.totals.inserts,
     },
-    target_rows_per_s: targetRate(result, shape),
+    target_rows_per_s: targetRate(result),
     achieved_rows_per_s: windowS > 0 ? measured.totals.acknowledged / windowS : 0,
     ceiling: ceilingOf(options.format, target)?.name ?? null,
     rows: {
@@ -124,7 +95,7 @@ export function makeReport(result: Result, shape: Shape = NO_SHAPE): Report {
     inserts: totals.inserts,
     latency_ms: latencyJson(result.latency, measured.totals.latencySumNs),
     service_ms: latencyJson(result.service, measured.totals.serviceSumNs),
-    lateness_ms: latencyJson(result.lateness, result.latenessSumNs),
+    lateness_ms: latencyJson(result.lateness, measured.totals.latenessSumNs),
     errors: totals.errors.map(({ code, inserts, rows }) => ({
       code: String(code),
       inserts,
@@ -137,19 +108,16 @@ export function makeReport(result: Result, shape: Shape = NO_SHAPE): Report {
     generator_limited: result.limits.length > 0,
     generator: {
       reasons: result.limits,
-      workers: result.shares.map(({ busyNs, idleNs, renderingNs, waitingNs }) => ({
+      workers: result.shares.map(({ busyNs, idleNs, renderingNs, waitingNs, delayedNs }) => ({
         busy_s: seconds(busyNs),
         idle_s: seconds(idleNs),
         rendering_s: seconds(renderingNs),
         waiting_s: seconds(waitingNs),
+        delayed_s: seconds(delayedNs),
       })),
     },
     series: result.series,
-    thresholds: result.thresholds.map(({ expression, value, passed }) => ({
-      expression,
-      value: value ?? null,
-      passed,
-    })),
+    thresholds: [],
   };
 }
 
@@ -167,14 +135,11 @@ export function latencyJson(histogram: Float64Histogram | undefined, sumNs: numb
   return { ...summarize(histogram, sumNs), hdr: encodeIntoCompressedBase64(histogram) };
 }
 
-/** Of this process; null in a closed loop. Where the rate changes it is what was due in the window, by the window. */
-function targetRate({ options, measured }: Result, { stages, shard }: Shape): number | null {
-  if (stages.length > 0) {
-    const durationNs = Number(stages.reduce((sum, stage) => sum + stage.durationNs, 0n));
-    const windowS = seconds(Math.min(durationNs, measured.toNs) - measured.fromNs);
-    return windowS > 0 ? measured.scheduled / windowS : 0;
-  }
-  return options.rate === "max" ? null : perSecond(options.rate) / (shard?.of ?? 1);
+/** Of this process, over the window; null in a closed loop. */
+function targetRate({ options, measured }: Result): number | null {
+  if (options.rate === "max") return null;
+  if (options.stages.length === 0) return perSecond(options.rate) / (options.shard?.of ?? 1);
+  return measured.spanNs > 0 ? measured.scheduled / seconds(measured.spanNs) : 0;
 }
 
 function replayed({ file, rows, bytes }: Scan, totals: Totals) {
@@ -188,15 +153,15 @@ function replayed({ file, rows, bytes }: Scan, totals: Totals) {
   };
 }
 
-function optionsJson(result: Result, shape: Shape): Report["options"] {
+function optionsJson(result: Result): Report["options"] {
   const { options, endpoints, target, rowsPerBatch, workers } = result;
-  const { stages, overload, shard, startAtNs } = shape;
+  const { stages, maxLagNs, shard, startAtNs } = options;
   return {
     "clickhouse-url": endpoints.map(shown),
     table: `${target.database}.${target.table}`,
     embedded: options.embedded,
     rate: options.rateText,
-    duration_s: endsWithFile(options) ? null : seconds(options.durationNs),
+    duration_s: endsWithFile(options) ? null : seconds(options.durationNs - options.warmUpNs),
     drain_s: seconds(options.drainNs),
     stages:
       stages.length === 0
@@ -205,11 +170,11 @@ function optionsJson(result: Result, shape: Shape): Report["options"] {
             duration_s: seconds(stage.durationNs),
             rows_per_s: perSecond(stage.rowsPerSecond),
           })),
-    arrivals: shape.arrivals,
-    warmup_s: seconds(shape.warmupNs),
-    overload: overload.kind,
-    "max-lag_s": overload.kind === "drop" ? seconds(overload.maxLagNs) : null,
-    "abort-below": shape.abortBelow ?? null,
+    arrivals: options.arrivals,
+    warmup_s: seconds(options.warmUpNs),
+    overload: maxLagNs === undefined ? "catch-up" : "drop",
+    "max-lag_s": maxLagNs === undefined ? null : seconds(maxLagNs),
+    "abort-below": options.abortBelow ?? null,
     shard: shard === undefined ? null : `${shard.index + 1}/${shard.of}`,
     "start-at": startAtNs === undefined ? null : isoTime(startAtNs),
     workers,

@@ -247,7 +247,8 @@ export const reportSchema = z
             busy_s: amount("Seconds its event loop was busy"),
             idle_s: amount("Seconds its event loop was idle"),
             rendering_s: amount("Seconds spent on making rows"),
-            waiting_s: amount("Seconds due batches waited for a place among --in-flight"),
+            waiting_s: amount("Seconds in which a batch was overdue, waiting for a place among --in-flight"),
+            delayed_s: amount("Seconds in which a batch was overdue though there was a place: the generator was late"),
           }),
         )
         .describe("Of each worker thread, measured"),

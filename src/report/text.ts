@@ -6,6 +6,7 @@ import type { Compression } from "../replay/file.js";
 import { FORMATS } from "../rows/program.js";
 import { whyUnverifiable } from "../target.js";
 import { bytes, count, milliseconds, percent, short, whole } from "../text.js";
+import { parseThreshold, valueText } from "../threshold.js";
 import type { LatencyJson, Report } from "./schema.js";
 
 const WIDTH = 80;
@@ -21,9 +22,9 @@ const BACKLOG = { factor: 1.5, ms: 1 };
 
 type Lines = readonly string[];
 
-/** Rows failed, unknown, unsent or dropped, a ledger that does not balance, or a run that broke off. */
+/** Rows failed, unknown or unsent, a ledger that does not balance, or a run that broke off. What was to be dropped may be. */
 export function isIncomplete({ rows, problems }: Report): boolean {
-  const missing = rows.failed + rows.unknown + rows.unsent + rows.dropped;
+  const missing = rows.failed + rows.unknown + rows.unsent;
   return missing + (rows.lost ?? 0) + (rows.duplicated ?? 0) > 0 || problems.length > 0;
 }
 
@@ -209,11 +210,9 @@ function thresholdLines({ thresholds }: Report): Lines {
   );
 }
 
-/** In the unit of the limit. */
 function thresholdValue(expression: string, value: number | null): string {
-  if (value === null) return "nothing was measured";
-  if (expression.endsWith("%")) return percent(value);
-  return /[smh]$/.test(expression) ? milliseconds(value) : value.toLocaleString("en-US", { maximumFractionDigits: 6 });
+  const threshold = parseThreshold(expression);
+  return value === null || typeof threshold === "string" ? "nothing measured" : valueText(value, threshold);
 }
 
 function limitLines({ generator_limited: limited, generator }: Report): Lines {
@@ -240,9 +239,19 @@ function ledgerLines(report: Report): Lines {
   ];
 }
 
-function whyNoLedger({ options, server }: Report): string {
+/** Rows that cannot be told apart are counted before and after. */
+function whyUncounted({ options, server, shards }: Report): string | undefined {
+  const names = server.table.columns.map(({ name }) => name);
+  if ((options.shard === null && shards === undefined) || (names.includes("run_id") && names.includes("seq"))) {
+    return undefined;
+  }
+  return "the table has no run_id and seq to tell the rows of one shard from another's";
+}
+
+function whyNoLedger(report: Report): string {
+  const { options, server } = report;
   if (options.blind) return "none: --blind asks nothing";
   if (!options.verify) return "none: --no-verify";
-  const why = whyUnverifiable({ engine: server.table.engine ?? undefined });
+  const why = whyUnverifiable({ engine: server.table.engine ?? undefined }) ?? whyUncounted(report);
   return why === undefined ? "could not be read" : `none: ${why}`;
 }

@@ -152,7 +152,7 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
     max_lag_ms: Math.max(0, ...measured.map(({ dueMs, sentMs }) => sentMs - dueMs)),
     generator_cpu_s: inserts.length / 1024,
     generator_limited: false,
-    generator: { reasons: [], workers: [{ busy_s: 1, idle_s: 2, rendering_s: 0.5, waiting_s: 0 }] },
+    generator: { reasons: [], workers: [{ busy_s: 1, idle_s: 2, rendering_s: 0.5, waiting_s: 0, delayed_s: 0 }] },
     series: Array.from({ length: seconds }, (_, second): Point => {
       const ended = inserts.filter(({ answeredMs }) => Math.floor(answeredMs / 1000) === second);
       return {

@@ -61,7 +61,7 @@ export async function render(
     ns: times.ns + BigInt(firstRow) * times.stepNs + fractions / times.denominator,
     fraction: fractions % times.denominator,
   };
-  await renderer.fill(slot, { number: 0, firstRow, rows, dueNs: 0, times: first }, DATA_START_NS);
+  await renderer.fill(slot, { number: 0, firstRow, rows, dueNs: 0, times: first, measured: true }, DATA_START_NS);
   return Buffer.from(renderer.body(slot));
 }
 
