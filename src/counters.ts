@@ -3,16 +3,28 @@
 // a sum taken while workers write is between before and after, never garbage.
 //
 //   | control | worker 0: state, slots, trouble log, phase 0, phase 1 | worker 1: … |
-//                                phase: state, endpoint 0, endpoint 1 …, three histograms
 //
-// Phases: the warm-up, where there is one, and what is measured. A batch belongs to one of them, whenever it is answered.
+// Phases (phase.ts): the warm-up, where there is one, and what is measured. A batch belongs to one of them, whenever it is answered.
 
 import type { Float64Histogram } from "hdr-histogram-js";
-import { type Code, type Outcome, REASONS, type Reason, TRANSPORT_CODES } from "./answer.js";
-import { HISTOGRAM_BYTES, merge, SharedHistogram } from "./latency.js";
+import { type Code, type Outcome, REASONS, type Reason } from "./answer.js";
+import { merge } from "./latency.js";
+import {
+  CELL_BYTES,
+  codeAt,
+  codeIndex,
+  ENDPOINT,
+  ENDPOINT_CELLS,
+  ERROR_CODES,
+  type HistogramName,
+  PHASE,
+  Phase,
+  phaseBytes,
+} from "./phase.js";
 import type { Batch } from "./schedule.js";
 
-const CELL_BYTES = 8;
+export type { HistogramName } from "./phase.js";
+
 const CONTROL = { endNs: 0, drainedNs: 1, claimed: 2, cells: 3 } as const;
 const STATE = {
   nextDueNs: 0,
@@ -27,40 +39,12 @@ const STATE = {
   delayedNs: 9,
   cells: 10,
 } as const;
-const PHASE = {
-  droppedRows: 0,
-  maxLagNs: 1,
-  latencySumNs: 2,
-  serviceSumNs: 3,
-  latenessSumNs: 4,
-  cells: 5,
-} as const;
-const ENDPOINT = {
-  generatedRows: 0,
-  generatedInserts: 1,
-  acknowledgedRows: 2,
-  unknownRows: 3,
-  failedRows: 4,
-  acknowledgedInserts: 4 + REASONS.length,
-  unknownInserts: 5 + REASONS.length,
-  failedInserts: 6 + REASONS.length,
-  renderedBytes: 7 + REASONS.length,
-  sentBytes: 8 + REASONS.length,
-  errors: 9 + REASONS.length,
-} as const;
-/** Exception numbers up to here have a cell of their own; a higher one counts as "other". */
-const LARGEST_EXCEPTION = 1199;
-const ERROR_CODES = LARGEST_EXCEPTION + 1 + TRANSPORT_CODES.length;
-const ENDPOINT_CELLS = ENDPOINT.errors + 2 * ERROR_CODES;
 /** Batches that were not acknowledged are remembered by number, up to so many a worker. */
 const TROUBLES = 10_000;
 const EMPTY_SLOT = -1;
 /** What a timer and a turn of the event loop may take: a batch is overdue only after that. */
 export const OVERDUE_NS = 10_000_000;
 const UNSEEN = -1;
-const HISTOGRAMS = ["latency", "service", "lateness"] as const;
-/** latency: due to answered; service: sent to answered; lateness: due to sent. */
-export type HistogramName = (typeof HISTOGRAMS)[number];
 
 export interface CountersShape {
   readonly workers: number;
@@ -116,49 +100,8 @@ export interface Totals {
   readonly latenessSumNs: number;
 }
 
-function codeIndex(code: Code): number {
-  if (typeof code === "number" && code <= LARGEST_EXCEPTION) return code;
-  return LARGEST_EXCEPTION + 1 + TRANSPORT_CODES.indexOf(typeof code === "number" ? "other" : code);
-}
-
-function codeAt(index: number): Code {
-  return index <= LARGEST_EXCEPTION ? index : (TRANSPORT_CODES[index - LARGEST_EXCEPTION - 1] ?? "other");
-}
-
-const phaseCells = (shape: CountersShape): number => PHASE.cells + shape.endpoints * ENDPOINT_CELLS;
-const phaseBytes = (shape: CountersShape): number =>
-  phaseCells(shape) * CELL_BYTES + HISTOGRAMS.length * HISTOGRAM_BYTES;
 const stateCells = (shape: CountersShape): number => STATE.cells + shape.slots + TROUBLES;
 const workerBytes = (shape: CountersShape): number => stateCells(shape) * CELL_BYTES + shape.phases * phaseBytes(shape);
-
-/** One worker's figures of one phase. */
-class Phase {
-  readonly latency: SharedHistogram;
-  readonly service: SharedHistogram;
-  readonly lateness: SharedHistogram;
-  readonly cells: Float64Array;
-
-  constructor(buffer: SharedArrayBuffer, shape: CountersShape, at: number) {
-    this.cells = new Float64Array(buffer, at, phaseCells(shape));
-    const histogram = (index: number): SharedHistogram =>
-      new SharedHistogram(buffer, at + this.cells.byteLength + index * HISTOGRAM_BYTES);
-    [this.latency, this.service, this.lateness] = [histogram(0), histogram(1), histogram(2)];
-  }
-
-  get(cell: number): number {
-    return this.cells[cell] ?? 0;
-  }
-
-  add(cell: number, amount: number): void {
-    this.cells[cell] = this.get(cell) + amount;
-  }
-
-  /** The cells of one endpoint, for adding up. */
-  endpointCells(endpoint: number): Float64Array {
-    const at = PHASE.cells + endpoint * ENDPOINT_CELLS;
-    return this.cells.subarray(at, at + ENDPOINT_CELLS);
-  }
-}
 
 /** A worker's own cells. Only that worker writes them. */
 export class WorkerCounters {

@@ -1,0 +1,82 @@
+// One worker's figures of one phase of a run: rows, inserts, bytes and errors of each endpoint, and three histograms, all in
+// shared memory. Laid out for counters.ts, which alone uses them.
+//
+//   | state | endpoint 0 | endpoint 1 | … | latency | service | lateness |
+
+import { type Code, REASONS, TRANSPORT_CODES } from "./answer.js";
+import { HISTOGRAM_BYTES, SharedHistogram } from "./latency.js";
+
+export const CELL_BYTES = 8;
+/** Cells of the state. */
+export const PHASE = {
+  droppedRows: 0,
+  maxLagNs: 1,
+  latencySumNs: 2,
+  serviceSumNs: 3,
+  latenessSumNs: 4,
+  cells: 5,
+} as const;
+/** Cells of an endpoint. */
+export const ENDPOINT = {
+  generatedRows: 0,
+  generatedInserts: 1,
+  acknowledgedRows: 2,
+  unknownRows: 3,
+  failedRows: 4,
+  acknowledgedInserts: 4 + REASONS.length,
+  unknownInserts: 5 + REASONS.length,
+  failedInserts: 6 + REASONS.length,
+  renderedBytes: 7 + REASONS.length,
+  sentBytes: 8 + REASONS.length,
+  errors: 9 + REASONS.length,
+} as const;
+/** Exception numbers up to here have a cell of their own; a higher one counts as "other". */
+const LARGEST_EXCEPTION = 1199;
+export const ERROR_CODES = LARGEST_EXCEPTION + 1 + TRANSPORT_CODES.length;
+export const ENDPOINT_CELLS = ENDPOINT.errors + 2 * ERROR_CODES;
+
+const HISTOGRAMS = ["latency", "service", "lateness"] as const;
+/** latency: due to answered; service: sent to answered; lateness: due to sent. */
+export type HistogramName = (typeof HISTOGRAMS)[number];
+
+export function codeIndex(code: Code): number {
+  if (typeof code === "number" && code <= LARGEST_EXCEPTION) return code;
+  return LARGEST_EXCEPTION + 1 + TRANSPORT_CODES.indexOf(typeof code === "number" ? "other" : code);
+}
+
+export function codeAt(index: number): Code {
+  return index <= LARGEST_EXCEPTION ? index : (TRANSPORT_CODES[index - LARGEST_EXCEPTION - 1] ?? "other");
+}
+
+const phaseCells = (shape: { readonly endpoints: number }): number => PHASE.cells + shape.endpoints * ENDPOINT_CELLS;
+export const phaseBytes = (shape: { readonly endpoints: number }): number =>
+  phaseCells(shape) * CELL_BYTES + HISTOGRAMS.length * HISTOGRAM_BYTES;
+
+/** One worker's, in shared memory from `at` on. */
+export class Phase {
+  readonly latency: SharedHistogram;
+  readonly service: SharedHistogram;
+  readonly lateness: SharedHistogram;
+  readonly cells: Float64Array;
+
+  constructor(buffer: SharedArrayBuffer, shape: { readonly endpoints: number }, at: number) {
+    this.cells = new Float64Array(buffer, at, phaseCells(shape));
+    const histogram = (index: number): SharedHistogram =>
+      new SharedHistogram(buffer, at + this.cells.byteLength + index * HISTOGRAM_BYTES);
+    [this.latency, this.service, this.lateness] = [histogram(0), histogram(1), histogram(2)];
+  }
+
+  get(cell: number): number {
+    return this.cells[cell] ?? 0;
+  }
+
+  add(cell: number, amount: number): void {
+    this.cells[cell] = this.get(cell) + amount;
+  }
+
+  /** The cells of one endpoint, for adding up. */
+  endpointCells(endpoint: number): Float64Array {
+    const at = PHASE.cells + endpoint * ENDPOINT_CELLS;
+    return this.cells.subarray(at, at + ENDPOINT_CELLS);
+  }
+}
