@@ -128,9 +128,9 @@ const COMPARE: Command = {
   files: "BASE.json NEW.json",
   flags: COMPARE_FLAGS,
   examples: [
-    "clickstorm compare before.json after.json",
-    "clickstorm compare before.json after.json --fail-on 'p99>+10%' --fail-on 'rate<-5%'",
-    "clickstorm compare before.json after.json --markdown >> $GITHUB_STEP_SUMMARY",
+    "clickstorm compare base.json new.json",
+    "clickstorm compare a.json b.json --fail-on 'p99>+10%' --fail-on 'rate<-5%'",
+    "clickstorm compare base.json new.json --markdown >> $GITHUB_STEP_SUMMARY",
   ],
   exits: [
     ["0", "compared, and every --fail-on passed"],

@@ -24,7 +24,7 @@ export function programHelp(version: string, commands: readonly CommandHelp[], w
   const usages = commands.map((command, index) => usageOf(command, index === 0 ? `[${command.name}]` : command.name));
   return page([
     wrap(`clickstorm ${version}, a load generator for ClickHouse`, width),
-    usages.map((usage, index) => `${index === 0 ? "Usage:" : "      "} ${usage}`),
+    usages.flatMap((usage, index) => usageLines(usage, index === 0, width)),
     section("Commands", width, [
       ...commands.map(
         ({ name, summary }, index) => [name, index === 0 ? `${summary} (the default)` : summary] as const,
@@ -35,11 +35,19 @@ export function programHelp(version: string, commands: readonly CommandHelp[], w
 }
 
 export function commandHelp(command: CommandHelp, width: number): string {
-  return page([wrap(command.summary, width), [`Usage: ${usageOf(command, command.name)}`], ...body(command, width)]);
+  return page([
+    wrap(command.summary, width),
+    usageLines(usageOf(command, command.name), true, width),
+    ...body(command, width),
+  ]);
 }
 
 const usageOf = ({ files }: CommandHelp, name: string): string =>
   `clickstorm ${name} ${files === undefined ? "" : `${files} `}[options]`;
+
+/** Behind "Usage:", or below what stands there. */
+const usageLines = (usage: string, isFirst: boolean, width: number): readonly string[] =>
+  wrap(usage, width - 7).map((line, index) => `${isFirst && index === 0 ? "Usage:" : "      "} ${line}`);
 
 const page = (paragraphs: readonly (readonly string[])[]): string =>
   `${paragraphs.map((lines) => lines.join("\n")).join("\n\n")}\n`;

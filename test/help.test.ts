@@ -1,7 +1,16 @@
 // src/help.ts: what --help prints, at several widths.
 
 import { expect } from "chai";
-import { type Flag, LADDER_FLAGS, RUN_FLAGS, SAMPLE_FLAGS, SERVE_FLAGS, variableOf } from "../src/flags.js";
+import {
+  COMPARE_FLAGS,
+  type Flag,
+  LADDER_FLAGS,
+  MERGE_FLAGS,
+  RUN_FLAGS,
+  SAMPLE_FLAGS,
+  SERVE_FLAGS,
+  variableOf,
+} from "../src/flags.js";
 import { type CommandHelp, commandHelp, programHelp } from "../src/help.js";
 
 const RUN: CommandHelp = {
@@ -14,11 +23,13 @@ const RUN: CommandHelp = {
 const SAMPLE: CommandHelp = { ...RUN, name: "sample", flags: SAMPLE_FLAGS };
 const LADDER: CommandHelp = { ...RUN, name: "ladder", flags: LADDER_FLAGS };
 const SERVE: CommandHelp = { ...RUN, name: "serve", flags: SERVE_FLAGS };
+const COMPARE: CommandHelp = { ...RUN, name: "compare", files: "BASE.json NEW.json", flags: COMPARE_FLAGS };
+const MERGE: CommandHelp = { ...RUN, name: "merge", files: "REPORT.json REPORT.json …", flags: MERGE_FLAGS };
 
 describe("help", () => {
   for (const width of [40, 80, 110]) {
     it(`no line of the help is longer than a terminal of ${width} columns`, () => {
-      const lines = programHelp("1.2.3", [RUN, SAMPLE, LADDER, SERVE], width).split("\n");
+      const lines = programHelp("1.2.3", [RUN, SAMPLE, LADDER, SERVE, COMPARE, MERGE], width).split("\n");
       expect(lines.length).to.be.greaterThan(RUN_FLAGS.length);
       expect(lines.filter((line) => line.length > width)).to.deep.equal([]);
       expect(lines.filter((line) => line.endsWith(" "))).to.deep.equal([]);
@@ -30,6 +41,8 @@ describe("help", () => {
     [SAMPLE, SAMPLE_FLAGS],
     [LADDER, LADDER_FLAGS],
     [SERVE, SERVE_FLAGS],
+    [COMPARE, COMPARE_FLAGS],
+    [MERGE, MERGE_FLAGS],
   ] as const) {
     it(`${command.name} --help has each of its ${flags.length} flags once, with default and variable, and no other`, () => {
       // Wide enough for a line a flag.
@@ -63,6 +76,11 @@ describe("help", () => {
       "A flag goes first, then this variable, then the one shown in brackets, then the config file, then the default.",
     );
     expect(commandHelp(SERVE, 300)).to.include("then the one shown in brackets, then the default.");
+  });
+
+  it("the usage of compare names its two files, that of run none", () => {
+    expect(commandHelp(COMPARE, 80)).to.include("Usage: clickstorm compare BASE.json NEW.json [options]\n");
+    expect(commandHelp(RUN, 80)).to.include("Usage: clickstorm run [options]\n");
   });
 
   it("a variable is named as its flag: CLICKSTORM_FLUSH_INTERVAL for --flush-interval", () => {

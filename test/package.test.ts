@@ -167,7 +167,7 @@ describe("the package", () => {
       );
       expect(names).to.include.members(["clickstorm", "undici", "piscina", "prom-client", "yargs"]);
       const unwanted =
-        /^(@chdb\/|chdb|ffi-rs|@yuuang\/|typescript|mocha|chai|protobufjs|fast-check|assemblyscript|@biomejs\/|@clickhouse\/|@types\/)/;
+        /^(@chdb\/|chdb|ffi-rs|@yuuang\/|typescript|mocha|chai|protobufjs|fast-check|ajv|assemblyscript|@biomejs\/|@clickhouse\/|@types\/)/;
       expect(names.filter((name) => unwanted.test(name))).to.deep.equal([]);
       expect(bytesBelow(modules)).to.be.within(1e6, 60e6);
     });

@@ -38,7 +38,7 @@ export function toTable(comparison: Comparison, demands: readonly Demand[]): str
 }
 
 export function toMarkdown(comparison: Comparison, demands: readonly Demand[]): string {
-  const row = (cells: readonly string[]): string => `| ${cells.map(escaped).join(" | ")} |`;
+  const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   const lines = [
     `- base: ${escaped(sideText(comparison.base))}`,
     `- new: ${escaped(sideText(comparison.new))}`,
@@ -47,7 +47,7 @@ export function toMarkdown(comparison: Comparison, demands: readonly Demand[]): 
     "| :--- | ---: | ---: | ---: | ---: | :--- |",
     ...comparison.changes.map((change) => {
       const { cells, verdict } = rowOf(change);
-      return row([...cells, verdict === "no change" || verdict === "" ? verdict : `**${verdict}**`]);
+      return row([...cells.map(escaped), verdict === "no change" || verdict === "" ? verdict : `**${verdict}**`]);
     }),
   ];
   const notes = comparison.warnings.map((warning) => `> warning: ${escaped(warning)}`);

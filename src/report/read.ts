@@ -58,7 +58,10 @@ export function parseReport(text: string, name: string): Reading {
   try {
     value = JSON.parse(text);
   } catch {
-    return { problem: `${name} is not JSON to its end: it is cut off, or not the report of a run` };
+    const isBegun = text.trimStart().startsWith("{");
+    return {
+      problem: `${name} ${isBegun ? "is cut off or damaged: its JSON has no end" : "is not JSON, so no report"}`,
+    };
   }
   const stranger = whyNotOurs(value);
   if (stranger !== undefined) return { problem: `${name} ${stranger}` };

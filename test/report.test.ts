@@ -1,0 +1,226 @@
+// src/report/: what a report is, said by ajv of real runs of the program; the summary; points of a series.
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { expect } from "chai";
+import { jsonSchema, type Report } from "../src/report/schema.js";
+import { toText } from "../src/report/text.js";
+import { lastPoint, pointAfter } from "../src/snapshot.js";
+import { clickstorm, unwrapped } from "./support/cli.js";
+import { madeReport, steadyInserts } from "./support/reports.js";
+import { clickhouse, newDatabase, rowsOf } from "./support/server.js";
+import { Sink } from "./support/sink.js";
+
+const SCHEMA_FILE = new URL("../../docs/report.schema.json", import.meta.url);
+const QUIET = ["--no-traces", "--no-metrics"];
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+/** What holds in every report, whatever the run. */
+function expectLaws(report: Report): void {
+  for (const rows of [report.rows, report.measured]) {
+    expect(rows.scheduled).to.equal(rows.generated + rows.dropped + rows.unsent);
+    expect(rows.generated).to.equal(rows.acknowledged + rows.failed + rows.unknown);
+  }
+  const { acknowledged, failed, unknown } = report.inserts;
+  expect(sum(report.errors.map(({ rows }) => rows))).to.equal(report.rows.failed + report.rows.unknown);
+  expect(sum(report.errors.map(({ inserts }) => inserts))).to.equal(failed + unknown);
+  expect(sum(report.series.map(({ rows }) => rows))).to.equal(report.rows.acknowledged);
+  expect(sum(report.series.map(({ scheduled }) => scheduled))).to.equal(report.rows.scheduled);
+  expect(sum(report.series.map(({ inserts }) => inserts))).to.equal(acknowledged + failed + unknown);
+  expect(sum(report.series.map(({ errors }) => errors))).to.equal(failed + unknown);
+  const ends = report.series.map(({ t_s }) => t_s);
+  expect(sum(report.series.map(({ seconds }) => seconds))).to.equal(ends.at(-1));
+  expect(sum(report.series.map(({ service_ms }) => service_ms.count))).to.equal(report.service_ms.count);
+}
+
+describe("the report", function () {
+  this.timeout(60_000);
+  const folder = mkdtempSync(join(tmpdir(), "clickstorm-report-"));
+  after(() => rmSync(folder, { recursive: true }));
+
+  it("docs/report.schema.json is what the schema makes: npm run docs:report", () => {
+    expect(JSON.parse(readFileSync(SCHEMA_FILE, "utf8"))).to.deep.equal(JSON.parse(JSON.stringify(jsonSchema())));
+  });
+
+  const validate = new Ajv2020({ allErrors: true }).compile(JSON.parse(readFileSync(SCHEMA_FILE, "utf8")));
+  const run = async (name: string, flags: readonly string[]) => {
+    const file = join(folder, `${name}.json`);
+    const ended = await clickstorm([...flags, ...QUIET, "--report", file]);
+    const report: Report = JSON.parse(readFileSync(file, "utf8"));
+    expect(validate(report), JSON.stringify(validate.errors)).to.equal(true);
+    expectLaws(report);
+    expect(ended.stdout.split("\n").filter((line) => line.length > 80)).to.deep.equal([]);
+    return { ...ended, report };
+  };
+
+  it("of a constant rate is valid: 3 s at 2,000 rows/s in inserts of 100 rows, a point for each second", async () => {
+    const { database, url } = await newDatabase();
+    const load = ["--rate", "2000", "--duration", "3", "--batch-rows", "100", "--setting", "max_threads=3"];
+    const { code, report } = await run("constant", ["--clickhouse-url", `${url}&max_block_size=1234`, ...load]);
+    expect(code).to.equal(0);
+    expect(report.series.slice(0, 3).map(({ t_s, seconds, scheduled }) => [t_s, seconds, scheduled])).to.deep.equal([
+      [1, 1, 2000],
+      [2, 1, 2000],
+      [3, 1, 2000],
+    ]);
+    expect([report.rows.landed, report.measured.scheduled, report.target_rows_per_s]).to.deep.equal([6000, 6000, 2000]);
+    const columns = await rowsOf<{ name: string; type: string }>(
+      `SELECT name, type FROM system.columns WHERE database = '${database}' AND table = 'events' ORDER BY position`,
+    );
+    expect(report.server.table).to.deep.equal({ engine: "MergeTree", columns });
+    // What the URL sets is part of the session; a --setting goes with the inserts.
+    expect(report.server.settings.max_block_size).to.equal("1234");
+    expect(report.options.settings).to.deep.equal({ max_threads: "3" });
+  });
+
+  it("of --rate max is valid: no latency, and a point's latency is its service time", async () => {
+    const { url } = await newDatabase();
+    const { code, report } = await run("max", ["--clickhouse-url", url, "--rate", "max", "--duration", "2"]);
+    expect(code).to.equal(0);
+    expect([report.latency_ms, report.lateness_ms, report.target_rows_per_s]).to.deep.equal([null, null, null]);
+    expect(report.rows.acknowledged).to.be.above(0);
+    expect(report.series.map(({ latency_ms }) => latency_ms)).to.deep.equal(
+      report.series.map(({ service_ms }) => service_ms),
+    );
+  });
+
+  it("of --blind is valid: no version, no table, no ledger", async () => {
+    const sink = await Sink.open();
+    const load = ["--blind", "--clickhouse-url", sink.url, "--rate", "1000", "--duration", "1", "--batch-rows", "100"];
+    const { code, report } = await run("blind", load);
+    await sink.close();
+    expect(code).to.equal(0);
+    expect([report.versions.clickhouse, report.server.table, report.rows.landed]).to.deep.equal([
+      null,
+      { engine: null, columns: [] },
+      null,
+    ]);
+  });
+
+  it("of refused inserts is valid: a constraint answers 10 of 100 rows each with code 469, and parts may have landed", async () => {
+    const { database, url } = await newDatabase();
+    await clickhouse(
+      "CREATE TABLE picky (run_id String, seq UInt64, CONSTRAINT no CHECK seq < 0) ENGINE = MergeTree ORDER BY seq",
+      database,
+    );
+    const load = ["--table", "picky", "--rate", "1000", "--duration", "1", "--batch-rows", "100"];
+    const { code, report } = await run("failures", ["--clickhouse-url", url, ...load]);
+    expect(code).to.equal(1);
+    expect(report.errors.map(({ code: error, inserts, rows }) => [error, inserts, rows])).to.deep.equal([
+      ["469", 10, 1000],
+    ]);
+    expect(report.inserts).to.deep.equal({ acknowledged: 0, failed: 0, unknown: 10 });
+  });
+
+  it("ajv refuses one without rows, and one whose rows are a text", () => {
+    const report = madeReport(
+      steadyInserts(2, 10, () => 5),
+      { durationS: 2, warmupS: 0, rowsPerS: 1000, shard: "1/2" },
+    );
+    expect(validate(report)).to.equal(true);
+    expect(validate({ ...report, rows: undefined })).to.equal(false);
+    expect(validate({ ...report, rows: { ...report.rows, landed: "2000" } })).to.equal(false);
+  });
+});
+
+describe("the summary", () => {
+  const making = { durationS: 30, warmupS: 10, rowsPerS: 1000, shard: null };
+  const report = madeReport(
+    steadyInserts(30, 10, () => 10),
+    making,
+  );
+
+  it("with a warm-up says what leaves it out", () => {
+    expect(unwrapped(toText(report))).to.include(
+      "warm-up    the first 10 s are left out of rate, latency, service and lateness, lag and thresholds, " +
+        "and counted in rows, inserts, errors and ledger",
+    );
+    expect(toText({ ...report, options: { ...report.options, warmup_s: 0 } })).to.not.include("warm-up");
+  });
+
+  it("says target, achieved, shortfall and largest lag: 950 of 1,000 rows/s is short by 50 (5%)", () => {
+    const text = toText({ ...report, achieved_rows_per_s: 950, max_lag_ms: 1500 });
+    expect(unwrapped(text)).to.match(
+      /rate +target 1,000 rows\/s +achieved 950 rows\/s in 20.0 s +short by 50 rows\/s \(5%\) +largest lag 1.5 s/,
+    );
+    expect(toText({ ...report, achieved_rows_per_s: 999.95 })).to.include("no shortfall");
+  });
+
+  it("explains latency where it is much more than service time, and not where it is not", () => {
+    const sentence = "latency counts the wait for a free insert, service does not: the backlog is in latency";
+    const { latency_ms: latency } = report;
+    if (latency === null) throw new Error("no latency");
+    const with99 = (p99: number): string => unwrapped(toText({ ...report, latency_ms: { ...latency, p99 } }));
+    // Service time has a p99 of 10 ms: 1.5 times that and 1 ms.
+    expect(with99(16.1)).to.include(sentence);
+    expect(with99(15.9)).to.not.include(sentence);
+  });
+
+  it("has each threshold with pass or fail, and its value", () => {
+    const thresholds = [
+      { expression: "p99<500ms", value: 12.5, passed: true },
+      { expression: "achieved_rate>=99%", value: 0.95, passed: false },
+      { expression: "rows_lost==0", value: null, passed: false },
+    ];
+    const lines = toText({ ...report, thresholds }).split("\n");
+    const at = lines.findIndex((line) => line.includes("thresholds "));
+    expect(lines.slice(at, at + 3)).to.deep.equal([
+      "  thresholds pass  p99<500ms           12.5 ms",
+      "             FAIL  achieved_rate>=99%  95%",
+      "             FAIL  rows_lost==0        nothing measured",
+    ]);
+  });
+
+  it("says plainly that the generator was the limit, and why", () => {
+    const limited = { generator_limited: true, generator: { ...report.generator, reasons: ["its cores were busy"] } };
+    expect(unwrapped(toText({ ...report, ...limited }))).to.include(
+      "limit      the generator was the limit: this is no statement about the server its cores were busy",
+    );
+    expect(toText(report)).to.not.include("the limit");
+  });
+
+  it("of a run of 10^12 rows with long names keeps to 80 columns, but for a word that is longer", () => {
+    const rows = { scheduled: 1e12, generated: 1e12, acknowledged: 1e12, landed: 1e12 };
+    const url = `http://${"a".repeat(90)}:8123`;
+    const text = toText({
+      ...report,
+      run_id: "r".repeat(64),
+      options: { ...report.options, "clickhouse-url": [url, "http://b:8123"], overload: "drop", shard: "12/34" },
+      rows: { ...report.rows, ...rows },
+      problems: ["something went wrong in a way that takes a long sentence to tell, longer than a line of a terminal"],
+    });
+    expect(text.split("\n").filter((line) => line.length > 80)).to.deep.equal([url]);
+  });
+});
+
+describe("the points of a series", () => {
+  const rows: readonly (readonly [second: number, next: number])[] = [
+    [0, 1],
+    [3599, 3600],
+    [3600, 3602],
+    [7198, 7200],
+    [7200, 7204],
+    [14_400, 14_408],
+    [3601, 3602],
+  ];
+  for (const [second, next] of rows) {
+    it(`after ${second} s the next ends at ${next} s`, () => expect(pointAfter(second)).to.equal(next));
+  }
+
+  it("of 90 days are 3,600 of the first hour, 1,800 of each doubling and the rest of the last: 23,499", () => {
+    const end = 90 * 86_400;
+    let points = 0;
+    for (let second = 0; second < end; second = pointAfter(second)) points++;
+    // 2,160 hours: 11 doublings reach 2,048; the remaining 112 hours in steps of 4,096 s are 98.4.
+    expect(points).to.equal(3600 + 11 * 1800 + Math.ceil((112 * 3600) / 4096));
+  });
+
+  it("one that was missed is left out: at 7.9 s after a point at 3 s the next ends at 7 s", () => {
+    expect(lastPoint(3, 7)).to.equal(7);
+    expect(lastPoint(3600, 3607)).to.equal(3606);
+    expect(lastPoint(5, 5)).to.equal(5);
+  });
+});
