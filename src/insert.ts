@@ -65,7 +65,7 @@ class Connection extends Client {
 /**
  * Follows one request to its end, by the older of undici 7's two interfaces, which is the one it has inside. The newer one,
  * the only one of undici 8, is wrapped around it: two more objects an insert, and each header of each answer as a string,
- * for a seventh of what a small insert costs a worker.
+ * for about a tenth of what a small insert costs a worker.
  */
 class InsertHandler implements Dispatcher.DispatchHandler {
   /** The one that carries the request; known as soon as it is dispatched. */
