@@ -84,13 +84,13 @@ describe("max", function () {
       expect(ended.code, ended.stderr + ended.stdout).to.equal(0);
       const { sustained_rows_per_s, low_rows_per_s, high_rows_per_s, confidence, searches } = report.result;
       expect(sustained_rows_per_s, ended.stdout).to.be.within(950, 1050);
-      // Of 11 inserts a second some second has 11, whatever its phase.
       expect(low_rows_per_s).to.be.at.most(1000);
-      expect(high_rows_per_s).to.be.within(1000, 1100);
+      expect(high_rows_per_s).to.be.above(1000);
       expect([confidence, searches]).to.deep.equal([1 - 2 / 2 ** 6, 6]);
       for (const { rate_rows_per_s, passed, errors } of report.steps.filter(({ errors }) => errors.length > 0)) {
         expect([passed, errors.map(({ code }) => code)], String(rate_rows_per_s)).to.deep.equal([false, [201]]);
       }
+      // At 1,100 rows/s every second has its eleventh insert, whenever it begins.
       expect(report.steps.filter(({ rate_rows_per_s, passed }) => rate_rows_per_s >= 1100 && passed)).to.deep.equal([]);
       expect(await ask(server, "SELECT count() FROM events")).to.equal(String(rowsOf(report)));
       expect([report.schema, report.generator_limited, report.complete]).to.deep.equal([
@@ -115,9 +115,16 @@ describe("max", function () {
         `CREATE TABLE slow (a UInt64, b UInt64, INDEX i (b + sleepEachRow(0.0005)) TYPE minmax)
          ENGINE = MergeTree ORDER BY a SETTINGS parts_to_throw_insert = 600`,
       );
+      const file = join(directory, "piled.json");
       const load = ["--table", "slow", "--setting", "materialize_skip_indexes_on_insert=0", "--batch-rows", "50"];
-      const flags = ["--from", "250", "--to", "8k", "--precision", "40%", "--step", "3s", "--flush-interval", "500ms"];
-      const { ended, report } = await max(["--clickhouse-url", server.url, ...load, ...flags]);
+      const flags = ["--from", "500", "--to", "8k", "--precision", "40%", ...SHORT, "--report", file];
+      const running = start(["max", "--clickhouse-url", server.url, ...load, ...flags]);
+      // The first search is enough: each backlog takes its time to be merged.
+      await running.said("again from near the limit");
+      running.process.kill("SIGINT");
+      const ended = await running.ended;
+      const report: Report = JSON.parse(readFileSync(file, "utf8"));
+      expect(ended.code).to.equal(130);
       expect(report.result.sustained_rows_per_s, ended.stdout).to.be.within(1, 2000);
       expect(report.steps.filter(({ rate_rows_per_s, passed }) => rate_rows_per_s > 2500 && passed)).to.deep.equal([]);
       const piled = report.steps.filter(({ reasons }) =>
