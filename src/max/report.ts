@@ -156,11 +156,11 @@ export function toJson(result: MaxResult): string {
     schema: "clickstorm/max/1",
     run_id: run.runId,
     started_at: result.startedAt.toISOString(),
-    versions: { clickstorm: versions.clickstorm, node: process.version, clickhouse: versions.clickhouse ?? null },
+    versions: { clickstorm: versions.clickstorm, node: process.versions.node, clickhouse: versions.clickhouse ?? null },
     machine: {
       cores: availableParallelism(),
       platform: `${process.platform} ${process.arch}`,
-      cpu: cpus()[0]?.model ?? "",
+      cpu: cpus()[0]?.model.trim() ?? "",
       memory_bytes: totalmem(),
     },
     target: { url: result.url, table: result.table },
