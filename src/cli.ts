@@ -9,10 +9,12 @@ import { resolveCompare } from "./compare/options.js";
 import type { Config } from "./config.js";
 import { EmbeddedError } from "./embedded/server.js";
 import { EXIT } from "./exit.js";
-import { COMPARE_FLAGS, LADDER_FLAGS, MERGE_FLAGS, RUN_FLAGS, SAMPLE_FLAGS, SERVE_FLAGS } from "./flags.js";
+import { COMPARE_FLAGS, LADDER_FLAGS, MAX_FLAGS, MERGE_FLAGS, RUN_FLAGS, SAMPLE_FLAGS, SERVE_FLAGS } from "./flags.js";
 import { type CommandHelp, commandHelp, programHelp } from "./help.js";
 import { ladder } from "./ladder/ladder.js";
 import { resolveLadder } from "./ladder/options.js";
+import { max } from "./max/max.js";
+import { resolveMax } from "./max/options.js";
 import { resolveMerge } from "./merge/options.js";
 import { configFileOf, type Environment, OptionsError, type RawFlags, resolveRun, resolveServe } from "./options.js";
 import { run } from "./run.js";
@@ -106,6 +108,28 @@ const LADDER: Command = {
   },
 };
 
+const MAX: Command = {
+  name: "max",
+  summary: "Search for the highest rate that is sustained, hold by hold",
+  flags: MAX_FLAGS,
+  examples: [
+    "clickstorm max --embedded",
+    "clickstorm max --clickhouse-url http://db1:8123 --table shop.orders --p99 500ms",
+    "clickstorm max --from 200k --step 1m --precision 2% --report max.json",
+  ],
+  exits: [
+    ["0", "a rate was found that is sustained"],
+    ["1", "none was, or the search could not go on"],
+    ["2", "bad options, config file or rules"],
+    ["3", "the target cannot be reached, authenticated or prepared"],
+    ["130, 143", "interrupted by SIGINT or SIGTERM; what was found so far is told"],
+  ],
+  prepare: async (raw) => {
+    const options = await withConfig(raw, resolveMax);
+    return (interrupt) => max(options, { out: process.stdout, err: process.stderr as WriteStream, interrupt });
+  },
+};
+
 const SERVE: Command = {
   name: "serve",
   summary: "Start the embedded ClickHouse server and stay in the foreground",
@@ -185,7 +209,7 @@ async function withConfig<T>(
 }
 
 /** The first is the default. */
-const COMMANDS: readonly [Command, ...Command[]] = [RUN, SAMPLE, LADDER, SERVE, COMPARE, MERGE];
+const COMMANDS: readonly [Command, ...Command[]] = [RUN, SAMPLE, LADDER, MAX, SERVE, COMPARE, MERGE];
 
 /** They ask for a text and nothing else. */
 const SWITCHES = (["help", "h", "version"] as const).map((name) => ({ name, kind: "switch" as const }));

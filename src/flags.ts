@@ -426,6 +426,78 @@ export const LADDER_FLAGS: readonly Flag[] = [
   { ...runFlag("report"), description: "Write the ladder's figures to this file" },
 ];
 
+/** Those of `run` that its inserts depend on, and how to search; report is its own. */
+export const MAX_FLAGS: readonly Flag[] = [
+  runFlag("clickhouse-url"),
+  {
+    ...runFlag("table"),
+    description: "table or database.table, which must exist; without this flag, events is created if missing",
+  },
+  ...LOGIN,
+  { ...runFlag("embedded"), description: "Start the embedded ClickHouse for this search and use it" },
+  {
+    ...runFlag("blind"),
+    description:
+      "Ask the server nothing, so that parts and merges are not watched; for discarding endpoints and proxies",
+  },
+  {
+    name: "from",
+    group: "Load",
+    kind: "text",
+    placeholder: "ROWS",
+    fallback: "10k",
+    description: "Rows per second of the first hold: doubled while holds pass, or halved until one does",
+  },
+  {
+    name: "to",
+    group: "Load",
+    kind: "text",
+    placeholder: "ROWS",
+    fallback: "1000M",
+    description: "Rows per second to go up to, and no higher",
+  },
+  {
+    name: "step",
+    group: "Load",
+    kind: "text",
+    placeholder: "TIME",
+    fallback: "10s",
+    description: "How long each rate is held, after a warm-up of a fifth of it, at most 2 s",
+  },
+  {
+    name: "precision",
+    group: "Load",
+    kind: "text",
+    placeholder: "SHARE",
+    fallback: "5%",
+    description: "How near the rate that passes is to come to the one that fails",
+  },
+  {
+    name: "p99",
+    group: "Load",
+    kind: "text",
+    placeholder: "TIME",
+    fallbackDescription: "any",
+    description: "A hold passes only if 99 of 100 batches are answered so soon after they are due",
+  },
+  runFlag("workers"),
+  runFlag("seed"),
+  { ...runFlag("run-id"), description: "Name of this search, in column run_id and in query ids" },
+  runFlag("data-start"),
+  {
+    ...runFlag("config"),
+    description: "Options and rules for columns from this file; its report is that of run",
+  },
+  runFlag("in-flight"),
+  runFlag("batch-rows"),
+  runFlag("flush-interval"),
+  runFlag("async-insert"),
+  runFlag("format"),
+  runFlag("setting"),
+  runFlag("timeout"),
+  { ...runFlag("report"), description: "Write all holds and the result to this file" },
+];
+
 export const SERVE_FLAGS = [
   {
     name: "port",
@@ -478,6 +550,7 @@ const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
   run: RUN_FLAGS,
   sample: SAMPLE_FLAGS,
   ladder: LADDER_FLAGS,
+  max: MAX_FLAGS,
   serve: SERVE_FLAGS,
   compare: COMPARE_FLAGS,
   merge: MERGE_FLAGS,

@@ -5,6 +5,7 @@ import {
   COMPARE_FLAGS,
   type Flag,
   LADDER_FLAGS,
+  MAX_FLAGS,
   MERGE_FLAGS,
   RUN_FLAGS,
   SAMPLE_FLAGS,
@@ -22,6 +23,7 @@ const RUN: CommandHelp = {
 };
 const SAMPLE: CommandHelp = { ...RUN, name: "sample", flags: SAMPLE_FLAGS };
 const LADDER: CommandHelp = { ...RUN, name: "ladder", flags: LADDER_FLAGS };
+const MAX: CommandHelp = { ...RUN, name: "max", flags: MAX_FLAGS };
 const SERVE: CommandHelp = { ...RUN, name: "serve", flags: SERVE_FLAGS };
 const COMPARE: CommandHelp = { ...RUN, name: "compare", files: "BASE.json NEW.json", flags: COMPARE_FLAGS };
 const MERGE: CommandHelp = { ...RUN, name: "merge", files: "REPORT.json REPORT.json …", flags: MERGE_FLAGS };
@@ -29,7 +31,7 @@ const MERGE: CommandHelp = { ...RUN, name: "merge", files: "REPORT.json REPORT.j
 describe("help", () => {
   for (const width of [40, 80, 110]) {
     it(`no line of the help is longer than a terminal of ${width} columns`, () => {
-      const lines = programHelp("1.2.3", [RUN, SAMPLE, LADDER, SERVE, COMPARE, MERGE], width).split("\n");
+      const lines = programHelp("1.2.3", [RUN, SAMPLE, LADDER, MAX, SERVE, COMPARE, MERGE], width).split("\n");
       expect(lines.length).to.be.greaterThan(RUN_FLAGS.length);
       expect(lines.filter((line) => line.length > width)).to.deep.equal([]);
       expect(lines.filter((line) => line.endsWith(" "))).to.deep.equal([]);
@@ -40,6 +42,7 @@ describe("help", () => {
     [RUN, RUN_FLAGS],
     [SAMPLE, SAMPLE_FLAGS],
     [LADDER, LADDER_FLAGS],
+    [MAX, MAX_FLAGS],
     [SERVE, SERVE_FLAGS],
     [COMPARE, COMPARE_FLAGS],
     [MERGE, MERGE_FLAGS],
@@ -47,7 +50,7 @@ describe("help", () => {
     it(`${command.name} --help has each of its ${flags.length} flags once, with default and variable, and no other`, () => {
       // Wide enough for a line a flag.
       const text = commandHelp(command, 300);
-      const documented = [...text.matchAll(/^ {2}(?:-h, )?--([a-z-]+)/gm)].map((match) => match[1] ?? "");
+      const documented = [...text.matchAll(/^ {2}(?:-h, )?--([a-z][a-z0-9-]*)/gm)].map((match) => match[1] ?? "");
       expect(documented.toSorted()).to.deep.equal(
         [...flags.map(({ name }) => name as string), "help", "version"].toSorted(),
       );

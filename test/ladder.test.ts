@@ -498,6 +498,6 @@ describe("the ladder's options", () => {
     expect(() => resolveLadder({ blind: "true" }, {}))
       .to.throw(OptionsError)
       .with.property("problems")
-      .that.deep.equals(["unknown option --blind: it is one of run and sample"]);
+      .that.deep.equals(["unknown option --blind: it is one of run, sample and max"]);
   });
 });

@@ -290,7 +290,7 @@ columns:
 
   describe("problems", () => {
     const rows: readonly (readonly [flags: readonly string[], ...sentences: string[]])[] = [
-      [["--workers", "3"], "unknown option --workers: it is one of run and ladder"],
+      [["--workers", "3"], "unknown option --workers: it is one of run, ladder and max"],
       [["--rwos", "3"], "unknown option --rwos: did you mean --rows?"],
       [["--rows", "0"], "--rows must be an integer from 1 to 1000000000, got 0"],
       [["--rows", "1000000001"], "--rows must be an integer from 1 to 1000000000, got 1000000001"],

@@ -14,13 +14,14 @@ import { FORMATS, type Format } from "../rows/program.js";
 import { checkReport } from "../run.js";
 import { rowsPerBatch } from "../schedule.js";
 import { ServerError } from "../server.js";
+import { named } from "../short-load.js";
 import { askServer, askTable, formatProblems, prepareTarget, type Target } from "../target.js";
 import { VERSION } from "../version.js";
 import { type Count, countDiscarded, countInserted, countLanded, insertedRows, keepsRows } from "./count.js";
 import { type Discarder, startDiscarder } from "./discard.js";
 import type { LadderOptions } from "./options.js";
 import { isComplete, isSoundSoFar, type LadderResult, type Rung, toJson, toText } from "./report.js";
-import { measure, named, sendingNothing } from "./rung.js";
+import { measure, sendingNothing } from "./rung.js";
 import { askSource, COPY, dropStatement, leftovers, Scratch, type Source } from "./scratch.js";
 import { RUNGS, type RungKind } from "./verdict.js";
 

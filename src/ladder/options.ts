@@ -1,9 +1,10 @@
 // From raw flags, environment and config file to LadderOptions, or every problem at once. Pure. Called by cli.ts. What a
 // flag of `run` means is left to `run`.
 
+import { resolveBorrowed } from "../borrowed-options.js";
 import type { Config } from "../config.js";
-import { LADDER_FLAGS, variableOf } from "../flags.js";
-import { formatOf, type Options, OptionsError, resolveRun } from "../options.js";
+import { LADDER_FLAGS } from "../flags.js";
+import { formatOf, type Options, OptionsError } from "../options.js";
 import { MS, type Span } from "../quantities.js";
 import { type Environment, type RawFlags, Reader } from "../reader.js";
 import type { Format } from "../rows/program.js";
@@ -33,35 +34,10 @@ export function resolveLadder(raw: RawFlags, environment: Environment, config?: 
   const windowNs = reader.duration("duration", WINDOW);
   const formats = readFormats(reader);
   const reportFile = reader.word("report", "a file name");
-  const run = resolveShared(raw, environment, config, reader);
+  const run = resolveBorrowed(reader, OWN, DECIDED, config);
   if (run === undefined || reader.problems.length > 0) throw new OptionsError(reader.problems);
   const warmUpNs = windowNs < LONGEST_WARM_UP_NS ? windowNs : LONGEST_WARM_UP_NS;
   return { run: { ...run, durationNs: warmUpNs + windowNs }, formats, warmUpNs, windowNs, reportFile };
-}
-
-/** The flags that mean what they mean to `run`; undefined where there are problems, which the reader then has. */
-function resolveShared(
-  raw: RawFlags,
-  environment: Environment,
-  config: Config | undefined,
-  reader: Reader,
-): Options | undefined {
-  const shared = LADDER_FLAGS.filter(({ name }) => !OWN.has(name));
-  const names = new Set(shared.map(({ name }) => name));
-  const variables = new Set(shared.flatMap((flag) => [variableOf(flag), flag.variable ?? ""]));
-  const only = <T>(given: Readonly<Record<string, T>>, wanted: ReadonlySet<string>): Record<string, T> =>
-    Object.fromEntries(Object.entries(given).filter(([name]) => wanted.has(name)));
-  try {
-    return resolveRun(
-      { ...only(raw, names), ...DECIDED },
-      only(environment, variables),
-      config && { ...config, options: only(config.options, names) },
-    );
-  } catch (error) {
-    if (!(error instanceof OptionsError)) throw error;
-    for (const problem of error.problems) reader.problem(problem);
-    return undefined;
-  }
 }
 
 function readFormats(reader: Reader): readonly Format[] | undefined {

@@ -2,11 +2,10 @@
 // as every run; asks the server nothing.
 
 import type { WriteStream } from "node:tty";
-import { type Books, closeBooks } from "../books.js";
+import type { Books } from "../books.js";
 import type { Plan } from "../plan.js";
-import { type Load, type Notice, startLoad } from "../pool.js";
-import { Progress } from "../progress.js";
-import { Snapshots } from "../snapshot.js";
+import type { Load } from "../pool.js";
+import { play } from "../short-load.js";
 import { whole } from "../text.js";
 
 /** A rung that was run to its end. */
@@ -27,8 +26,6 @@ export interface Window {
   readonly windowNs: bigint;
 }
 
-const LIVE_MS = 1000;
-
 /** The plan with inserts that are acknowledged where they are made. */
 export function sendingNothing(plan: Plan): Plan {
   const workers = plan.workers.map((worker) => ({
@@ -36,11 +33,6 @@ export function sendingNothing(plan: Plan): Plan {
     insert: { ...worker.insert, sends: "nothing" as const },
   }));
   return { ...plan, workers };
-}
-
-/** The plan whose query ids and deduplication tokens begin so: no two rungs have any in common. */
-export function named(plan: Plan, name: string): Plan {
-  return { ...plan, workers: plan.workers.map((worker) => ({ ...worker, runId: name })) };
 }
 
 /** Rows acknowledged by the last answer before, or at, some time. */
@@ -56,38 +48,27 @@ export async function measure(
   err: WriteStream,
   interrupt: AbortSignal,
 ): Promise<Measured | undefined> {
-  const problems: string[] = [];
-  let load: Load | undefined;
-  const onNotice = (notice: Notice): void => {
-    if (notice.kind !== "error" && notice.kind !== "refused") return;
-    if (!problems.includes(notice.sentence)) problems.push(notice.sentence);
-    load?.end(0n);
-  };
-  const started = await startLoad(plan, onNotice);
-  load = started;
-  const end = (): void => started.end(0n);
-  if (interrupt.aborted || problems.length > 0) end();
-  interrupt.addEventListener("abort", end, { once: true });
-  const live = showLive(plan, started, err);
-
-  const read = async (atNs: bigint): Promise<Reading> => {
-    await Promise.race([started.clock.until(Number(atNs)), started.finished]);
-    const nowNs = started.clock.now();
+  const read = async (load: Load, atNs: bigint): Promise<Reading> => {
+    await Promise.race([load.clock.until(Number(atNs)), load.finished]);
+    const nowNs = load.clock.now();
     const { acknowledged, lastAnswerNs } = plan.counters.totals(nowNs);
     // From answer to answer: a batch more or less would be some percent. Without sending there are no answers.
     return { rows: acknowledged, atNs: lastAnswerNs > 0 ? lastAnswerNs : nowNs };
   };
-  const before = await read(warmUpNs);
-  const after = await read(warmUpNs + windowNs);
-  const failure = await started.finished;
-  started.clock.wake();
-  clearInterval(live);
-  interrupt.removeEventListener("abort", end);
-  new Progress(err, 0n).stop();
-  if (interrupt.aborted) return undefined;
+  const readings: Reading[] = [];
+  const played = await play(plan, err, interrupt, async (load) => {
+    readings.push(await read(load, warmUpNs));
+    readings.push(await read(load, warmUpNs + windowNs));
+    load.clock.wake();
+  });
+  const [before, after] = readings;
+  if (played === undefined || before === undefined || after === undefined) return undefined;
 
-  const books = closeBooks(plan, started.clock);
+  const { books, notices, failure } = played;
   const { totals } = books;
+  const problems = notices.flatMap((notice) =>
+    notice.kind === "error" || notice.kind === "refused" ? [notice.sentence] : [],
+  );
   if (failure !== undefined) problems.push(`a worker failed: ${failure.message}`);
   const bad = totals.failed + totals.unknown;
   if (bad > 0) problems.unshift(`${whole(bad)} rows were not acknowledged`);
@@ -103,12 +84,6 @@ export async function measure(
     bytesPerSecond: totals.generated > 0 ? (rowsPerSecond * totals.bytes.rendered) / totals.generated : 0,
     windowS,
     books,
-    problems,
+    problems: [...new Set(problems)],
   };
-}
-
-function showLive({ counters }: Plan, { clock }: Load, err: WriteStream): NodeJS.Timeout {
-  const progress = new Progress(err, counters.endNs);
-  const snapshots = new Snapshots(counters, true);
-  return setInterval(() => progress.update(snapshots.take(clock.now()), counters.endNs), LIVE_MS);
 }
