@@ -176,6 +176,40 @@ describe("counters", () => {
     ).to.deep.equal([50, 45]);
   });
 
+  it("a warm-up's rows, times and errors are in the whole and not in what is measured: 10 + 300 of 5 + 70 ms", () => {
+    const counters = Counters.allocate({ ...shape, phases: 2 });
+    for (const [measured, rows, ms] of [
+      [false, 10, 5],
+      [true, 300, 70],
+    ] as const) {
+      const worker = counters.worker(measured ? 1 : 0);
+      worker.generated(0, 0, of(0, rows, measured), 1);
+      worker.sent(0, of(0, rows, measured), 1, 0, 2 * ms * MS);
+      worker.answered(0, 0, of(0, rows, measured), measured ? ACKNOWLEDGED : unknown("timeout"));
+      worker.timed(of(0, rows, measured), 0, 2 * ms * MS, 3 * ms * MS, false);
+      worker.dropped(of(0, 7 * rows, measured));
+    }
+    const [whole, measured] = [counters.totals(0), counters.totals(0, "measured")];
+    const figures = ({
+      generated,
+      unknown: lost,
+      dropped,
+      serviceSumNs,
+      latencySumNs,
+      maxLagNs,
+      errors,
+    }: typeof whole) => [generated, lost, dropped, serviceSumNs / MS, latencySumNs / MS, maxLagNs / MS, errors.length];
+    expect(figures(whole)).to.deep.equal([310, 10, 2170, 75, 225, 140, 1]);
+    expect(figures(measured)).to.deep.equal([300, 0, 2100, 70, 210, 140, 0]);
+    const counts = (part: "whole" | "measured") =>
+      (["latency", "service", "lateness"] as const).map((name) => counters.histogram(name, part).totalCount);
+    expect([counts("whole"), counts("measured")]).to.deep.equal([
+      [2, 2, 2],
+      [1, 1, 1],
+    ]);
+    expect(counters.workers.map(({ firstLagNs }) => firstLagNs)).to.deep.equal([undefined, 140 * MS]);
+  });
+
   it("the end and the drain's end are seen by every thread: 5 s and 35 s", async () => {
     const counters = Counters.allocate(shape);
     counters.endNs = 5_000_000_000n;

@@ -44,6 +44,7 @@ function load(more: Partial<MetricsSource> = {}): { counters: Counters; source: 
   second.sent(0, b3, 5100, 10 * MS, 10 * MS);
   second.answered(0, 1, b3, { kind: "unknown", code: "connection_reset", sentence: "reset" });
   second.timed(b3, 10 * MS, 10 * MS, 10 * MS + 400_000, false);
+  second.dropped({ number: 5, rows: 44, measured: true });
   // Its next batch was due at 1 s; it is 1.25 s.
   second.nextDue(1000 * MS);
   const source: MetricsSource = {
@@ -96,7 +97,7 @@ describe("metrics", () => {
       'ingestion_failed_events_total{reason="read_only"}': 0,
       'ingestion_failed_events_total{reason="unreachable"}': 0,
       ingestion_unknown_events_total: 30,
-      ingestion_dropped_events_total: 0,
+      ingestion_dropped_events_total: 44,
       ingestion_unsent_events_total: 7,
       'ingestion_inserts_total{outcome="acknowledged"}': 1,
       'ingestion_inserts_total{outcome="failed"}': 1,
