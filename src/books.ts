@@ -15,6 +15,8 @@ export interface Measured {
   readonly toNs: number;
   /** How long the schedule took for it. */
   readonly spanNs: number;
+  /** Of the rows of all shards, the part that is this one's; 1 where there are no others. */
+  readonly share: number;
   /** Of the batches that are measured, as are the totals. */
   readonly scheduled: number;
   readonly totals: Totals;
@@ -44,19 +46,21 @@ export function closeBooks(plan: Plan, clock: Pick<Clock, "now">): Books {
   const totals = settled(counters, nowNs, "whole");
   const ends = endOf(plan);
   const measured = settled(counters, nowNs, "measured");
-  const scheduledBefore = (rows: number): number => schedule?.shardRows(rows, shard) ?? 0;
+  const shardRows = (rows: number): number => schedule?.shardRows(rows, shard) ?? 0;
   const { rows } = ends;
   const warmUpRows = Math.min(rows, schedule?.warmUpRows ?? totals.generated - measured.generated);
+  const measuredRows = schedule === undefined ? rows - warmUpRows : shardRows(rows) - shardRows(warmUpRows);
   const troubles = counters.workers.map((worker) => worker.troubled());
   return {
-    scheduled: schedule === undefined ? rows : scheduledBefore(rows),
+    scheduled: schedule === undefined ? rows : shardRows(rows),
     rowsPerBatch: rowsPerBatch(spec),
     totals,
     elapsedS: Math.max(ends.endNs, totals.lastAnswerNs) / 1e9,
     measured: {
-      ...windowOf(plan, ends.endNs, totals.lastAnswerNs),
+      ...windowOf(plan, ends.endNs, totals.lastAnswerNs, measured.generated + measured.dropped < measuredRows),
       spanNs: Math.max(0, ends.endNs - Number(spec.warmUpNs)),
-      scheduled: schedule === undefined ? rows - warmUpRows : scheduledBefore(rows) - scheduledBefore(warmUpRows),
+      scheduled: measuredRows,
+      share: schedule === undefined || rows === warmUpRows ? 1 : measuredRows / (rows - warmUpRows),
       totals: measured,
     },
     latency: schedule && counters.histogram("latency", "measured"),
@@ -94,9 +98,15 @@ const oneRun = ({ batchRows }: MaxSpec, batches: number) => [{ firstBatch: 0, fi
 function settled(counters: Counters, nowNs: number, part: Part): Totals {
   const raw = counters.totals(nowNs, part);
   const orphanedRows = raw.generated - raw.acknowledged - raw.failed - raw.unknown;
+  const other = raw.errors.find(({ code }) => code === "other") ?? { code: "other", inserts: 0, rows: 0 };
+  const errors = raw.errors.filter((error) => error !== other);
   return {
     ...raw,
     unknown: raw.unknown + orphanedRows,
+    errors:
+      raw.inFlight === 0
+        ? raw.errors
+        : [...errors, { code: "other", inserts: other.inserts + raw.inFlight, rows: other.rows + orphanedRows }],
     inserts: { ...raw.inserts, unknown: raw.inserts.unknown + raw.inFlight },
     inFlight: 0,
     lagNs: 0,
@@ -105,15 +115,22 @@ function settled(counters: Counters, nowNs: number, part: Part): Totals {
 
 /**
  * The time in which the measured rows came. Nobody waits for the answers to the last inserts, which were sent in time: it
- * ends with the schedule. An insert that had to wait for a place among those in flight came too late, and its answer ends it;
- * or its being sent, where the generator was late. A backlog of the warm-up is not waited for: it begins as much later as the
- * first measured insert was late, as long as the run is behind at its end too.
+ * ends with the schedule. An insert that was sent late came too late: its answer ends it, or as much time as it was late, so that a
+ * moment of lateness does not add a whole service time. A backlog of the warm-up is not waited for: it begins as much later
+ * as the first measured insert was late, as long as the run is behind at its end too.
  *
  * In a closed loop an insert is claimed when one is answered: as many come within a time as are claimed in it, once all
  * places are taken; without a warm-up those that fill them are made up for by the wait for the last answers.
  */
-function windowOf({ spec, counters }: Plan, endNs: number, lastAnswerNs: number): Pick<Measured, "fromNs" | "toNs"> {
+function windowOf(
+  { spec, counters }: Plan,
+  endNs: number,
+  lastAnswerNs: number,
+  isCutOff: boolean,
+): Pick<Measured, "fromNs" | "toNs"> {
   const warmUpNs = Number(spec.warmUpNs);
+  // Ended in its warm-up.
+  if (warmUpNs > 0 && endNs > 0 && endNs <= warmUpNs) return { fromNs: endNs, toNs: endNs };
   if (spec.kind === "max") {
     const isExhausted = endNs === 0;
     const toNs = warmUpNs > 0 && !isExhausted ? endNs : Math.max(endNs, lastAnswerNs);
@@ -121,6 +138,6 @@ function windowOf({ spec, counters }: Plan, endNs: number, lastAnswerNs: number)
   }
   const lags = counters.workers.map(({ firstLagNs }) => firstLagNs).filter((lagNs) => lagNs !== undefined);
   const toNs = Math.max(endNs, ...counters.workers.map(({ behindUntilNs }) => behindUntilNs));
-  const lateNs = warmUpNs > 0 && lags.length > 0 ? Math.min(...lags, toNs - endNs) : 0;
+  const lateNs = warmUpNs > 0 && lags.length > 0 ? Math.min(...lags, ...(isCutOff ? [] : [toNs - endNs])) : 0;
   return { fromNs: Math.min(warmUpNs + lateNs, toNs), toNs };
 }

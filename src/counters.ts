@@ -162,7 +162,6 @@ export class WorkerCounters {
     phase.add(PHASE.cells + endpoint * ENDPOINT_CELLS + ENDPOINT.sentBytes, bytes);
     if (dueNs === undefined) return;
     const lagNs = sentNs - dueNs;
-    if (lagNs > OVERDUE_NS) this.#cells[STATE.behindUntilNs] = sentNs;
     phase.lateness.recordNs(lagNs);
     phase.add(PHASE.latenessSumNs, lagNs);
     if (lagNs > phase.get(PHASE.maxLagNs)) phase.cells[PHASE.maxLagNs] = lagNs;
@@ -197,17 +196,24 @@ export class WorkerCounters {
     this.#cells[STATE.troubles] = troubles + 1;
   }
 
-  /**
-   * Times of an answered insert; `dueNs` is undefined in a closed loop, which has no latency. `held`: it had to wait for a
-   * place among the inserts in flight.
-   */
-  timed(batch: Counted, dueNs: number | undefined, sentNs: number, answeredNs: number, held: boolean): void {
+  /** A batch is due, and will never be sent. */
+  givenUp(batch: Counted, lagNs: number): void {
+    const phase = this.#phase(batch);
+    if (lagNs > phase.get(PHASE.maxLagNs)) phase.cells[PHASE.maxLagNs] = lagNs;
+  }
+
+  /** Times of an answered insert; `dueNs` is undefined in a closed loop, which has no latency. */
+  timed(batch: Counted, dueNs: number | undefined, sentNs: number, answeredNs: number): void {
     const phase = this.#phase(batch);
     this.#cells[STATE.lastAnswerNs] = answeredNs;
     phase.service.recordNs(answeredNs - sentNs);
     phase.add(PHASE.serviceSumNs, answeredNs - sentNs);
     if (dueNs === undefined) return;
-    if (held) this.#cells[STATE.behindUntilNs] = answeredNs;
+    const lagNs = sentNs - dueNs;
+    if (lagNs > OVERDUE_NS) {
+      const untilNs = Math.min(answeredNs, sentNs + lagNs);
+      this.#cells[STATE.behindUntilNs] = Math.max(this.get(STATE.behindUntilNs), untilNs);
+    }
     phase.latency.recordNs(answeredNs - dueNs);
     phase.add(PHASE.latencySumNs, answeredNs - dueNs);
   }
@@ -233,7 +239,7 @@ export class WorkerCounters {
     return lagNs === UNSEEN ? undefined : lagNs;
   }
 
-  /** When the last insert was answered that had to wait for a place, or was sent overdue; 0: there was none. */
+  /** Until when inserts that were sent overdue were under way, but of each no longer than it was late; 0: there was none. */
   get behindUntilNs(): number {
     return this.get(STATE.behindUntilNs);
   }

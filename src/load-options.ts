@@ -122,7 +122,8 @@ function readShard(reader: Reader): Options["shard"] {
   );
   if (shard === undefined) return undefined;
   const label = reader.label("shard");
-  for (const name of OF_SHARDS.filter((one) => !reader.isGiven(one))) {
+  const isDrawn = !reader.isGiven("replay") || reader.text("arrivals").value === "poisson";
+  for (const name of OF_SHARDS.filter((one) => !reader.isGiven(one) && (one !== "seed" || isDrawn))) {
     reader.problem(`${label} needs --${name}, the same for all shards`);
   }
   if (reader.switch("embedded")) {

@@ -11,7 +11,6 @@ import type { Scan } from "./replay/scan.js";
 import { compileRows } from "./rows/program.js";
 import * as renderer from "./rows/renderer.js";
 import {
-  durationOf,
   type OpenSpec,
   type Ratio,
   rowsPerBatch,
@@ -19,7 +18,6 @@ import {
   ScheduleError,
   type ScheduleSpec,
   type Shard,
-  timeOfRows,
   WHOLE,
 } from "./schedule.js";
 import { piecesWithWarmUp } from "./stage.js";
@@ -48,11 +46,9 @@ const TRACES_PER_SECOND = 100;
 export function scheduleOf(options: Options, batchRows: number, rowLimit?: number): ScheduleSpec {
   const { rate, durationNs, warmUpNs, flushNs, dataSpanNs, stages } = options;
   if (rate === "max") return { kind: "max", durationNs, warmUpNs, batchRows, rowLimit };
-  const neededNs = rowLimit === undefined || stages.length > 0 ? durationNs : timeOfRows(rate, rowLimit);
-  const endNs = neededNs < durationNs ? neededNs : durationNs;
   return {
     kind: "open",
-    pieces: piecesWithWarmUp(rate, warmUpNs, endNs > warmUpNs ? endNs : warmUpNs, stages),
+    pieces: piecesWithWarmUp(rate, warmUpNs, durationNs, stages),
     warmUpNs,
     batchRows,
     flushNs,
@@ -177,7 +173,7 @@ export function makePlan(
     phases: spec.warmUpNs > 0n ? 2 : 1,
   };
   const counters = Counters.allocate(shape);
-  counters.endNs = durationOf(spec);
+  counters.endNs = schedule?.durationNs ?? options.durationNs;
   counters.drainedNs = counters.endNs + options.drainNs;
   const kernel = readKernel();
   return {

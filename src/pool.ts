@@ -88,7 +88,11 @@ export class Load {
 }
 
 /** The time for the start has passed before everything was ready. */
-export class LateStartError extends Error {}
+export class LateStartError extends Error {
+  constructor(readonly lateNs: bigint) {
+    super("the time for the start has passed");
+  }
+}
 
 /**
  * Starts a thread a plan and, once all are ready, the load, or at `startAtNs` (since the epoch). Rejects when a worker cannot
@@ -129,9 +133,7 @@ export async function startLoad(plan: Plan, onNotice: (notice: Notice) => void, 
   const startNs = hrtimeNs + startEpochNs - epochNs;
   if (startNs < hrtimeNs + LEAD_NS) {
     await pool.destroy();
-    throw new LateStartError(
-      `everything was ready ${Number((epochNs + LEAD_NS - startEpochNs) / 1_000_000n) / 1000} s after it`,
-    );
+    throw new LateStartError(epochNs + LEAD_NS - startEpochNs);
   }
   for (const port of ports) port.postMessage({ kind: "start", startNs, startEpochNs } satisfies ToWorker);
   return new Load(pool, ports, plan.counters, startNs, new Date(Number(startEpochNs / 1_000_000n)), tasks);

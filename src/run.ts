@@ -25,7 +25,7 @@ import { endsWithFile, makeReport, type Result, toJson } from "./report/make.js"
 import { whyUnwritable } from "./report/place.js";
 import type { Report } from "./report/schema.js";
 import { isIncomplete, replayText, toText } from "./report/text.js";
-import { durationOf, rowsPerBatch, timeOfRows } from "./schedule.js";
+import { rowsPerBatch, timeOfRows } from "./schedule.js";
 import { blindTarget, prepareTarget, type Target, whyUnverifiable } from "./target.js";
 import { bytes, timespan, whole } from "./text.js";
 import { unverifiable } from "./threshold-options.js";
@@ -53,6 +53,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
   let metrics: MetricsServer | undefined;
   let embedded: EmbeddedServer | undefined;
   checkReport(options);
+  checkStart(options);
   const file = options.replay && lookedAt(options.replay.file);
   try {
     metrics = await openMetrics(options, () => source, warn);
@@ -82,7 +83,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     const plan = makePlan(options, target, endpoints, VERSION, replay);
     const ceiling = ceilingOf(options.format, target);
     if (ceiling !== undefined) progress.measures(ceiling.name);
-    progress.lasts(endsWithFile(options) ? undefined : durationOf(plan.spec));
+    progress.lasts(endsWithFile(options) ? undefined : plan.counters.endNs);
     const verify =
       options.verify && whyUnverifiable(target) === undefined && (target.ledgerColumns || options.shard === undefined);
     const rowsBefore = verify && !target.ledgerColumns ? await countRows(target) : 0;
@@ -104,9 +105,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       }
     };
     load = await startLoad(plan, once(onNotice), options.startAtNs).catch((error: unknown) => {
-      if (error instanceof LateStartError) {
-        throw new OptionsError([`--start-at must be a time to come, ${error.message}: give a later one`]);
-      }
+      if (error instanceof LateStartError) throw tooLate(error.lateNs);
       if (file !== undefined) checkUnchanged(file);
       throw error;
     });
@@ -164,6 +163,18 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     await embedded?.stop();
   }
 }
+
+/** Looked at early: getting ready takes seconds. */
+function checkStart({ startAtNs }: Options): void {
+  if (startAtNs === undefined) return;
+  const lateNs = BigInt(Date.now()) * 1_000_000n - startAtNs;
+  if (lateNs >= 0n) throw tooLate(lateNs);
+}
+
+const tooLate = (lateNs: bigint): OptionsError => {
+  const seconds = BigInt(Math.ceil(Number(lateNs) / 1e9)) * 1_000_000_000n;
+  return new OptionsError([`--start-at must be a time to come: it was ${timespan(seconds)} ago; give a later one`]);
+};
 
 /** The file of --replay, if it can be one. Throws an OptionsError. */
 function lookedAt(path: string): FileState {

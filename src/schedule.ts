@@ -86,19 +86,22 @@ export interface Run {
 /** Batches of so many different sizes in a row are a schedule nobody needs. */
 const MOST_RUNS = 200_000;
 
-/** Rows of the largest batch, or a few more. */
+/** Rows of the largest batch, or one more. */
 export function rowsPerBatch(spec: ScheduleSpec): number {
   if (spec.kind === "max") return spec.batchRows;
-  const rowsPerFlush = spec.pieces
-    .flatMap(({ durationNs, from, to }) => (durationNs > 0n ? [from, to] : []))
+  const lasting = spec.pieces.filter(({ durationNs }) => durationNs > 0n);
+  // Where the rate changes, a batch begins at a whole nanosecond: one more row may arrive before it is flushed.
+  const changes = lasting.length > (spec.warmUpNs > 0n ? 2 : 1) || lasting.some(({ from, to }) => !isEqual(from, to));
+  const rowsPerFlush = lasting
+    .flatMap(({ from, to }) => [from, to])
     .map(({ numerator, denominator }) => ceilDivide(spec.flushNs * numerator, denominator * 1_000_000_000n))
     .reduce((most, rows) => (rows > most ? rows : most), 1n);
-  return rowsPerFlush < BigInt(spec.batchRows) ? Number(rowsPerFlush) : spec.batchRows;
+  const largest = rowsPerFlush + (changes ? 1n : 0n);
+  return largest < BigInt(spec.batchRows) ? Number(largest) : spec.batchRows;
 }
 
-/** With the warm-up. Nanoseconds. */
-export const durationOf = (spec: ScheduleSpec): bigint =>
-  spec.kind === "max" ? spec.durationNs : spec.pieces.reduce((sum, { durationNs }) => sum + durationNs, 0n);
+const isEqual = (one: Ratio, other: Ratio): boolean =>
+  one.numerator * other.denominator === other.numerator * one.denominator;
 
 /** A stretch of the same rate. */
 export const holding = (rate: Ratio, durationNs: bigint): Piece => ({ durationNs, from: rate, to: rate });
@@ -125,8 +128,9 @@ export class Schedule {
   constructor(spec: OpenSpec) {
     this.#spec = spec;
     this.#profile = new Profile(spec.pieces);
-    this.durationNs = this.#profile.durationNs;
-    this.#rows = this.#arrivedBefore(this.durationNs);
+    this.#rows = this.#arrivedBefore(this.#profile.durationNs);
+    // Over when no more rows come.
+    this.durationNs = spec.rowLimit === this.#rows ? this.#profile.timeOf(this.#rows) : this.#profile.durationNs;
     this.warmUpRows = this.#arrivedBefore(spec.warmUpNs);
     this.runs = this.#cut();
     const last = this.runs.at(-1);
@@ -187,7 +191,13 @@ export class Schedule {
     }
     const rows = this.#heldFrom(row);
     // On a ramp they differ sooner or later, in one direction: by doubled steps, then halved.
-    const alike = (count: number): boolean => this.#heldFrom(row + (count - 1) * rows) === rows;
+    const alike = (count: number): boolean => {
+      const first = row + (count - 1) * rows;
+      const flushedNs = this.#profile.timeOf(first) + flushNs;
+      // What comes behind this stretch must not matter, or they may differ and be alike again.
+      if (rows === batchRows) return this.#profile.timeOf(first + rows - 1) < flushedNs;
+      return flushedNs <= endNs && this.#heldFrom(first) === rows;
+    };
     const most = Math.max(1, Math.floor((endRow - row) / rows));
     let [batches, step] = [1, 1];
     for (; batches + step <= most && alike(batches + step); step *= 2) batches += step;
@@ -323,14 +333,17 @@ export class Schedule {
       const exact = this.#profile.exactTime(firstRow, firstRow + rows);
       if (exact !== undefined) return linear(exact.numerator, exact.step, exact.denominator);
     }
-    return this.#spread(firstRow, rows, this.#profile.timeOf(firstRow), this.#profile.timeOf(firstRow + rows));
+    // From the first row's to the last row's.
+    const [fromNs, toNs] = [this.#profile.timeOf(firstRow), this.#profile.timeOf(firstRow + rows - 1)];
+    return this.#spread(firstRow, rows > 1 ? rows - 1 : 1, fromNs, toNs);
   }
 
-  #spread(firstRow: number, rows: number, fromNs: bigint, toNs: bigint): RowTimes {
+  /** `steps`: so many rows after the first comes the row at `toNs`. */
+  #spread(firstRow: number, steps: number, fromNs: bigint, toNs: bigint): RowTimes {
     const { dataSpanNs } = this.#spec;
     // Rows of the whole duration: they keep their times when the end is moved.
     if (dataSpanNs !== undefined) return linear(BigInt(firstRow) * dataSpanNs, dataSpanNs, BigInt(this.#rows));
-    return linear(fromNs * BigInt(rows), toNs - fromNs, BigInt(rows));
+    return linear(fromNs * BigInt(steps), toNs - fromNs, BigInt(steps));
   }
 
   #batchOfRow(row: number): number {

@@ -58,6 +58,7 @@ export async function watch(
       const why = whyToAbort(nowNs);
       if (why !== undefined) {
         problems.push(why);
+        progress.say(`warning: ${why}`);
         load.end(options.drainNs);
       }
     }

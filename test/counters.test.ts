@@ -154,18 +154,18 @@ describe("counters", () => {
     const counters = Counters.allocate(shape);
     for (const lagMs of [3, 8, 5]) counters.worker(1).sent(0, of(0, 1), 1, 0, lagMs * MS);
     counters.worker(0).sent(2, of(0, 1), 1, 0, 4 * MS);
-    counters.worker(0).timed(of(0, 1), 0, 0, 20 * MS, false);
-    counters.worker(1).timed(of(0, 1), 0, 0, 15 * MS, false);
+    counters.worker(0).timed(of(0, 1), 0, 0, 20 * MS);
+    counters.worker(1).timed(of(0, 1), 0, 0, 15 * MS);
     const { maxLagNs, lastAnswerNs } = counters.totals(0);
     expect([maxLagNs, lastAnswerNs]).to.deep.equal([8 * MS, 20 * MS]);
   });
 
   it("times are summed exactly, and counted over both workers: latency 30 + 50 ms, service 20 + 45 + 7 ms", () => {
     const counters = Counters.allocate(shape);
-    counters.worker(0).timed(of(0, 1), 0, 10 * MS, 30 * MS, false);
-    counters.worker(1).timed(of(0, 1), 100 * MS, 105 * MS, 150 * MS, false);
+    counters.worker(0).timed(of(0, 1), 0, 10 * MS, 30 * MS);
+    counters.worker(1).timed(of(0, 1), 100 * MS, 105 * MS, 150 * MS);
     // A closed loop: no due time.
-    counters.worker(1).timed(of(0, 1), undefined, 1 * MS, 8 * MS, false);
+    counters.worker(1).timed(of(0, 1), undefined, 1 * MS, 8 * MS);
     const { latencySumNs, serviceSumNs } = counters.totals(0);
     expect([latencySumNs, serviceSumNs]).to.deep.equal([80 * MS, 72 * MS]);
     expect([counters.histogram("latency").totalCount, counters.histogram("service").totalCount]).to.deep.equal([2, 3]);
@@ -186,7 +186,7 @@ describe("counters", () => {
       worker.generated(0, 0, of(0, rows, measured), 1);
       worker.sent(0, of(0, rows, measured), 1, 0, 2 * ms * MS);
       worker.answered(0, 0, of(0, rows, measured), measured ? ACKNOWLEDGED : unknown("timeout"));
-      worker.timed(of(0, rows, measured), 0, 2 * ms * MS, 3 * ms * MS, false);
+      worker.timed(of(0, rows, measured), 0, 2 * ms * MS, 3 * ms * MS);
       worker.dropped(of(0, 7 * rows, measured));
     }
     const [whole, measured] = [counters.totals(0), counters.totals(0, "measured")];
@@ -241,7 +241,7 @@ describe("counters", () => {
          own.generated(batch % 3, 0, counted, 1700);
          own.sent(batch % 3, counted, 1700, 0, batch);
          own.answered(batch % 3, 0, counted, { kind: "acknowledged" });
-         own.timed(counted, 0, 0, 1e6, false);
+         own.timed(counted, 0, 0, 1e6);
        }
        own.generated(0, 1, { number: 77, rows: 3, measured: true }, 500);
        parentPort.postMessage("done");

@@ -43,6 +43,7 @@ function limits(changed: Partial<Case>): string[] {
       fromNs: 5 * S,
       toNs: (5 + tookS) * S,
       spanNs: 10 * S,
+      share: 1,
       scheduled: 10_000,
       totals: { generated, dropped } as Totals,
     },

@@ -33,17 +33,17 @@ function load(more: Partial<MetricsSource> = {}): { counters: Counters; source: 
   first.generated(0, 0, b0, 170_000);
   first.sent(0, b0, 170_000, 0, 1 * MS);
   first.answered(0, 0, b0, ACKNOWLEDGED);
-  first.timed(b0, 0, 1 * MS, 4 * MS, false);
+  first.timed(b0, 0, 1 * MS, 4 * MS);
   first.generated(0, 1, b2, 85_000);
   // Worker 1: 200 rows refused for too many parts after 80 ms; 30 unknown after a reset.
   second.generated(0, 0, b1, 34_000);
   second.sent(0, b1, 34_000, 10 * MS, 10 * MS);
   second.answered(0, 0, b1, { kind: "failed", reason: "busy", code: 252, sentence: "too many parts" });
-  second.timed(b1, 10 * MS, 10 * MS, 90 * MS, false);
+  second.timed(b1, 10 * MS, 10 * MS, 90 * MS);
   second.generated(0, 1, b3, 5100);
   second.sent(0, b3, 5100, 10 * MS, 10 * MS);
   second.answered(0, 1, b3, { kind: "unknown", code: "connection_reset", sentence: "reset" });
-  second.timed(b3, 10 * MS, 10 * MS, 10 * MS + 400_000, false);
+  second.timed(b3, 10 * MS, 10 * MS, 10 * MS + 400_000);
   second.dropped({ number: 5, rows: 44, measured: true });
   // Its next batch was due at 1 s; it is 1.25 s.
   second.nextDue(1000 * MS);

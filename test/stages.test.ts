@@ -3,7 +3,7 @@
 
 import { expect } from "chai";
 import fc from "fast-check";
-import { type Batch, type OpenSpec, Schedule } from "../src/schedule.js";
+import { type Batch, type OpenSpec, rowsPerBatch, Schedule } from "../src/schedule.js";
 import { parseStage, piecesWithWarmUp, type Stage } from "../src/stage.js";
 
 const S = 1_000_000_000n;
@@ -196,6 +196,25 @@ describe("stages", () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it("property: no batch holds more rows than a slot has room for", () => {
+    const flat = fc.constantFrom("1.2s:12266 4.6s:12266 3.4s:12266", "1s:7001 1s:7001 1s:0", "3s:9999 1s:3 2s:9999");
+    const flatSpec = flat.map((texts) => spec(texts));
+    fc.assert(
+      fc.property(fc.oneof(anySpec, flatSpec), (any) => {
+        const most = rowsPerBatch(any);
+        for (const { rows } of batchesOf(new Schedule(any))) expect(rows).to.be.at.most(most);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("no more than 1,500 rows of 1s:1000 20s:1000 are over when the 1,501st would come, at 2 s", () => {
+    const limited = schedule("1s:1000 20s:1000", { rowLimit: 1500 });
+    expect([limited.totalRows(), limited.durationNs]).to.deep.equal([1500, 2n * S]);
+    const chance = schedule("1s:1000 20s:1000", { rowLimit: 1500, poissonSeed: 5, batchRows: 10 });
+    expect(Math.max(...batchesOf(chance).map(({ dueNs }) => dueNs))).to.be.at.most(2e9);
   });
 
   it("property: rows have times between those of the row before and the row behind, from batch to batch too", () => {

@@ -113,6 +113,9 @@ export default async function load({ plan, port }: LoaderTask): Promise<void> {
   }
 }
 
+/** A time in which there was no place among the inserts in flight. */
+type Wait = readonly [fromNs: number, toNs: number];
+
 /** What a loader asks for the time, and what it sends with. */
 export interface LoaderParts {
   clock(startNs: bigint): Pick<Clock, "now" | "until" | "wake">;
@@ -142,7 +145,7 @@ export class Loader {
   readonly #spent = { renderingNs: 0, waitingNs: 0, delayedNs: 0 };
   #loopAtStart: EventLoopUtilization | undefined;
   #dropped = 0;
-  #lastSentNs = 0;
+  #lastGoneNs = 0;
   #toldNs = 0;
   /** The end by which the last batch was planned. */
   #plannedEndNs: bigint | undefined;
@@ -212,12 +215,16 @@ export class Loader {
       if (planned !== undefined) this.#own.nextDue(planned.dueNs);
       const askedNs = clock.now();
       const slot = await this.#slots.take();
-      if (slot === undefined) break;
       const takenNs = clock.now();
+      const waits: Wait[] = [[askedNs, takenNs]];
+      if (slot === undefined) {
+        this.#giveUp(planned, takenNs, waits);
+        break;
+      }
       const batch = planned ?? this.#claim(takenNs);
       if (batch === undefined) break;
       if (planned !== undefined && this.#isTooLate(planned, takenNs)) {
-        await this.#drop(planned, slot);
+        await this.#drop(planned, slot, takenNs, waits);
         continue;
       }
       if (batch.measured) this.#loopAtStart ??= performance.eventLoopUtilization();
@@ -231,29 +238,38 @@ export class Loader {
       const wantedNs = planned === undefined ? renderedNs : clock.now();
       if (this.#permits.empty && wantedNs - due.dueNs > SATURATED_NS) this.#say({ kind: "saturated" });
       const isHeld = this.#permits.empty;
-      if ((await this.#permits.take()) === undefined) break;
+      const permit = await this.#permits.take();
       const permittedNs = isHeld ? clock.now() : wantedNs;
+      if (isHeld) waits.push([wantedNs, permittedNs]);
+      if (permit === undefined) {
+        this.#giveUp(planned && due, permittedNs, waits);
+        break;
+      }
       if (planned !== undefined && this.#isTooLate(due, permittedNs)) {
         this.#permits.give(true);
-        await this.#drop(due, slot);
+        await this.#drop(due, slot, permittedNs, waits);
         continue;
       }
-      if (batch.measured) {
-        this.#spent.renderingNs += renderedNs - takenNs;
-        if (planned !== undefined) this.#overdue(due.dueNs, permittedNs, [askedNs, takenNs], [wantedNs, permittedNs]);
-        if (permittedNs - this.#toldNs > TELL_NS) this.#tellSpent(permittedNs);
-      }
-      this.#lastSentNs = permittedNs;
-      const wasHeld = isHeld || (takenNs > due.dueNs && takenNs - askedNs > OVERDUE_NS);
-      void this.#insert(clock, due, slot, trace, wasHeld);
+      if (batch.measured) this.#spent.renderingNs += renderedNs - takenNs;
+      if (planned !== undefined) this.#leave(due, permittedNs, waits);
+      if (permittedNs - this.#toldNs > TELL_NS) this.#tellSpent(permittedNs);
+      void this.#insert(clock, due, slot, trace);
     }
+  }
+
+  /** The run is over for this batch, due or not: it is never sent. */
+  #giveUp(batch: Batch | undefined, nowNs: number, waits: readonly Wait[]): void {
+    if (batch === undefined || batch.dueNs > nowNs) return;
+    this.#leave(batch, nowNs, waits);
+    this.#own.givenUp(batch, nowNs - batch.dueNs);
   }
 
   #isTooLate({ dueNs }: Batch, nowNs: number): boolean {
     return this.#plan.maxLagNs !== undefined && nowNs - dueNs > this.#plan.maxLagNs;
   }
 
-  async #drop(batch: Batch, slot: Slot): Promise<void> {
+  async #drop(batch: Batch, slot: Slot, nowNs: number, waits: readonly Wait[]): Promise<void> {
+    this.#leave(batch, nowNs, waits);
     this.#own.dropped(batch);
     this.#slots.give(slot);
     this.#say({ kind: "dropping" });
@@ -262,15 +278,16 @@ export class Loader {
   }
 
   /**
-   * Of the time since the batch was overdue and the one before it was gone, what was spent waiting for a place, in these
-   * spans, and the rest, which nobody but this worker can be blamed for.
+   * A batch is sent, dropped or given up. Of the time since it was overdue and the one before it was gone, what was spent
+   * waiting for a place, and the rest, which nobody but this worker can be blamed for.
    */
-  #overdue(dueNs: number, sentNs: number, ...waits: readonly (readonly [fromNs: number, toNs: number])[]): void {
-    const sinceNs = Math.max(dueNs + OVERDUE_NS, this.#lastSentNs);
-    if (sentNs <= sinceNs) return;
+  #leave({ dueNs, measured }: Batch, nowNs: number, waits: readonly Wait[]): void {
+    const sinceNs = Math.max(dueNs + OVERDUE_NS, this.#lastGoneNs);
+    this.#lastGoneNs = nowNs;
+    if (nowNs <= sinceNs || !measured) return;
     const waitingNs = waits.reduce((sum, [fromNs, toNs]) => sum + Math.max(0, toNs - Math.max(fromNs, sinceNs)), 0);
     this.#spent.waitingNs += waitingNs;
-    this.#spent.delayedNs += sentNs - sinceNs - waitingNs;
+    this.#spent.delayedNs += nowNs - sinceNs - waitingNs;
   }
 
   #tellSpent(nowNs: number): void {
@@ -329,14 +346,7 @@ export class Loader {
     return due;
   }
 
-  /** `held`: it had to wait for a place among the inserts in flight. */
-  async #insert(
-    clock: Pick<Clock, "now" | "until">,
-    batch: Batch,
-    slot: Slot,
-    trace: Trace | undefined,
-    held: boolean,
-  ): Promise<void> {
+  async #insert(clock: Pick<Clock, "now">, batch: Batch, slot: Slot, trace: Trace | undefined): Promise<void> {
     const { runId, insert, tokens, shard } = this.#plan;
     const closedLoop = this.#schedule === undefined;
     const endpoint = Math.floor(batch.number / shard.of) % insert.endpoints.length;
@@ -355,9 +365,7 @@ export class Loader {
     });
     const answeredNs = clock.now();
     this.#own.answered(endpoint, slot.index, batch, outcome);
-    if (sentNs !== undefined) {
-      this.#own.timed(batch, closedLoop ? undefined : batch.dueNs, sentNs, answeredNs, held);
-    }
+    if (sentNs !== undefined) this.#own.timed(batch, closedLoop ? undefined : batch.dueNs, sentNs, answeredNs);
     trace?.answered(outcome);
     if (outcome.kind !== "acknowledged") {
       const sentence = this.#placed(outcome.sentence, batch);

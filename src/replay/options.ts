@@ -33,7 +33,9 @@ export function readReplay(reader: Reader, rules: Rules): ReplayOptions | undefi
 function refuseOthers(reader: Reader, rules: Rules, timeColumn: string | undefined): void {
   const label = reader.label("replay");
   const refuse = (what: string, why: string): void => reader.problem(`${what} cannot be used with ${label}: ${why}`);
-  if (reader.areTogether("replay", "seed")) refuse(reader.label("seed"), "nothing is drawn, the rows are in the file");
+  const isDrawn = reader.text("arrivals").value === "poisson";
+  if (reader.areTogether("replay", "seed") && !isDrawn)
+    refuse(reader.label("seed"), "nothing is drawn, the rows are in the file");
   for (const name of ["data-start", "data-span"]) {
     if (timeColumn !== undefined || !reader.areTogether("replay", name)) continue;
     refuse(reader.label(name), "its rows keep their times, unless --replay-time names a column");

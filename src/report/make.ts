@@ -138,7 +138,7 @@ export function latencyJson(histogram: Float64Histogram | undefined, sumNs: numb
 /** Of this process, over the window; null in a closed loop. */
 function targetRate({ options, measured }: Result): number | null {
   if (options.rate === "max") return null;
-  if (options.stages.length === 0) return perSecond(options.rate) / (options.shard?.of ?? 1);
+  if (options.stages.length === 0) return perSecond(options.rate) * measured.share;
   return measured.spanNs > 0 ? measured.scheduled / seconds(measured.spanNs) : 0;
 }
 
@@ -186,7 +186,7 @@ function optionsJson(result: Result): Report["options"] {
     "async-insert": options.asyncInsert,
     settings: options.settings,
     timeout_s: options.timeoutMs / 1000,
-    seed: result.replay === undefined ? options.seed : null,
+    seed: result.replay === undefined || options.arrivals === "poisson" ? options.seed : null,
     replay: options.replay?.file ?? null,
     "replay-once": options.replay?.once ?? false,
     "replay-time": options.replay?.timeColumn ?? null,

@@ -53,6 +53,7 @@ export class Renderer {
   readonly #kernel: Kernel;
   readonly #program: RowProgram;
   readonly #programAddress: number;
+  readonly #bytesPerSlot: number;
   /** For each pass: by its longest row at first, then by what rows are. */
   readonly #sliceRows: number[];
 
@@ -63,6 +64,7 @@ export class Renderer {
     const instance = new WebAssembly.Instance(kernel, { env: { memory: this.#memory } });
     this.#kernel = instance.exports as unknown as Kernel;
     this.#program = program;
+    this.#bytesPerSlot = align(bytesPerSlot);
     this.#programAddress = align(this.#kernel.tablesEnd());
     new Uint8Array(this.#memory.buffer).set(program.bytes, this.#programAddress);
     const firstSlot = align(this.#programAddress + program.bytes.length);
@@ -76,6 +78,9 @@ export class Renderer {
 
   /** Renders the batch into the slot; between slices other events get their turn. `dataStartNs`: since the epoch. */
   async fill(slot: Slot, batch: Batch, dataStartNs: bigint): Promise<void> {
+    if (slotBytes(this.#program, batch.rows) > this.#bytesPerSlot) {
+      throw new RangeError(`a batch of ${batch.rows} rows may not fit into its slot`);
+    }
     slot.bytes = 0;
     const { blockColumns, passes } = this.#program;
     if (blockColumns !== undefined) this.#append(slot, [...varUint(blockColumns), ...varUint(batch.rows)]);
