@@ -124,6 +124,35 @@ describe("load", function () {
     expect(Date.now() - before).to.be.below(45_000);
   });
 
+  it("what is never sent is late too: a server that does not answer leaves a lag of at least 600 ms, and crosses lag<500ms", async () => {
+    const sink = await Sink.open(() => "silent");
+    const report = join(folder, "silent.json");
+    const load = [
+      "--rate",
+      "100",
+      "--duration",
+      "1s",
+      "--flush-interval",
+      "100ms",
+      "--drain",
+      "500ms",
+      "--timeout",
+      "3s",
+    ];
+    const { code, stdout } = await clickstorm([
+      ...["--blind", "--clickhouse-url", sink.url, ...load, "--threshold", "lag<500ms", "--report", report, ...QUIET],
+    ]);
+    await sink.close();
+    // Eight are in flight; the ninth is due at 0.9 s, and given up at 1.5 s.
+    const { max_lag_ms, generator, rows } = JSON.parse(readFileSync(report, "utf8")) as Report;
+    expect(code).to.equal(1);
+    expect(stdout).to.match(/FAIL +lag<500ms/);
+    expect([rows.unsent, rows.unknown]).to.deep.equal([20, 80]);
+    expect(max_lag_ms).to.be.within(599, 1500);
+    // Overdue from 0.91 s on.
+    expect(generator.workers.reduce((sum, { waiting_s }) => sum + waiting_s, 0)).to.be.within(0.5, 1.5);
+  });
+
   it("a start that has passed is refused: exit 2, with what to do", async () => {
     const { url } = await newDatabase();
     const flags = ["--clickhouse-url", url, "--start-at", "2026-01-01T00:00:00Z", ...QUIET];

@@ -55,6 +55,17 @@ describe("overload", () => {
       expect(said.map(({ kind }) => kind)).to.deep.equal(["dropping"]);
     });
 
+    it("of the time in which it is behind none is the generator's: a target that takes 1 s an insert, two at a time, for 10 a second", async () => {
+      const flags = { rate: "1000", duration: "10s", "flush-interval": "100ms", "in-flight": "2", overload: "drop" };
+      const { books } = await runVirtually({ ...flags, "max-lag": "500ms" }, takes(1000));
+      const [share] = books.shares;
+      expect(books.totals.dropped).to.be.greaterThan(7000);
+      expect(share?.delayedNs).to.equal(0);
+      expect((share?.waitingNs ?? 0) / MS).to.be.within(5000, 11_000);
+      const idle = books.shares.map((each) => ({ ...each, busyNs: 0 }));
+      expect(limitsOf({ ...books, shares: idle })).to.deep.equal([]);
+    });
+
     it("a target that keeps up loses none: 100 of 100", async () => {
       const { books, said } = await runVirtually(DROP, takes(49));
       expect([books.totals.acknowledged, books.totals.dropped, said.length]).to.deep.equal([100, 0, 0]);
@@ -73,6 +84,13 @@ describe("overload", () => {
       const { books } = await runVirtually(flags, (sentMs) => (sentMs >= 1000 && sentMs < 3000 ? 3000 : sentMs + 1));
       expect([books.scheduled, books.totals.acknowledged, books.totals.dropped]).to.deep.equal([200, 130, 70]);
     });
+  });
+
+  it("49 ms of lateness more with each round, as 3 inserts at a time take 3,049 ms each, end the window 294 ms late, not 3 s", async () => {
+    // Batches are due each second; the fourth waits for the first, the seventh for the fourth, the tenth, 147 ms late, for that.
+    const { books } = await runVirtually({ rate: "1000", duration: "10s", "in-flight": "3" }, takes(3049));
+    expect([books.measured.fromNs, books.measured.toNs].map((ns) => Math.round(ns / MS))).to.deep.equal([0, 10_294]);
+    expect([books.totals.acknowledged, Math.round(books.totals.maxLagNs / MS)]).to.deep.equal([10_000, 147]);
   });
 
   describe("a stall: answers are held back from 1 s to 3 s", () => {
