@@ -349,6 +349,26 @@ describe("compare", () => {
         .and.to.match(/fail-on rate<-5% {2}pass {2}/);
     });
 
+    // A mean of 10,000 ± t(4) * 791 / √5 = 1,628, by the table of t; of two such runs ± 22 to 23% of the first.
+    const loose = (share: number) =>
+      closedLoop([10_000, 11_000, 9000, 10_500, 9500].map((rows) => Math.round(rows * share)));
+    const unrest = write("unrest.json", loose(1));
+    const unjudged = String.raw`, cannot be judged: the noise \(±2[1-4](\.\d)?%\) is larger`;
+    for (const [share, code, line] of [
+      [0.97, 0, `pass  -3%${unjudged}`],
+      [0.93, 99, `FAIL  -7%${unjudged}`],
+      [0.6, 99, "FAIL  -40%"],
+    ] as const) {
+      it(`a rate of ${share} with a noise above the 5% of --fail-on: exit ${code}, and whether it can be judged`, async () => {
+        const other = write(`unrest-${share}.json`, loose(share));
+        const ended = await clickstorm(["compare", unrest, other, "--fail-on", "rate<-5%"]);
+        expect([ended.code, ended.stderr]).to.deep.equal([code, ""]);
+        expect(ended.stdout).to.match(new RegExp(`\nfail-on rate<-5%  ${line}\n$`));
+        const isWarned = ended.stdout.includes("warning: fail-on rate<-5% cannot be judged: the noise");
+        expect(isWarned).to.equal(line.includes("judged"));
+      });
+    }
+
     it("another table and a limited generator are warned of, by name", async () => {
       const { code, stdout } = await clickstorm(["compare", base, elsewhere]);
       expect(code).to.equal(0);
