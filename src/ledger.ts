@@ -14,7 +14,7 @@ export interface Ledger {
   readonly landed: number;
   /** Acknowledged rows that are not there. */
   readonly lost: number;
-  /** Rows that are there more than once, counting each surplus copy. */
+  /** Rows that are there more than once, counting each surplus copy; and rows of this run that were never scheduled. */
   readonly duplicated: number;
   /** What must be known to read the figures; undefined: nothing. */
   readonly caveat: string | undefined;
@@ -131,6 +131,9 @@ async function askByBatch(store: Endpoint, target: Target, claim: Claim): Promis
   return found;
 }
 
+/** A row behind the last of the schedule is nobody's: it stands for none that is lost. */
+const SCHEDULED = "seq < {scheduled:UInt64}";
+
 /** The rows of these runs of batches. `endRow`: where those behind them begin; undefined: there are none. */
 async function askByRuns(
   store: Endpoint,
@@ -169,7 +172,7 @@ async function askByRuns(
   if (Number(sums?.odd ?? 0) > 0) {
     const odd = await ask(
       store,
-      `SELECT uniqExact(seq) AS rows ${from} AND ${batch} IN (SELECT batch FROM (${batches}) WHERE NOT whole)`,
+      `SELECT uniqExact(seq) AS rows ${from} AND ${SCHEDULED} AND ${batch} IN (SELECT batch FROM (${batches}) WHERE NOT whole)`,
       values,
     );
     distinct += Number(odd?.rows ?? 0);
@@ -180,10 +183,14 @@ async function askByRuns(
     (number) => number >= (runs[0]?.firstBatch ?? 0) && last !== undefined && number < last.firstBatch + last.batches,
   );
   for (let at = 0; at < mine.length; at += CHUNK) {
-    const there = await ask(store, `SELECT uniqExact(seq) AS rows ${from} AND has({batches:Array(UInt64)}, ${batch})`, {
-      ...values,
-      batches: `[${mine.slice(at, at + CHUNK)}]`,
-    });
+    const there = await ask(
+      store,
+      `SELECT uniqExact(seq) AS rows ${from} AND ${SCHEDULED} AND has({batches:Array(UInt64)}, ${batch})`,
+      {
+        ...values,
+        batches: `[${mine.slice(at, at + CHUNK)}]`,
+      },
+    );
     unacknowledged += Number(there?.rows ?? 0);
   }
   return { landed: Number(sums?.landed ?? 0), distinct, unacknowledged };

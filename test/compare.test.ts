@@ -7,7 +7,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { type Change, compareReports } from "../src/compare/compare.js";
 import { FIGURE_NAMES } from "../src/compare/figures.js";
-import { grouped, median, ratioNoise, spreadNoise, studentT } from "../src/compare/noise.js";
+import { grouped, median, ratioNoise, spreadNoise, studentT, waveCount } from "../src/compare/noise.js";
 import { parseDemand } from "../src/compare/options.js";
 import type { Report } from "../src/report/schema.js";
 import { clickstorm } from "./support/cli.js";
@@ -36,6 +36,57 @@ function changesOf(base: Report, other: Report): Readonly<Record<string, Change>
 
 const verdictsOf = (base: Report, other: Report): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(changesOf(base, other)).map(([name, { verdict }]) => [name, verdict]));
+
+/** Numbers from 0 to 1, always the same from one seed (mulberry32). */
+function draws(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let bits = Math.imul(state ^ (state >>> 15), 1 | state);
+    bits ^= bits + Math.imul(bits ^ (bits >>> 7), 61 | bits);
+    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Box and Muller. */
+const normal = (draw: () => number): number => Math.sqrt(-2 * Math.log(1 - draw())) * Math.cos(2 * Math.PI * draw());
+
+interface Ticking {
+  readonly durationS: number;
+  readonly rowsPerS: number;
+  readonly seed: number;
+  /** Whether each insert is answered in the second after the one it is of; else three in ten are. */
+  readonly always: boolean;
+}
+
+/** An insert a second, due when the second ends, answered 1 to 20 ms later; with 50 ms of CPU in each second, and some more. */
+function ticking({ durationS, rowsPerS, seed, always }: Ticking): Report {
+  const draw = draws(seed);
+  const inserts = Array.from({ length: durationS }, (_, index) => {
+    const dueMs = 1000 * (index + 1) - (always ? 0.5 : 14.3);
+    const answeredMs = dueMs + 1 + 19 * draw();
+    return { shard: 0, rows: rowsPerS, dueMs, sentMs: dueMs, answeredMs, outcome: "acknowledged" as const, code: "" };
+  });
+  const report = madeReport(inserts, { ...MAKING, durationS, rowsPerS });
+  const series = report.series.map((point) => ({ ...point, cpu_s: 0.05 * (1 + 0.02 * normal(draw)) }));
+  return { ...report, series, options: { ...report.options, rows_per_batch: rowsPerS } };
+}
+
+const EMPTY = madeReport([], MAKING);
+
+/** A closed loop of so many rows in each second; without times, which are not what it is about. */
+function closedLoop(rows: readonly number[]): Report {
+  const acknowledged = rows.reduce((total, some) => total + some, 0);
+  return {
+    ...EMPTY,
+    latency_ms: null,
+    lateness_ms: null,
+    target_rows_per_s: null,
+    achieved_rows_per_s: acknowledged / rows.length,
+    measured: { ...EMPTY.measured, to_s: rows.length, acknowledged },
+    series: rows.flatMap((some, index) => EMPTY.series.map((point) => ({ ...point, t_s: index + 1, rows: some }))),
+  };
+}
 
 describe("compare", () => {
   it("a run with itself has no change in any figure", () => {
@@ -114,6 +165,81 @@ describe("compare", () => {
     expect(changes).to.be.at.most(1);
   });
 
+  describe("inserts a second apart, which are answered now in one second, now in the next", () => {
+    const runs = fc.record({
+      durationS: fc.integer({ min: 15, max: 120 }),
+      seeds: fc.tuple(fc.nat(), fc.nat()),
+      always: fc.tuple(fc.boolean(), fc.boolean()),
+    });
+    const compared = (rates: readonly [number, number], check: (changes: Readonly<Record<string, Change>>) => void) => {
+      let comparisons = 0;
+      fc.assert(
+        fc.property(runs, ({ durationS, seeds, always }) => {
+          const run = (index: 0 | 1) =>
+            ticking({ durationS, rowsPerS: rates[index], seed: seeds[index], always: always[index] });
+          check(changesOf(run(0), run(1)));
+          comparisons++;
+        }),
+        { numRuns: 60, seed: 7 },
+      );
+      expect(comparisons).to.equal(60);
+    };
+
+    it("are no points of one size: 0 and 2000 rows are among them", () => {
+      const rows = (always: boolean) =>
+        ticking({ durationS: 60, rowsPerS: 1000, seed: 1, always }).series.map((point) => point.rows);
+      expect([rows(true)[0], new Set(rows(false))]).to.deep.equal([0, new Set([0, 1000, 2000])]);
+    });
+
+    it("two equal runs of 15 to 120 s have no change in rate, with a noise of at most 20 ms in 15 s", () => {
+      compared([1000, 1000], ({ rate }) => {
+        expect(rate?.verdict).to.equal("no change");
+        expect(rate?.noise).to.be.below(((1000 * 0.0201 + 1) / 15) * Math.SQRT2);
+      });
+    });
+
+    it("a rate that is 5% less is worse", () => {
+      compared([1000, 950], ({ rate }) => {
+        expect(rate?.verdict).to.equal("worse");
+        // But for the last answers.
+        expect(rate?.change).to.be.closeTo(-0.05, 0.02 / 15);
+      });
+    });
+
+    it("the cost in CPU has a noise below 5%, of seconds that differ by 2%", () => {
+      compared([1000, 1000], ({ cpu }) => expect((cpu?.noise ?? 1) / (cpu?.base ?? 1)).to.be.below(0.05));
+    });
+  });
+
+  it("of closed loops whose seconds differ by 10%, fewer than 5% of 400 comparisons find a change in rate; of 30% all do", () => {
+    const found = { equal: 0, less: 0 };
+    for (let seed = 0; seed < 400; seed++) {
+      const draw = draws(seed);
+      const seconds = 15 + Math.floor(106 * draw());
+      const made = (level: number) =>
+        closedLoop(Array.from({ length: seconds }, () => Math.round(level * (1 + 0.1 * normal(draw)))));
+      const base = made(1e6);
+      if (changesOf(base, made(1e6)).rate?.verdict !== "no change") found.equal++;
+      if (changesOf(base, made(0.7e6)).rate?.verdict === "worse") found.less++;
+    }
+    expect(found.equal).to.be.below(20);
+    expect(found.less).to.be.above(395);
+  });
+
+  it("a tenth of the inserts failing, now more, now fewer, is noise of the rate", () => {
+    const failing = (every: number) =>
+      madeReport(
+        steadyInserts(40, 20, () => 10).map((insert, index) =>
+          index % every === 0 && Math.floor(index / 100) % 2 === 0
+            ? { ...insert, outcome: "failed" as const, code: "252" }
+            : insert,
+        ),
+        MAKING,
+      );
+    const { rate } = changesOf(failing(5), failing(4));
+    expect([rate?.base, rate?.new, rate?.verdict]).to.deep.equal([1800, 1750, "no change"]);
+  });
+
   describe("noise", () => {
     it("Student's t for 99%: 4.60 of 4 degrees, 3.25 of 9, as the tables have them", () => {
       expect(studentT(4)).to.be.closeTo(4.604, 0.3);
@@ -132,6 +258,22 @@ describe("compare", () => {
       const parts = [100, 110, 90, 105, 95].map((amount) => ({ amount, per: 1 }));
       expect(ratioNoise(parts)).to.be.closeTo((studentT(4) * Math.sqrt(62.5)) / Math.sqrt(5), 1e-9);
       expect(ratioNoise(parts.slice(0, 4))).to.equal(undefined);
+    });
+
+    it("what one second lacks and the next has is little: 100, 100, 0, 200, 100, … in 15 of 60 pairs", () => {
+      const rows = Array.from(
+        { length: 120 },
+        (_, index) => 100 + (index % 8 === 2 ? -100 : index % 8 === 3 ? 100 : 0),
+      );
+      // Seconds differ by a standard deviation of 50: if they were independent, ± 2.6 * 50 / √120.
+      expect(ratioNoise(rows.map((amount) => ({ amount, per: 1 })))).to.be.below((2.576 * 50) / Math.sqrt(120) / 4);
+      // The same seconds in another order: first all that lack, then all that have more.
+      const sorted = rows.toSorted((a, b) => a - b).map((amount) => ({ amount, per: 1 }));
+      expect(ratioNoise(sorted)).to.be.above((2.576 * 50) / Math.sqrt(120));
+    });
+
+    it("of 5 points there are 4 waves, of 60 there are 6, of 120 10, of 3600 94: 0.4 n^(2/3)", () => {
+      expect([5, 60, 120, 3600].map(waveCount)).to.deep.equal([4, 6, 10, 94]);
     });
 
     it("the median is the middle of an odd number, the mean of the two in the middle of an even one", () => {
@@ -206,6 +348,26 @@ describe("compare", () => {
         .to.match(/fail-on p99>\+40% {2}FAIL {2}\+50%\n/)
         .and.to.match(/fail-on rate<-5% {2}pass {2}/);
     });
+
+    // A mean of 10,000 ± t(4) * 791 / √5 = 1,628, by the table of t; of two such runs ± 22 to 23% of the first.
+    const loose = (share: number) =>
+      closedLoop([10_000, 11_000, 9000, 10_500, 9500].map((rows) => Math.round(rows * share)));
+    const unrest = write("unrest.json", loose(1));
+    const unjudged = String.raw`, cannot be judged: the noise \(±2[1-4](\.\d)?%\) is larger`;
+    for (const [share, code, line] of [
+      [0.97, 0, `pass  -3%${unjudged}`],
+      [0.93, 99, `FAIL  -7%${unjudged}`],
+      [0.6, 99, "FAIL  -40%"],
+    ] as const) {
+      it(`a rate of ${share} with a noise above the 5% of --fail-on: exit ${code}, and whether it can be judged`, async () => {
+        const other = write(`unrest-${share}.json`, loose(share));
+        const ended = await clickstorm(["compare", unrest, other, "--fail-on", "rate<-5%"]);
+        expect([ended.code, ended.stderr]).to.deep.equal([code, ""]);
+        expect(ended.stdout).to.match(new RegExp(`\nfail-on rate<-5%  ${line}\n$`));
+        const isWarned = ended.stdout.includes("warning: fail-on rate<-5% cannot be judged: the noise");
+        expect(isWarned).to.equal(line.includes("judged"));
+      });
+    }
 
     it("another table and a limited generator are warned of, by name", async () => {
       const { code, stdout } = await clickstorm(["compare", base, elsewhere]);

@@ -73,15 +73,68 @@ describe("ledger", () => {
     expect(await ledgerOf(seqs, claim)).to.deep.equal({ landed: 850, lost: 0, duplicated: 0 });
   });
 
-  it("of 5,000 troubled batches that all landed, none is lost: acknowledged 0", async () => {
+  it("a row behind the schedule's last makes up for no lost one: rows 7 to 9 gone and row 950 there, lost 3", async () => {
+    const seqs = "arrayConcat(range(7), range(10, 951))";
+    expect(await ledgerOf(seqs)).to.deep.equal({ landed: 948, lost: 3, duplicated: 1 });
+  });
+
+  it("nor does one of a batch that nobody acknowledged, far behind the last", async () => {
+    const claim = { acknowledgedRows: 900, unknownRows: 50, troubled: { batches: [9], complete: true } };
+    expect(await ledgerOf("arrayConcat(range(899), [940, 955])", claim)).to.deep.equal({
+      landed: 901,
+      lost: 1,
+      duplicated: 1,
+    });
+  });
+
+  describe("of 1,501 runs of batches: runs r = 0 to 1,500 of two batches with r % 7 + 1 rows each", () => {
+    const sizes = Array.from({ length: 1501 }, (_, run) => (run % 7) + 1);
+    const firstRow = (run: number): number => 2 * sizes.slice(0, run).reduce((sum, rows) => sum + rows, 0);
+    const runs = sizes.map((rows, run) => ({ firstBatch: 2 * run, firstRow: firstRow(run), rows, batches: 2 }));
+    // 214 times 1 to 7, then 1, 2 and 3.
+    const scheduledRows = 2 * (214 * 28 + 6);
+    /** Where the second batch of run r begins. */
+    const second = (run: number): number => firstRow(run) + (sizes[run] ?? 0);
+
+    it("whole: without batches 13 (7 rows) and 2,001 (7 rows), and 6 rows of batch 2,998 twice", async () => {
+      // Runs 6, 1000 and 1499, whose batches have 7, 1000 % 7 + 1 = 7 and 1499 % 7 + 1 = 2 rows.
+      const gone = [6, 1000].map((run) => `NOT (n >= ${second(run)} AND n < ${second(run) + 7})`).join(" AND ");
+      const twice = `range(${firstRow(1499)}, ${firstRow(1499) + 2})`;
+      const seqs = `arrayConcat(arrayFilter(n -> ${gone}, range(${scheduledRows})), ${twice}, ${twice}, ${twice})`;
+      expect(await ledgerOf(seqs, { scheduledRows, runs, acknowledgedRows: scheduledRows })).to.deep.equal({
+        landed: scheduledRows - 14 + 6,
+        lost: 14,
+        duplicated: 6,
+      });
+    });
+
+    it("shard 2 of 3 has the batches 1, 4, 7, …: what others lost is not its loss", async () => {
+      const mine = runs.flatMap(({ firstBatch, rows }) =>
+        [firstBatch, firstBatch + 1].filter((batch) => batch % 3 === 1).map(() => rows),
+      );
+      const acknowledgedRows = mine.reduce((sum, rows) => sum + rows, 0);
+      // Batch 13 (run 6, 7 rows) is its own, as 13 % 3 = 1; batch 2,001 (run 1000) another's; batch 2,998 (run 1499) its own.
+      const gone = [6, 1000].map((run) => `NOT (n >= ${second(run)} AND n < ${second(run) + 7})`).join(" AND ");
+      const twice = `range(${firstRow(1499)}, ${firstRow(1499) + 2})`;
+      const seqs = `arrayConcat(arrayFilter(n -> ${gone}, range(${scheduledRows})), ${twice})`;
+      const claim = { scheduledRows, runs, shard: { index: 1, of: 3 }, acknowledgedRows };
+      expect(await ledgerOf(seqs, claim)).to.deep.equal({
+        landed: acknowledgedRows - 7 + 2,
+        lost: 7,
+        duplicated: 2,
+      });
+    });
+  });
+
+  it("of 5,000 troubled batches that all landed, none makes up for the 100 of 1,000 others that are lost", async () => {
     const claim = {
-      scheduledRows: 5000,
-      rowsPerBatch: 1,
-      acknowledgedRows: 0,
+      scheduledRows: 6000,
+      runs: [{ firstBatch: 0, firstRow: 0, rows: 1, batches: 6000 }],
+      acknowledgedRows: 1000,
       unknownRows: 5000,
       troubled: { batches: Array.from({ length: 5000 }, (_, batch) => batch), complete: true },
     };
-    expect(await ledgerOf("range(5000)", claim)).to.deep.equal({ landed: 5000, lost: 0, duplicated: 0 });
+    expect(await ledgerOf("range(5900)", claim)).to.deep.equal({ landed: 5900, lost: 100, duplicated: 0 });
   });
 
   it("rows that a TTL has removed are lost, with a note that says so", async () => {

@@ -139,6 +139,14 @@ describe("merge", () => {
     expect(merged.shards?.map((part) => part.shard)).to.deep.equal(["1/2", "2/2"]);
   });
 
+  it("of a warm-up of 1.5 s the points at 1 and 2 s are warm-up, as in the unsharded run", () => {
+    const making = { ...MAKING, warmupS: 1.5, durationS: 4 };
+    const inserts = steadyInserts(4, 20, () => 40);
+    const { series } = mergeReports([madeReport(inserts, { ...making, shard: "1/1" })], unjudged);
+    expect(series.map(({ warmup }) => warmup)).to.deep.equal([true, true, false, false, false].slice(0, series.length));
+    expect(series.length).to.be.at.least(4);
+  });
+
   describe("the command", () => {
     const folder = mkdtempSync(join(tmpdir(), "clickstorm-merge-"));
     after(() => rmSync(folder, { recursive: true }));
@@ -171,6 +179,24 @@ describe("merge", () => {
       expect(stdout).to.match(/error +252 +1 insert +100 rows/);
     });
 
+    it("a run in one shard: exit 0 for its only file", async () => {
+      const only = write("only.json", madeReport(inserts, { ...MAKING, shard: "1/1" }));
+      const { code, stdout, stderr } = await clickstorm(["merge", only, "--out", out]);
+      expect([code, stderr]).to.deep.equal([0, ""]);
+      expect(stdout).to.include("1 shard merged").and.to.include("scheduled 9,000");
+    });
+
+    it("files that lie elsewhere on each machine are those of one run: exit 0", async () => {
+      const moved = shards.map((shard, index) =>
+        write(`moved-${index + 1}.json`, {
+          ...shard,
+          options: { ...shard.options, config: `h${index}/c.yaml`, replay: `h${index}/rows.ndjson` },
+        }),
+      );
+      const { code, stderr } = await clickstorm(["merge", ...moved, "--out", out]);
+      expect([code, stderr]).to.deep.equal([0, ""]);
+    });
+
     const [first = "", second = "", third = ""] = files;
     const [one, two] = shards;
     if (one === undefined || two === undefined) throw new Error("three shards expected");
@@ -180,10 +206,16 @@ describe("merge", () => {
       started_at: "2026-01-31T12:00:00.001Z",
       options: { ...two.options, rate: "2k", format: "Native" },
     });
+    const strict = write("strict.json", {
+      ...two,
+      thresholds: [
+        { expression: "p99<1s", value: 12.5, passed: true },
+        { expression: "rows_lost==0", value: 0, passed: true },
+      ],
+    });
     const alone = write("alone.json", madeReport(inserts, MAKING));
     const fourth = write("fourth.json", { ...one, options: { ...one.options, shard: "4/3" } });
     const half = write("half.json", { ...one, options: { ...one.options, shard: "1/2" } });
-    const bare = write("bare.json", madeReport(inserts, { ...MAKING, shard: "2/3" }));
     const undecodable = write("undecodable.json", { ...two, service_ms: { ...two.service_ms, hdr: "HISTFAAA" } });
     const miscounted = write("miscounted.json", { ...two, service_ms: { ...two.service_ms, count: 7 } });
     const withoutHdr = ({ hdr: _hdr, ...latency }: PointLatency) => latency;
@@ -206,6 +238,12 @@ describe("merge", () => {
         [first, second, second],
         [`shard 2/3 is there 2 times: ${second}, ${second}`, "the report of shard 3/3 is missing"],
       ],
+      [
+        "other thresholds",
+        [first, strict, third],
+        [`${strict} has thresholds p99<1s rows_lost==0, ${first} none: the shards of a run have the same`],
+      ],
+      ["one shard of three", [first], ["the report of shard 2/3 is missing", "the report of shard 3/3 is missing"]],
       ["a shard beyond the last", [first, second, third, fourth], [`${fourth} is shard 4 of 3, which cannot be`]],
       ["another number of shards", [first, second, third, half], [`${half} is one of 2 shards, ${first} one of 3`]],
       ["a report that is no shard", [first, alone], [`${alone} is not of a shard: its run was made without --shard`]],
@@ -235,12 +273,12 @@ describe("merge", () => {
       });
     }
 
-    it("one file, no --out and an unknown flag are told at once", async () => {
-      const { code, stderr } = await clickstorm(["merge", bare, "--outt"]);
+    it("no file, no --out and an unknown flag are told at once", async () => {
+      const { code, stderr } = await clickstorm(["merge", "--outt"]);
       expect(code).to.equal(2);
       expect(stderr.trim().split("\n")).to.deep.equal([
         "error: unknown option --outt: did you mean --out?",
-        `error: merge takes the reports of all shards of a run, two or more files, got only ${bare}`,
+        "error: merge takes the reports of all shards of a run, one or more files, got none",
         "error: --out is missing: the file the merged report is written to",
       ]);
     });

@@ -5,9 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect } from "chai";
+import { Counters } from "../src/counters.js";
 import { jsonSchema, type Report } from "../src/report/schema.js";
+import { Series } from "../src/report/series.js";
 import { toText } from "../src/report/text.js";
-import { lastPoint, pointAfter } from "../src/snapshot.js";
+import { lastPoint, pointAfter, Snapshots } from "../src/snapshot.js";
 import { clickstorm, unwrapped } from "./support/cli.js";
 import { madeReport, steadyInserts } from "./support/reports.js";
 import { clickhouse, newDatabase, rowsOf } from "./support/server.js";
@@ -151,12 +153,30 @@ describe("the summary", () => {
 
   it("explains latency where it is much more than service time, and not where it is not", () => {
     const sentence = "latency counts the wait for a free insert, service does not: the backlog is in latency";
-    const { latency_ms: latency } = report;
-    if (latency === null) throw new Error("no latency");
-    const with99 = (p99: number): string => unwrapped(toText({ ...report, latency_ms: { ...latency, p99 } }));
-    // Service time has a p99 of 10 ms: 1.5 times that and 1 ms.
-    expect(with99(16.1)).to.include(sentence);
-    expect(with99(15.9)).to.not.include(sentence);
+    const late = "latency counts from due: batches were sent late by the generator";
+    const { latency_ms: latency, lateness_ms: lateness } = report;
+    if (latency === null || lateness === null) throw new Error("no latency");
+    const [worker] = report.generator.workers;
+    if (worker === undefined) throw new Error("no worker");
+    // Service time has a p99 of 10 ms; the worker was busy or idle for 1 + 2 s, a hundredth of which are 30 ms.
+    const told = (p99: number, latenessMs: number, waitingS: number): readonly boolean[] => {
+      const text = unwrapped(
+        toText({
+          ...report,
+          latency_ms: { ...latency, p99 },
+          lateness_ms: { ...lateness, p99: latenessMs },
+          generator: { reasons: [], workers: [{ ...worker, waiting_s: waitingS }] },
+        }),
+      );
+      return [text.includes(sentence), text.includes(late)];
+    };
+    expect(told(20.1, 10.1, 0.031)).to.deep.equal([true, false]);
+    expect(told(20.1, 10.1, 0.029)).to.deep.equal([false, true]);
+    expect(told(20.1, 6, 0.029)).to.deep.equal([false, false]);
+    // Less than 10 ms more.
+    expect(told(19.9, 9.9, 1)).to.deep.equal([false, false]);
+    // Two inserts, sent by a timer that was 6 ms late.
+    expect(told(16.1, 6, 0)).to.deep.equal([false, false]);
   });
 
   it("has each threshold with pass or fail, and its value", () => {
@@ -197,6 +217,22 @@ describe("the summary", () => {
 });
 
 describe("the points of a series", () => {
+  for (const [warmupS, warming] of [
+    [0, []],
+    [1, [1]],
+    [1.5, [1, 2]],
+    [2, [1, 2]],
+  ] as const) {
+    it(`that begin before the end of a warm-up of ${warmupS} s are of it: ${warming.join(", ") || "none"}`, () => {
+      const counters = Counters.allocate({ workers: 1, slots: 1, endpoints: 1, phases: 1 });
+      const series = new Series(new Snapshots(counters, false), warmupS * 1e9);
+      for (const second of [1, 2, 3]) series.at(second * 1e9);
+      const { points } = series;
+      expect(points).to.have.length(3);
+      expect(points.filter(({ warmup }) => warmup).map(({ t_s }) => t_s)).to.deep.equal(warming);
+    });
+  }
+
   const rows: readonly (readonly [second: number, next: number])[] = [
     [0, 1],
     [3599, 3600],

@@ -57,11 +57,15 @@ function changeOf(base: Figure, other: Figure): Change {
   return { ...values, change, noise, verdict: isNoise ? "no change" : isBetter ? "better" : "worse" };
 }
 
-/** Whether it is kept. A figure that is missing keeps nothing; one that changed within the noise keeps all. */
-export function isKept({ direction, limit }: Demand, { change, verdict }: Change): boolean {
+/** Whether it is kept: as measured, whatever the noise. A figure that is missing keeps nothing. */
+export function isKept({ direction, limit }: Demand, { change }: Change): boolean {
   if (change === undefined) return false;
-  if (verdict === "no change") return true;
   return direction === "rise" ? change <= limit : change >= -limit;
+}
+
+/** Whether more than is demanded could be noise, and the difference is: then another pair of runs may say otherwise. */
+export function isUnsure({ limit }: Demand, { base, noise, verdict }: Change): boolean {
+  return verdict === "no change" && base !== undefined && noise !== undefined && noise > limit * base;
 }
 
 /** Of the options, those that make it another load. */

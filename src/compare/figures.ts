@@ -22,32 +22,80 @@ const QUANTILES = [
   { name: "p99.9", field: "p999", quantile: 0.999 },
 ] as const;
 
-/** Points of whole intervals within the measured window: neither the warm-up nor the drain. */
+/** Points of whole intervals within the measured window: neither the warm-up, nor half of it, nor the drain. */
 export function measuredPoints({ series, measured }: Report): readonly Point[] {
-  return series.filter(
-    ({ warmup, t_s, seconds }) => !warmup && t_s - seconds >= Math.floor(measured.from_s) && t_s <= measured.to_s,
+  return series.filter(({ t_s, seconds }) => t_s - seconds >= measured.from_s && t_s <= measured.to_s);
+}
+
+const sumOf = (points: readonly Point[], pick: (point: Point) => number): number =>
+  points.reduce((sum, point) => sum + pick(point), 0);
+
+function noiseOf(
+  points: readonly Point[],
+  amount: (point: Point) => number,
+  per: (point: Point) => number,
+): number | undefined {
+  return ratioNoise(points.map((point): Part => ({ amount: amount(point), per: per(point) })));
+}
+
+const errorNoise = (points: readonly Point[]): number | undefined =>
+  noiseOf(
+    points,
+    (point) => point.errors,
+    (point) => point.inserts,
   );
+
+/** An open loop that sent all that was due. */
+const isAllSent = ({ latency_ms, measured }: Report): boolean =>
+  latency_ms !== null && latency_ms.count > 0 && measured.dropped === 0 && measured.unsent === 0;
+
+/** Rows per second. */
+function rateNoise(report: Report, points: readonly Point[]): number | undefined {
+  const { measured, options, latency_ms } = report;
+  const windowS = measured.to_s - measured.from_s;
+  const unrest = noiseOf(
+    points,
+    (point) => point.rows,
+    (point) => point.seconds,
+  );
+  if (unrest === undefined || windowS <= 0) return undefined;
+  // A closed loop ends within an insert.
+  const whole = Math.max(unrest, options.rows_per_batch / windowS);
+  const failing = errorNoise(points);
+  if (!isAllSent(report) || latency_ms === null || failing === undefined) return whole;
+  // The total is exact but for a row that is cut in two by the end, the window but for the last answer.
+  const ending = (report.achieved_rows_per_s * (latency_ms.p999 / 1000) + 1) / windowS;
+  return Math.min(whole, Math.hypot(ending, (measured.scheduled / windowS) * failing));
+}
+
+/** CPU seconds per million rows, of the measured seconds: without what starting the workers took. */
+function costOf(report: Report, points: readonly Point[]) {
+  const { measured } = report;
+  const cpu = (point: Point): number => point.cpu_s;
+  const answered = (point: Point): number => point.rows / 1e6;
+  // Rows that are due in a second are not answered in the next; the answers to the last of them are behind all points.
+  const share = measured.scheduled === 0 ? 0 : measured.acknowledged / measured.scheduled;
+  const due = (point: Point): number => (point.scheduled * share) / 1e6;
+  const millions = sumOf(points, isAllSent(report) ? due : answered);
+  const noises = [answered, ...(isAllSent(report) ? [due] : [])].flatMap((per) => noiseOf(points, cpu, per) ?? []);
+  return {
+    value: millions === 0 ? undefined : sumOf(points, cpu) / millions,
+    noise: noises.length === 0 ? undefined : Math.min(...noises),
+  };
 }
 
 /** In the order of the table. */
 export function figuresOf(report: Report): readonly Figure[] {
   const { measured, latency_ms, service_ms } = report;
   const points = measuredPoints(report);
-  const ratio = (amount: (point: Point) => number, per: (point: Point) => number): number | undefined =>
-    ratioNoise(points.map((point): Part => ({ amount: amount(point), per: per(point) })));
   const inserts = measured.inserts.acknowledged + measured.inserts.failed + measured.inserts.unknown;
-  const total = (pick: (point: Point) => number): number => points.reduce((sum, point) => sum + pick(point), 0);
-  const millions = total((point) => point.rows) / 1e6;
   return [
     {
       name: "rate",
       better: "higher",
       shown: (value) => `${value >= 100 ? whole(value) : short(value)} rows/s`,
       value: report.achieved_rows_per_s,
-      noise: ratio(
-        (point) => point.rows,
-        (point) => point.seconds,
-      ),
+      noise: rateNoise(report, points),
     },
     ...latencyFigures("", latency_ms, (point) => point.latency_ms, points),
     ...latencyFigures("service_", service_ms, (point) => point.service_ms, points),
@@ -56,21 +104,13 @@ export function figuresOf(report: Report): readonly Figure[] {
       better: "lower",
       shown: percent,
       value: inserts === 0 ? undefined : (measured.inserts.failed + measured.inserts.unknown) / inserts,
-      noise: ratio(
-        (point) => point.errors,
-        (point) => point.inserts,
-      ),
+      noise: errorNoise(points),
     },
     {
       name: "cpu",
       better: "lower",
       shown: (value) => `${short(value)} s/M rows`,
-      // Without what starting the workers took, which is in generator_cpu_s.
-      value: millions === 0 ? undefined : total((point) => point.cpu_s) / millions,
-      noise: ratio(
-        (point) => point.cpu_s,
-        (point) => point.rows / 1e6,
-      ),
+      ...costOf(report, points),
     },
   ];
 }

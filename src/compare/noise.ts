@@ -1,15 +1,23 @@
 // How much of a difference between two runs their own unrest explains. Pure.
 //
-// Seconds of a run are not independent: merges and flushes last for several, and a batch answered late in one is missing in
-// the next. So neighbouring points are put together into at most ten groups, whose figures nearly are (batch means:
-// B. Schmeiser, Batch size effects in the analysis of simulation output, Operations Research 30, 1982), and the half-width
-// of the 99% interval is t(groups - 1) * spread of groups / √groups. 99%, as a dozen figures are compared at once.
+// All is the half-width of a 99% interval; 99%, as a dozen figures are compared at once. Seconds of a run are not
+// independent. Merges and flushes last for several; and an insert that is answered just after the end of a second is missing
+// in this one and too many in the next, which is no unrest of the run at all.
 //
-// - A rate, a share or a cost is a ratio of two sums; the spread is that of the residuals of its groups (W. Cochran,
-//   Sampling Techniques, 6.3), not a robust one: the whole run's figure is no robust one either.
-// - A quantile's groups have the median of their points' quantiles, and the spread is 1.4826 * MAD: a second that stood
-//   still says little of all others. It is never less than what the number of inserts allows: the interval between two
-//   order statistics (J.-Y. Le Boudec, Performance Evaluation, theorem 2.1).
+// - A rate, a share or a cost is a ratio of two sums; its unrest is that of its residuals (W. Cochran, Sampling Techniques,
+//   6.3), as slow waves show it: the residuals are projected onto the first cosines over the run, whose mean square is the
+//   variance that sums of many seconds have, and Student's t has as many degrees as there are cosines (E. Lazarus,
+//   D. Lewis, J. Stock, M. Watson, HAR Inference: Recommendations for Practice, J. Business & Economic Statistics 36, 2018,
+//   with their 0.4 n^(2/3) cosines, but no fewer than 4). What one second lacks and the next has is hardly in them; what
+//   lasts for seconds is.
+// - The rate of an open loop is what its schedule says, if that was kept: all that was due over the window, which ends with
+//   the last answer. What another run might make of it is no more than the latency of its last inserts, and the inserts
+//   that fail. The smaller of the two holds: figures.ts.
+// - A quantile's points are put into at most ten groups of neighbours, which are nearly independent (batch means:
+//   B. Schmeiser, Batch size effects in the analysis of simulation output, Operations Research 30, 1982). Each has the
+//   median of its points' quantiles, and the half-width is t(groups - 1) * spread / √groups with a spread of 1.4826 * MAD:
+//   a second that stood still says little of all others. It is never less than what the number of inserts allows: the
+//   interval between two order statistics (J.-Y. Le Boudec, Performance Evaluation, theorem 2.1).
 //
 // What differs from run to run, such as a table with more parts or a warmer cache, no run can know of itself.
 
@@ -52,15 +60,22 @@ export function studentT(degrees: number): number {
   return Z + (z3 + Z) / (4 * degrees) + (5 * z5 + 16 * z3 + 3 * Z) / (96 * degrees ** 2);
 }
 
+/** How many cosines show the unrest of so many points. */
+export const waveCount = (points: number): number => Math.max(FEWEST_POINTS - 1, Math.round(0.4 * points ** (2 / 3)));
+
 /** Of a ratio of sums, in its own unit; undefined where there are too few points. */
 export function ratioNoise(parts: readonly Part[]): number | undefined {
   const per = sum(parts.map((part) => part.per));
   if (parts.length < FEWEST_POINTS || per === 0) return undefined;
   const ratio = sum(parts.map(({ amount }) => amount)) / per;
-  const groups = grouped(parts);
-  const residuals = groups.map((group) => sum(group.map((part) => part.amount - ratio * part.per)));
-  const deviation = Math.sqrt(sum(residuals.map((residual) => residual ** 2)) / (groups.length - 1));
-  return (studentT(groups.length - 1) * deviation * Math.sqrt(groups.length)) / per;
+  const residuals = parts.map((part) => part.amount - ratio * part.per);
+  const waves = waveCount(parts.length);
+  const squares = Array.from({ length: waves }, (_, wave) => {
+    const step = (Math.PI * (wave + 1)) / parts.length;
+    return sum(residuals.map((residual, index) => residual * Math.cos(step * (index + 0.5)))) ** 2;
+  });
+  // Of cosines of length 1: each square times 2 / points. Of the sum of all residuals: times points.
+  return (studentT(waves) * Math.sqrt((2 * sum(squares)) / waves)) / per;
 }
 
 /** Of a quantile, as a share of it, by those of the points; undefined where there are too few. */

@@ -3,7 +3,7 @@
 import { wrap } from "../help.js";
 import type { Named } from "../report/read.js";
 import type { Change, Comparison, Demand } from "./compare.js";
-import { isKept } from "./compare.js";
+import { isKept, isUnsure } from "./compare.js";
 
 const WIDTH = 80;
 /** Of the columns: name, base, new, change, noise; behind them the verdict. */
@@ -31,7 +31,7 @@ export function toTable(comparison: Comparison, demands: readonly Demand[]): str
       return `${aligned(cells)}  ${verdict}`.trimEnd();
     }),
   ];
-  const notes = comparison.warnings.map((warning) => `warning: ${warning}`);
+  const notes = warningsOf(comparison, demands).map((warning) => `warning: ${warning}`);
   if (notes.length > 0) lines.push("", ...notes.flatMap((note) => wrap(note, WIDTH)));
   if (demands.length > 0) lines.push("", ...demandLines(comparison, demands));
   return `${lines.join("\n")}\n`;
@@ -50,7 +50,7 @@ export function toMarkdown(comparison: Comparison, demands: readonly Demand[]): 
       return row([...cells.map(escaped), verdict === "no change" || verdict === "" ? verdict : `**${verdict}**`]);
     }),
   ];
-  const notes = comparison.warnings.map((warning) => `> warning: ${escaped(warning)}`);
+  const notes = warningsOf(comparison, demands).map((warning) => `> warning: ${escaped(warning)}`);
   if (notes.length > 0) lines.push("", notes.join("\n>\n"));
   if (demands.length > 0) lines.push("", ...demandLines(comparison, demands).map((line) => `- ${escaped(line)}`));
   return `${lines.join("\n")}\n`;
@@ -71,16 +71,21 @@ function sideText({ file, report }: Named): string {
   return `${file}: run ${report.run_id}, ${at}, ${report.options.table}${server}`;
 }
 
-function rowOf({ name, base, new: other, shown, change, noise, verdict }: Change): Row {
+/** ±3.2%; undefined: not known. */
+function noiseText({ base, noise }: Change): string | undefined {
+  return noise !== undefined && base !== undefined && base !== 0 ? `±${digits((noise / base) * 100)}%` : undefined;
+}
+
+function rowOf(whole: Change): Row {
+  const { name, base, new: other, shown, change, verdict } = whole;
   const value = (figure: number | undefined): string => (figure === undefined ? DASH : shown(figure));
-  const share = noise !== undefined && base !== undefined && base !== 0 ? noise / base : undefined;
   return {
     cells: [
       name,
       value(base),
       value(other),
       change === undefined ? DASH : changeText(change),
-      share === undefined ? DASH : `±${digits(share * 100)}%`,
+      noiseText(whole) ?? DASH,
     ],
     verdict: verdict === "none" ? "" : verdict,
   };
@@ -105,7 +110,27 @@ function demandLines({ changes }: Comparison, demands: readonly Demand[]): reado
     const why =
       change?.change === undefined
         ? "nothing to compare"
-        : `${changeText(change.change)}${change.verdict === "no change" && change.change !== 0 ? ", within the noise" : ""}`;
+        : [changeText(change.change), ...unsure(demand, change)].join(", ");
     return `fail-on ${demand.expression}  ${kept ? "pass" : "FAIL"}  ${why}`;
   });
+}
+
+/** Why the difference says little. */
+function unsure(demand: Demand, change: Change): readonly string[] {
+  if (!isUnsure(demand, change)) return [];
+  const noise = noiseText(change);
+  return [`cannot be judged: the noise ${noise === undefined ? "" : `(${noise}) `}is larger`];
+}
+
+/** Of the comparison, and of what is demanded of it. */
+function warningsOf({ changes, warnings }: Comparison, demands: readonly Demand[]): readonly string[] {
+  return [
+    ...warnings,
+    ...demands.flatMap((demand) =>
+      changes
+        .filter(({ name }) => name === demand.name)
+        .flatMap((change) => unsure(demand, change))
+        .map((why) => `fail-on ${demand.expression} ${why}; longer runs have less`),
+    ),
+  ];
 }

@@ -4,8 +4,8 @@ import { isDeepStrictEqual } from "node:util";
 import type { Named } from "../report/read.js";
 import type { Report } from "../report/schema.js";
 
-/** What each process has of its own. */
-const OWN: ReadonlySet<string> = new Set(["shard", "workers", "in-flight", "clickhouse-url"]);
+/** What each process has of its own; a file may lie elsewhere on another machine. */
+const OWN: ReadonlySet<string> = new Set(["shard", "workers", "in-flight", "clickhouse-url", "config", "replay"]);
 
 /** "2/3" → the second of three, from 1. */
 export function partOf({ options }: Report): { readonly index: number; readonly of: number } | undefined {
@@ -55,6 +55,13 @@ function differences(first: Named, other: Named): readonly string[] {
     const expected = (a.options as Readonly<Record<string, unknown>>)[name];
     if (OWN.has(name) || isDeepStrictEqual(value, expected)) continue;
     problems.push(`${other.file} has ${name} ${JSON.stringify(value)}, ${first.file} ${JSON.stringify(expected)}`);
+  }
+  const expressions = ({ thresholds }: Report): readonly string[] => thresholds.map(({ expression }) => expression);
+  if (!isDeepStrictEqual(expressions(a), expressions(b))) {
+    const texts = (report: Report): string => expressions(report).join(" ") || "none";
+    problems.push(
+      `${other.file} has thresholds ${texts(b)}, ${first.file} ${texts(a)}: the shards of a run have the same`,
+    );
   }
   return problems;
 }

@@ -202,7 +202,7 @@ function mergeSeries(series: readonly (readonly Point[])[], warmupS: number): re
     const point: Point = {
       t_s: end,
       seconds: end - before,
-      warmup: end <= warmupS,
+      warmup: before < warmupS,
       scheduled: sum(all.map(({ scheduled }) => scheduled)),
       rows: sum(all.map(({ rows }) => rows)),
       inserts: sum(all.map(({ inserts }) => inserts)),

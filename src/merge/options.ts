@@ -7,7 +7,7 @@ import { type Environment, type RawFlags, Reader } from "../reader.js";
 import { whyUnwritable } from "../report/place.js";
 
 export interface MergeOptions {
-  /** Two at least. */
+  /** One at least: of a run in one shard there is but one. */
   readonly files: readonly string[];
   readonly out: string;
 }
@@ -15,10 +15,7 @@ export interface MergeOptions {
 /** Throws an OptionsError with every problem at once. */
 export function resolveMerge(raw: RawFlags, environment: Environment, files: readonly string[]): MergeOptions {
   const reader = new Reader(MERGE_FLAGS, raw, environment);
-  if (files.length < 2) {
-    const given = files.length === 0 ? "none" : `only ${files[0]}`;
-    reader.problem(`merge takes the reports of all shards of a run, two or more files, got ${given}`);
-  }
+  if (files.length === 0) reader.problem("merge takes the reports of all shards of a run, one or more files, got none");
   const out = reader.word("out", "a file name");
   const label = reader.label("out");
   if (out === undefined) {

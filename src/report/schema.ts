@@ -129,7 +129,7 @@ const point = z.object({
   seconds: count(
     "Length of the interval: 1 in the first hour, then doubling with the length of the run; the last may be cut short",
   ),
-  warmup: flag("Whether it is part of the warm-up"),
+  warmup: flag("Whether it begins before the warm-up ends: it may end behind it"),
   scheduled: count("Rows that were due in it"),
   rows: count("Rows acknowledged in it"),
   inserts: count("Inserts answered or given up in it, whatever the outcome"),

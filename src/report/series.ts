@@ -39,7 +39,7 @@ export class Series {
     this.points.push({
       t_s: second,
       seconds: second - this.#second,
-      warmup: second * NS <= this.#warmupNs,
+      warmup: this.#second * NS < this.#warmupNs,
       scheduled: snapshot.scheduled,
       rows: snapshot.rows,
       inserts: snapshot.inserts,

@@ -17,8 +17,8 @@ const INDENT = NAME_WIDTH + 3;
 const NO_BREAK = "\u00a0";
 /** Of few rows it would be the cost of starting. */
 const ROWS_FOR_A_COST = 100_000;
-/** Latency that is so much more than service time is explained. */
-const BACKLOG = { factor: 1.5, ms: 1 };
+/** Latency that is so much more than service time is explained: by waiting, if that was such a share of the workers' time. */
+const BACKLOG = { factor: 1.5, ms: 10, waiting: 0.01 };
 
 type Lines = readonly string[];
 
@@ -88,7 +88,8 @@ function words(name: string, text: string): Lines {
 
 function headLines({ run_id, options, versions, shards, replay }: Report): Lines {
   const server = versions.clickhouse === null ? "unasked endpoint" : `ClickHouse ${versions.clickhouse}`;
-  const part = shards === undefined ? options.shard && `shard ${options.shard}` : `${shards.length} shards merged`;
+  const part =
+    shards === undefined ? options.shard && `shard ${options.shard}` : `${count(shards.length, "shard")} merged`;
   const head = (...parts: readonly (string | false | null | undefined)[]): Lines =>
     wrap(
       parts
@@ -171,13 +172,13 @@ const QUANTILES = [
   ["max", (latency: LatencyJson) => latency.max],
 ] as const;
 
-function latencyLines({ latency_ms: latency, service_ms: service, lateness_ms: lateness }: Report): Lines {
+function latencyLines(report: Report): Lines {
+  const { latency_ms: latency, service_ms: service, lateness_ms: lateness } = report;
   const table = (name: string, times: LatencyJson, meaning: string): Lines => {
     if (times.count === 0) return line(name, "no answers");
     const figures = QUANTILES.map(([, read]) => milliseconds(read(times)).padStart(9)).join("");
     return line(name, figures, meaning);
   };
-  const backlog = latency !== null && latency.p99 > service.p99 * BACKLOG.factor + BACKLOG.ms;
   return [
     ...line("", QUANTILES.map(([name]) => name.padStart(9)).join("")),
     ...(latency === null
@@ -185,10 +186,27 @@ function latencyLines({ latency_ms: latency, service_ms: service, lateness_ms: l
       : table("latency", latency, "due to answered")),
     ...table("service", service, "sent to answered"),
     ...(lateness === null ? [] : table("lateness", lateness, "due to sent")),
-    ...(backlog
-      ? words("", "latency counts the wait for a free insert, service does not: the backlog is in latency")
-      : []),
+    ...differenceLines(report),
   ];
+}
+
+/** Why latency is so much more than service time; nothing where it is not, or where neither of the two is the reason. */
+function differenceLines({
+  latency_ms: latency,
+  service_ms: service,
+  lateness_ms: lateness,
+  generator,
+}: Report): Lines {
+  if (latency === null || lateness === null) return [];
+  const isMuch = (ms: number): boolean => ms >= BACKLOG.ms && ms > service.p99 * (BACKLOG.factor - 1);
+  if (!isMuch(latency.p99 - service.p99)) return [];
+  const { workers } = generator;
+  const waitingS = workers.reduce((sum, worker) => sum + worker.waiting_s, 0);
+  const workingS = workers.reduce((sum, worker) => sum + worker.busy_s + worker.idle_s, 0);
+  if (waitingS > 0 && waitingS >= workingS * BACKLOG.waiting) {
+    return words("", "latency counts the wait for a free insert, service does not: the backlog is in latency");
+  }
+  return isMuch(lateness.p99) ? words("", "latency counts from due: batches were sent late by the generator") : [];
 }
 
 function generatorLines({ generator, generator_cpu_s: cpuS, rows }: Report): Lines {

@@ -158,7 +158,7 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
       return {
         t_s: second + 1,
         seconds: 1,
-        warmup: second + 1 <= warmupS,
+        warmup: second < warmupS,
         scheduled: rowsOf(inserts.filter(({ dueMs }) => Math.floor(dueMs / 1000) === second)),
         rows: rowsOf(ended.filter(({ outcome }) => outcome === "acknowledged")),
         inserts: ended.length,
