@@ -31,6 +31,8 @@ export interface Books {
   /** Seconds from the start to the schedule's end or the last answer, whichever is later. */
   readonly elapsedS: number;
   readonly measured: Measured;
+  /** The schedule was ended before its time. */
+  readonly endsEarly: boolean;
   /** Of what is measured. Undefined in a closed loop, as is lateness. */
   readonly latency: Float64Histogram | undefined;
   readonly service: Float64Histogram;
@@ -56,6 +58,7 @@ export function closeBooks(plan: Plan, clock: Pick<Clock, "now">): Books {
     rowsPerBatch: rowsPerBatch(spec),
     totals,
     elapsedS: Math.max(ends.endNs, totals.lastAnswerNs) / 1e9,
+    endsEarly: counters.endNs < (schedule?.durationNs ?? (spec as MaxSpec).durationNs),
     measured: {
       ...windowOf(plan, ends.endNs, totals.lastAnswerNs, measured.generated + measured.dropped < measuredRows),
       spanNs: Math.max(0, ends.endNs - Number(spec.warmUpNs)),

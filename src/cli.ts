@@ -44,7 +44,7 @@ const RUN: Command = {
   ],
   exits: [
     ["0", "done and complete"],
-    ["1", "rows failed, unknown, unsent, lost or duplicated"],
+    ["1", "rows failed, unknown, unsent, lost or duplicated, or the run was ended"],
     ["2", "bad options"],
     ["3", "the target cannot be reached, authenticated or prepared"],
     ["99", "a threshold was crossed, or nothing was measured for it"],
@@ -175,7 +175,7 @@ const MERGE: Command = {
   examples: ["clickstorm merge shard-1.json shard-2.json shard-3.json --out run.json"],
   exits: [
     ["0", "merged: the run is done and complete"],
-    ["1", "merged: rows of the run failed, unknown, unsent, lost or duplicated"],
+    ["1", "merged: rows of the run failed, unknown, unsent, lost or duplicated, or a shard was interrupted"],
     ["2", "bad options, or files that are not the reports of all shards of one run: nothing is written"],
     ["99", "merged: the run crossed a threshold"],
   ],

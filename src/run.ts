@@ -140,6 +140,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       version: VERSION,
       startedAt: load.startedAt,
       workers: plan.workers.length,
+      interrupted: interrupted && books.endsEarly,
       ...books,
       ledger,
       generatorCpuS: (cpu.user + cpu.system) / 1e6,

@@ -81,11 +81,11 @@ export function parseThreshold(text: string): Threshold | string {
   if (operator === "==" && subject !== "error_rate" && subject !== "rows_lost") {
     return "no measurement is ever exactly so; == is for error_rate and rows_lost";
   }
-  const bound = parseBound(subject, boundText);
+  const bound = parseBound(subject, boundText.replace(/\s+/g, ""));
   if (typeof bound === "string") return bound;
   if (bound.bound === 0 && operator === "<") return "that is never so: nothing is below 0";
   if (bound.bound === 0 && operator === ">=") return "that is always so: nothing is below 0";
-  return { expression: `${name}${operator}${boundText}`, ...about, operator, ...bound };
+  return { expression: `${name}${operator}${boundText.replace(/\s+/g, "")}`, ...about, operator, ...bound };
 }
 
 const isOperator = (text: string): text is Operator => Object.hasOwn(OPERATORS, text);

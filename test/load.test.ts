@@ -163,6 +163,21 @@ describe("load", function () {
     );
   });
 
+  it("an interrupt in the warm-up: nothing was measured, the report says interrupted, exit 130", async () => {
+    const { url } = await newDatabase();
+    const report = join(folder, "interrupted.json");
+    const flags = ["--rate", "1000", "--duration", "9s", "--warmup", "60s", "--batch-rows", "50", "--report", report];
+    const running = start(["--clickhouse-url", url, ...flags, ...QUIET], {});
+    await running.said("0:05/1:09");
+    running.process.kill("SIGINT");
+    const { code, stdout } = await running.ended;
+    const { interrupted, measured, rows } = JSON.parse(readFileSync(report, "utf8")) as Report;
+    expect([code, interrupted, measured.scheduled, measured.to_s - measured.from_s]).to.deep.equal([130, true, 0, 0]);
+    expect(rows.scheduled).to.equal(rows.landed).and.to.be.within(4000, 9000);
+    expect(stdout).to.contain("rate       nothing was measured: the run ended in its warm-up");
+    expect(stdout).to.contain("ended      interrupted after");
+  });
+
   it("an interrupt before the start sends nothing: 0 rows, exit 130", async () => {
     const { database, url } = await newDatabase();
     const startAt = new Date(Date.now() + 60_000).toISOString();

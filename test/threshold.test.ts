@@ -114,7 +114,7 @@ describe("threshold", () => {
       ["p99<", time],
       ["p99<ms", time],
       ["p99<-5ms", time],
-      ["p99<5 ms", time],
+      ["p99<5 minutes", time],
       ["p99<5ns", time],
       ["p99<1.us", time],
       ["p99<1..5us", time],

@@ -57,9 +57,10 @@ function changeOf(base: Figure, other: Figure): Change {
   return { ...values, change, noise, verdict: isNoise ? "no change" : isBetter ? "better" : "worse" };
 }
 
-/** Whether it is kept: as measured, whatever the noise. A figure that is missing keeps nothing. */
-export function isKept({ direction, limit }: Demand, { change }: Change): boolean {
+/** Whether it is kept: what is no change keeps every demand, a figure that is missing none. */
+export function isKept({ direction, limit }: Demand, { change, verdict }: Change): boolean {
   if (change === undefined) return false;
+  if (verdict === "no change") return true;
   return direction === "rise" ? change <= limit : change >= -limit;
 }
 
@@ -114,6 +115,7 @@ function warningsOf(base: Named, other: Named): readonly string[] {
       ...(report.generator_limited
         ? [`${file}: the generator was the limit; its figures are no statement about the server`]
         : []),
+      ...(report.interrupted ? [`${file}: the run was interrupted after ${report.elapsed_s.toFixed(1)} s`] : []),
       ...(isIncomplete(report)
         ? [`${file}: the run is incomplete: rows failed, unknown, unsent, lost or duplicated, or it broke off`]
         : []),

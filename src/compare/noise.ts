@@ -98,5 +98,7 @@ export function orderNoise(hdr: string, quantile: number): number {
     histogram.getValueAtPercentile((100 * Math.min(Math.max(rank, 1), count)) / count) / 1000;
   const [rank, reach] = [count * quantile, Z * Math.sqrt(count * quantile * (1 - quantile))];
   const middle = at(rank);
+  // Of so few nobody knows how much higher it may be: taken for as much again.
+  if (rank + reach > count) return middle;
   return count === 0 ? 0 : Math.max(at(Math.ceil(rank + reach)) - middle, middle - at(Math.floor(rank - reach)));
 }

@@ -38,7 +38,7 @@ export function resolveMax(raw: RawFlags, environment: Environment, config?: Con
   const reader = new Reader(MAX_FLAGS, raw, environment);
   const bounds = readBounds(reader);
   const stepNs = reader.duration("step", STEP);
-  const p99Ns = reader.isGiven("p99") ? reader.duration("p99", SPANS.timeout) : undefined;
+  const p99Ns = readP99(reader);
   const reportFile = reader.word("report", "a file name");
   const run = resolveBorrowed(reader, OWN, DECIDED, config);
   if (run !== undefined && stepNs < THIRDS * run.flushNs) {
@@ -55,6 +55,15 @@ export function resolveMax(raw: RawFlags, environment: Environment, config?: Con
     p99Ms: p99Ns === undefined ? undefined : Number(p99Ns) / 1e6,
     reportFile,
   };
+}
+
+/** A number alone would be seconds, and most mean milliseconds. */
+function readP99(reader: Reader): bigint | undefined {
+  const { label, value } = reader.text("p99");
+  if (value === undefined) return undefined;
+  if (!/^[\d.]+$/.test(value)) return reader.duration("p99", SPANS.timeout);
+  reader.problem(`${label} needs a unit, such as ${value}ms or ${value}s, got ${value}`);
+  return undefined;
 }
 
 function readBounds(reader: Reader): Bounds {

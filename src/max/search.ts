@@ -67,7 +67,10 @@ export function* trials({ from, to, precision }: Bounds): Trials<void> {
   const { low, high, generatorLimited } = yield* narrowed(yield* bracket(from, to), precision);
   // Where the generator was the limit there is none of the server to be found.
   if (low === undefined || high === undefined || generatorLimited) return;
-  for (let search = 1; search <= SEARCHES; search++) yield* around(low, high, to, search);
+  for (let search = 1; search <= SEARCHES; search++) {
+    // Where it went by several gaps at once, it comes back to the precision.
+    yield* narrowed(yield* around(low, high, to, search), Math.max(precision, high / low - 1), search);
+  }
 }
 
 function* bracket(from: number, to: number): Trials<Bracket> {
@@ -95,12 +98,12 @@ function* downwards(from: number, first: Verdict): Trials<Bracket> {
   return { low: undefined, high: from, generatorLimited };
 }
 
-function* narrowed(found: Bracket, precision: number): Trials<Bracket> {
+function* narrowed(found: Bracket, precision: number, search = 0): Trials<Bracket> {
   let { low, high, generatorLimited } = found;
   while (low !== undefined && high !== undefined && high > low * (1 + precision)) {
     const rate = rounded(Math.sqrt(low * high));
     if (rate <= low || rate >= high) break;
-    const verdict = yield* held({ rowsPerSecond: rate, search: 0 });
+    const verdict = yield* held({ rowsPerSecond: rate, search });
     if (verdict.passed) {
       low = rate;
     } else {
@@ -111,17 +114,23 @@ function* narrowed(found: Bracket, precision: number): Trials<Bracket> {
   return { low, high, generatorLimited };
 }
 
-function* around(low: number, high: number, to: number, search: number): Trials<void> {
-  const { passed } = yield* held({ rowsPerSecond: low, search });
+function* around(low: number, high: number, to: number, search: number): Trials<Bracket> {
+  let verdict = yield* held({ rowsPerSecond: low, search });
+  const { passed } = verdict;
   const gap = high / low;
-  let rate = low;
+  let [rate, before] = [low, low];
   for (let gaps = 1; ; gaps *= 2) {
     const next = passed
       ? Math.min(rounded(rate * gap ** gaps), to)
       : Math.max(rounded(rate / gap ** gaps), LOWEST_RATE);
-    if (next === rate) return;
-    rate = next;
-    if ((yield* held({ rowsPerSecond: rate, search })).passed !== passed) return;
+    if (next === rate) return { low: passed ? rate : undefined, high: undefined, generatorLimited: false };
+    [before, rate] = [rate, next];
+    const { generatorLimited } = verdict;
+    verdict = yield* held({ rowsPerSecond: rate, search });
+    if (verdict.passed === passed) continue;
+    return passed
+      ? { low: before, high: rate, generatorLimited: verdict.generatorLimited }
+      : { low: rate, high: before, generatorLimited };
   }
 }
 

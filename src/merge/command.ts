@@ -35,6 +35,7 @@ export function merge({ files, out }: MergeOptions, stdout: NodeJS.WritableStrea
     throw new OptionsError([`--out cannot be written: ${error instanceof Error ? error.message : error}`]);
   }
   stdout.write(toText(merged));
-  if (isIncomplete(merged)) return EXIT.incomplete;
+  // Of a run that was cut short rows are missing that no report knows of.
+  if (isIncomplete(merged) || merged.interrupted) return EXIT.incomplete;
   return merged.thresholds.every(({ passed }) => passed) ? EXIT.done : EXIT.crossed;
 }

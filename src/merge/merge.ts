@@ -60,6 +60,7 @@ export function mergeReports(
       ...first.replay,
       times_round: sum(all((report) => report.replay?.times_round ?? 0)),
     },
+    interrupted: parts.some((report) => report.interrupted),
     elapsed_s: Math.max(...all((report) => report.elapsed_s)),
     measured,
     target_rows_per_s: sumOrNull(all((report) => report.target_rows_per_s)),

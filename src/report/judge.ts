@@ -23,7 +23,8 @@ function figuresOf(report: Report): Figures {
     latency: latency ?? undefined,
     service,
     errorRate: inserts > 0 ? (failed + unknown) / inserts : undefined,
-    achievedRowsPerS: measured.to_s > measured.from_s ? report.achieved_rows_per_s : undefined,
+    achievedRowsPerS:
+      measured.to_s > measured.from_s && measured.scheduled > 0 ? report.achieved_rows_per_s : undefined,
     targetRowsPerS: target ?? undefined,
     maxLagMs: latency === null || inserts === 0 ? undefined : report.max_lag_ms,
     rowsLost: rows.lost ?? undefined,

@@ -27,6 +27,8 @@ export interface Result extends Omit<Books, "claim"> {
   readonly version: string;
   readonly startedAt: Date;
   readonly workers: number;
+  /** By a signal, before its time. */
+  readonly interrupted: boolean;
   /** Undefined when it was not asked for. */
   readonly ledger: Ledger | undefined;
   readonly generatorCpuS: number;
@@ -74,6 +76,7 @@ export function makeReport(result: Result): Report {
     },
     replay: result.replay === undefined ? null : replayed(result.replay, totals),
     started_at: result.startedAt.toISOString(),
+    interrupted: result.interrupted,
     elapsed_s: result.elapsedS,
     measured: {
       from_s: seconds(measured.fromNs),

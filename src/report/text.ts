@@ -45,6 +45,7 @@ export function toText(report: Report): string {
         options.overload === "drop" && `dropped ${whole(rows.dropped)}`,
       ],
     ),
+    ...interruptedLines(report),
     ...warmupLines(report),
     ...rateLines(report),
     ...line(
@@ -123,6 +124,11 @@ function replayLines({ replay }: Report): Lines {
   return replay === null ? [] : words("replay", `${replayText(replay)}  ${short(replay.times_round)} times round`);
 }
 
+function interruptedLines({ interrupted, elapsed_s: elapsedS }: Report): Lines {
+  if (!interrupted) return [];
+  return words("ended", `interrupted after ${elapsedS.toFixed(1)} s: what was not due by then was never scheduled`);
+}
+
 function warmupLines({ options, lateness_ms }: Report): Lines {
   if (options.warmup_s === 0) return [];
   const times = lateness_ms === null ? "latency and service" : "latency, service and lateness";
@@ -135,12 +141,18 @@ function warmupLines({ options, lateness_ms }: Report): Lines {
 
 function rateLines(report: Report): Lines {
   const { options, measured, target_rows_per_s: target, achieved_rows_per_s: achieved } = report;
+  if (measured.scheduled === 0 && options.warmup_s > 0) {
+    return words("rate", "nothing was measured: the run ended in its warm-up, or no rows were due after it");
+  }
   const done = `achieved ${rateText(achieved)} rows/s in ${(measured.to_s - measured.from_s).toFixed(1)} s`;
   if (target === null) return line("rate", "target max", done);
   const mean = options.stages === null ? "" : ` on average over ${count(options.stages.length, "stage")}`;
   return grouped(
     "rate",
-    [`target ${target.toLocaleString("en-US", { maximumFractionDigits: 9 })} rows/s${mean}`, done],
+    [
+      `target ${options.stages === null ? target.toLocaleString("en-US", { maximumFractionDigits: 9 }) : rateText(target)} rows/s${mean}`,
+      done,
+    ],
     [shortfall(target, achieved), `largest lag ${milliseconds(report.max_lag_ms)}`],
   );
 }

@@ -99,6 +99,7 @@ export async function runVirtually(
     version: "0",
     startedAt: new Date(0),
     workers: plan.workers.length,
+    interrupted: false,
     ledger: undefined,
     generatorCpuS: 0,
     series: series.points.map((point) => ({ ...point, cpu_s: 0 })),
