@@ -25,6 +25,7 @@ import {
   endText,
   findingOfSteps,
   headText,
+  keepsRows,
   type MaxResult,
   type Step,
   type Subject,
@@ -157,7 +158,7 @@ async function searched(search: Search, subject: Subject): Promise<MaxResult> {
 function announce({ options, progress }: Search, { table, unwatched }: Subject): void {
   const { run, bounds, stepNs } = options;
   const seconds = expectedHolds(bounds) * (Number(run.warmUpNs + stepNs) / 1e9 + OVERHEAD_S);
-  const where = run.blind ? "" : `rows are written into ${table} and stay there; `;
+  const where = !keepsRows(run) ? "" : `rows are written into ${table} and stay there; `;
   progress.say(`${where}up to about ${count(Math.ceil(seconds / 60), "minute")}, Ctrl-C ends it with what was found`);
   if (unwatched !== undefined) progress.say(`note: ${unwatchedText(unwatched)}`);
 }

@@ -3,6 +3,7 @@
 
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { wrap } from "../help.js";
+import type { Options } from "../options.js";
 import { count, milliseconds, percent, whole } from "../text.js";
 import type { Reading } from "./level.js";
 import type { MaxOptions } from "./options.js";
@@ -80,6 +81,9 @@ export function stepText(step: Step): string {
 /** What stands between the first search and the others. */
 export const againText = (): string => lines([`again from near the limit, ${SEARCHES} times:`]);
 
+/** Whether anything is left of the rows: an embedded server goes with its table. */
+export const keepsRows = ({ blind, embedded }: Options): boolean => !blind && !embedded;
+
 /** What stands below the holds. */
 export function endText(result: MaxResult): string {
   const { steps, table, problems, options } = result;
@@ -90,7 +94,8 @@ export function endText(result: MaxResult): string {
     ...wrap(verdictText(result), WIDTH),
     ...explanation(findingOfSteps(result)).flatMap((text) => wrap(text, WIDTH)),
     ...wrap(
-      `${count(rows, "row")} in ${count(steps.length, "hold")} were acknowledged${options.run.blind ? "" : ` and are in ${table}`}.`,
+      `${count(rows, "row")} in ${count(steps.length, "hold")} were acknowledged${keepsRows(options.run) ? ` and are in ${table}` : ""}` +
+        `${result.interrupted ? ", beside those of the hold that was broken off" : ""}.`,
       WIDTH,
     ),
     ...[...notes.map((note) => `note: ${note}`), ...problems.map((problem) => `problem: ${problem}`)].flatMap((text) =>
