@@ -9,8 +9,10 @@
 
 import { Arrivals } from "./arrivals.js";
 import { ceilDivide, type Piece, Profile, type Ratio } from "./profile.js";
+import { type Run, runsOf } from "./runs.js";
 
 export type { Piece, Ratio } from "./profile.js";
+export { type Run, ScheduleError } from "./runs.js";
 
 /** Row times in nanoseconds from the start, exact and linear: row i of the batch is at ns + (fraction + i * …) / denominator. */
 export interface RowTimes {
@@ -75,17 +77,6 @@ export interface MaxSpec {
 /** The options a schedule is made from; may cross to a worker thread. */
 export type ScheduleSpec = OpenSpec | MaxSpec;
 
-/** `batches` batches of `rows` rows one after the other; only the very last may hold fewer. */
-export interface Run {
-  readonly firstBatch: number;
-  readonly firstRow: number;
-  readonly rows: number;
-  readonly batches: number;
-}
-
-/** Batches of so many different sizes in a row are a schedule nobody needs. */
-const MOST_RUNS = 200_000;
-
 /** Rows of the largest batch, or one more. */
 export function rowsPerBatch(spec: ScheduleSpec): number {
   if (spec.kind === "max") return spec.batchRows;
@@ -105,9 +96,6 @@ const isEqual = (one: Ratio, other: Ratio): boolean =>
 
 /** A stretch of the same rate. */
 export const holding = (rate: Ratio, durationNs: bigint): Piece => ({ durationNs, from: rate, to: rate });
-
-/** There are more than MOST_RUNS sizes of batches. */
-export class ScheduleError extends RangeError {}
 
 /** Rates over time, cut into batches. */
 export class Schedule {
@@ -132,7 +120,12 @@ export class Schedule {
     // Over when no more rows come.
     this.durationNs = spec.rowLimit === this.#rows ? this.#profile.timeOf(this.#rows) : this.#profile.durationNs;
     this.warmUpRows = this.#arrivedBefore(spec.warmUpNs);
-    this.runs = this.#cut();
+    this.runs = runsOf(this.#profile, {
+      batchRows: spec.batchRows,
+      flushNs: spec.flushNs,
+      rows: this.#rows,
+      warmUpRows: this.warmUpRows,
+    });
     const last = this.runs.at(-1);
     this.#batches = last === undefined ? 0 : last.firstBatch + last.batches;
     this.#warmUpBatches = this.warmUpRows === 0 ? 0 : this.#batchOfRow(this.warmUpRows - 1) + 1;
@@ -144,77 +137,6 @@ export class Schedule {
   #arrivedBefore(ns: bigint): number {
     const rows = this.#profile.rowsBefore(ns);
     return Math.min(rows, this.#spec.rowLimit ?? rows);
-  }
-
-  /** Rows in batches: where a batch ends follows from where it begins. */
-  #cut(): Run[] {
-    const runs: Run[] = [];
-    const push = (rows: number, batches: number): void => {
-      const last = runs.at(-1);
-      if (last !== undefined && last.rows === rows && last.firstRow + last.rows * last.batches === row) {
-        runs[runs.length - 1] = { ...last, batches: last.batches + batches };
-      } else {
-        runs.push({ firstBatch: batch, firstRow: row, rows, batches });
-      }
-      row += rows * batches;
-      batch += batches;
-      if (runs.length > MOST_RUNS) throw new ScheduleError(`more than ${MOST_RUNS} batches of different sizes`);
-    };
-    let row = 0;
-    let batch = 0;
-    while (row < this.#rows) {
-      const limit = row < this.warmUpRows ? this.warmUpRows : this.#rows;
-      const { rows, batches } = this.#alike(row, limit);
-      // The last before the limit may be cut short by it.
-      const whole = Math.min(batches, Math.floor((limit - row) / rows));
-      if (whole > 0) push(rows, whole);
-      if (whole < batches) push(limit - row, 1);
-    }
-    return runs;
-  }
-
-  /** How many rows the batch that begins with this row holds if nothing cuts it, and how many in a row hold as many. */
-  #alike(row: number, limit: number): { readonly rows: number; readonly batches: number } {
-    const { batchRows, flushNs } = this.#spec;
-    const { endRow, endNs, rowsWithin } = this.#profile.around(row);
-    const steady = rowsWithin(flushNs);
-    if (steady !== undefined) {
-      const rows = Math.min(batchRows, steady);
-      const end = Math.min(endRow, limit);
-      // The one before the rate changes may be flushed later than that.
-      const isFlushedInTime = (first: number): boolean =>
-        rows === batchRows || end === limit || this.#profile.timeOf(first) + flushNs <= endNs;
-      const batches = Math.floor((end - row) / rows);
-      if (end === limit && (end - row) % rows > 0) return { rows, batches: batches + 1 };
-      const inTime = batches > 0 && !isFlushedInTime(row + (batches - 1) * rows) ? batches - 1 : batches;
-      if (inTime > 0) return { rows, batches: inTime };
-    }
-    const rows = this.#heldFrom(row);
-    // On a ramp they differ sooner or later, in one direction: by doubled steps, then halved.
-    const alike = (count: number): boolean => {
-      const first = row + (count - 1) * rows;
-      const flushedNs = this.#profile.timeOf(first) + flushNs;
-      // What comes behind this stretch must not matter, or they may differ and be alike again.
-      if (rows === batchRows) return this.#profile.timeOf(first + rows - 1) < flushedNs;
-      return flushedNs <= endNs && this.#heldFrom(first) === rows;
-    };
-    const most = Math.max(1, Math.floor((endRow - row) / rows));
-    let [batches, step] = [1, 1];
-    for (; batches + step <= most && alike(batches + step); step *= 2) batches += step;
-    let over = Math.min(batches + step, most + 1);
-    while (over - batches > 1) {
-      const middle = Math.floor((batches + over) / 2);
-      if (alike(middle)) batches = middle;
-      else over = middle;
-    }
-    return { rows, batches };
-  }
-
-  /** Rows that arrive from this one on within a flush interval, as many as a batch can hold. */
-  #heldFrom(row: number): number {
-    const { batchRows, flushNs } = this.#spec;
-    const rows = this.#profile.rowsBefore(this.#profile.timeOf(row) + flushNs) - row;
-    return Math.min(batchRows, Math.max(1, rows));
   }
 
   /** Rows that exist before `endNs`: those that have arrived, or are in batches that have. */

@@ -1,11 +1,10 @@
 // The worker's task, and the hot loop: pace → render → insert → count. One runs in each thread of the pool for the whole
 // run. It knows batches, slots and permits; it parses no flags, asks the server nothing and prints nothing.
 
-import { type EventLoopUtilization, performance } from "node:perf_hooks";
 import type { MessagePort } from "node:worker_threads";
 import type { Code } from "../src/answer.js";
 import { Clock, LONGEST_TIMER_MS } from "../src/clock.js";
-import { Counters, type CountersShape, OVERDUE_NS, type WorkerCounters } from "../src/counters.js";
+import { Counters, type CountersShape, type WorkerCounters } from "../src/counters.js";
 import { Inserter, type InsertPlan } from "../src/insert.js";
 import { rehearse } from "../src/rehearsal.js";
 import { ReplayError } from "../src/replay/file.js";
@@ -22,6 +21,7 @@ import {
   type Shard,
 } from "../src/schedule.js";
 import { Stock } from "../src/stock.js";
+import { Timesheet, type Wait } from "../src/timesheet.js";
 import { startTracing, type Trace, type TracePlan, type Tracing } from "../src/tracing.js";
 
 /** Where rows come from. */
@@ -86,8 +86,6 @@ export type FromWorker =
 
 /** So much behind with every permit out is worth a word. */
 const SATURATED_NS = 250_000_000;
-/** What the worker's time went into is told so often: asking takes a microsecond or two. */
-const TELL_NS = 100_000_000;
 /** After so many dropped batches the event loop gets its turn. */
 const DROPS_PER_TURN = 100;
 /** Compiling the kernel's hot path before the start: so many rows are rendered and thrown away. */
@@ -112,9 +110,6 @@ export default async function load({ plan, port }: LoaderTask): Promise<void> {
     port.close();
   }
 }
-
-/** A time in which there was no place among the inserts in flight. */
-type Wait = readonly [fromNs: number, toNs: number];
 
 /** What a loader asks for the time, and what it sends with. */
 export interface LoaderParts {
@@ -141,12 +136,8 @@ export class Loader {
   readonly #slots: Stock<Slot>;
   readonly #permits: Stock<true>;
   readonly #said = new Set<string>();
-  /** Wall time of this worker since its first measured batch: see Share in counters.ts. */
-  readonly #spent = { renderingNs: 0, waitingNs: 0, delayedNs: 0 };
-  #loopAtStart: EventLoopUtilization | undefined;
+  readonly #timesheet: Timesheet;
   #dropped = 0;
-  #lastGoneNs = 0;
-  #toldNs = 0;
   /** The end by which the last batch was planned. */
   #plannedEndNs: bigint | undefined;
   #clock: Pick<Clock, "now" | "until" | "wake"> | undefined;
@@ -159,6 +150,7 @@ export class Loader {
     this.#tell = tell;
     this.#counters = new Counters(plan.counters, plan.shape);
     this.#own = this.#counters.worker(plan.worker);
+    this.#timesheet = new Timesheet(this.#own);
     this.#schedule = plan.schedule.kind === "open" ? new Schedule(plan.schedule) : undefined;
     const { kernel, rows, slots, slotBytes } = plan;
     this.#renderer =
@@ -201,7 +193,7 @@ export class Loader {
       this.#say({ kind: "no-rows", sentence: error.message });
     });
     this.#own.nextDue(Number.POSITIVE_INFINITY);
-    this.#tellSpent(clock.now());
+    this.#timesheet.tell(clock.now());
     await this.#permits.whole();
     clearTimeout(this.#drainTimer);
     await this.#inserter.close();
@@ -227,7 +219,7 @@ export class Loader {
         await this.#drop(planned, slot, takenNs, waits);
         continue;
       }
-      if (batch.measured) this.#loopAtStart ??= performance.eventLoopUtilization();
+      if (batch.measured) this.#timesheet.begin();
       // Before it is due: latency is never our own rendering, unless we are behind.
       const trace = this.#tracing?.begin(batch);
       await this.#renderer.fill(slot, batch, dataStartNs);
@@ -250,9 +242,9 @@ export class Loader {
         await this.#drop(due, slot, permittedNs, waits);
         continue;
       }
-      if (batch.measured) this.#spent.renderingNs += renderedNs - takenNs;
-      if (planned !== undefined) this.#leave(due, permittedNs, waits);
-      if (permittedNs - this.#toldNs > TELL_NS) this.#tellSpent(permittedNs);
+      if (batch.measured) this.#timesheet.rendered(renderedNs - takenNs);
+      if (planned !== undefined) this.#timesheet.left(due, permittedNs, waits);
+      this.#timesheet.tellNow(permittedNs);
       void this.#insert(clock, due, slot, trace);
     }
   }
@@ -260,7 +252,7 @@ export class Loader {
   /** The run is over for this batch, due or not: it is never sent. */
   #giveUp(batch: Batch | undefined, nowNs: number, waits: readonly Wait[]): void {
     if (batch === undefined || batch.dueNs > nowNs) return;
-    this.#leave(batch, nowNs, waits);
+    this.#timesheet.left(batch, nowNs, waits);
     this.#own.givenUp(batch, nowNs - batch.dueNs);
   }
 
@@ -269,32 +261,12 @@ export class Loader {
   }
 
   async #drop(batch: Batch, slot: Slot, nowNs: number, waits: readonly Wait[]): Promise<void> {
-    this.#leave(batch, nowNs, waits);
+    this.#timesheet.left(batch, nowNs, waits);
     this.#own.dropped(batch);
     this.#slots.give(slot);
     this.#say({ kind: "dropping" });
     this.#dropped++;
     if (this.#dropped % DROPS_PER_TURN === 0) await new Promise<void>((resolve) => setImmediate(resolve));
-  }
-
-  /**
-   * A batch is sent, dropped or given up. Of the time since it was overdue and the one before it was gone, what was spent
-   * waiting for a place, and the rest, which nobody but this worker can be blamed for.
-   */
-  #leave({ dueNs, measured }: Batch, nowNs: number, waits: readonly Wait[]): void {
-    const sinceNs = Math.max(dueNs + OVERDUE_NS, this.#lastGoneNs);
-    this.#lastGoneNs = nowNs;
-    if (nowNs <= sinceNs || !measured) return;
-    const waitingNs = waits.reduce((sum, [fromNs, toNs]) => sum + Math.max(0, toNs - Math.max(fromNs, sinceNs)), 0);
-    this.#spent.waitingNs += waitingNs;
-    this.#spent.delayedNs += nowNs - sinceNs - waitingNs;
-  }
-
-  #tellSpent(nowNs: number): void {
-    if (this.#loopAtStart === undefined) return;
-    this.#toldNs = nowNs;
-    const { active, idle } = performance.eventLoopUtilization(this.#loopAtStart);
-    this.#own.spent({ ...this.#spent, busyNs: active * 1e6, idleNs: idle * 1e6 });
   }
 
   async close(): Promise<void> {
