@@ -9,7 +9,16 @@ import { resolveCompare } from "./compare/options.js";
 import type { Config } from "./config.js";
 import { EmbeddedError } from "./embedded/server.js";
 import { EXIT } from "./exit.js";
-import { COMPARE_FLAGS, LADDER_FLAGS, MAX_FLAGS, MERGE_FLAGS, RUN_FLAGS, SAMPLE_FLAGS, SERVE_FLAGS } from "./flags.js";
+import {
+  COMPARE_FLAGS,
+  LADDER_FLAGS,
+  MAX_FLAGS,
+  MERGE_FLAGS,
+  RUN_FLAGS,
+  SAMPLE_FLAGS,
+  SERVE_FLAGS,
+  strangeVariables,
+} from "./flags.js";
 import { type CommandHelp, commandHelp, programHelp } from "./help.js";
 import { ladder } from "./ladder/ladder.js";
 import { resolveLadder } from "./ladder/options.js";
@@ -340,6 +349,7 @@ async function main(argv: readonly string[]): Promise<void> {
       process.stdout.write(line.text);
       return;
     }
+    for (const sentence of strangeVariables(process.env)) process.stderr.write(`warning: ${sentence}\n`);
     const work = await prepare(line);
     const code = await work(interrupt);
     process.exitCode ??= code;

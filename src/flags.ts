@@ -1,6 +1,7 @@
 // The flags of every command: those of `run` are in run-flags.ts, those of the others follow from them. Data alone.
 
-import { type Flag, LOGIN, RUN_FLAGS, runFlag } from "./run-flags.js";
+import { type Flag, LOGIN, RUN_FLAGS, runFlag, variableOf } from "./run-flags.js";
+import { nearest } from "./text.js";
 
 export { type Flag, GROUPS, type Group, RUN_FLAGS, variableOf } from "./run-flags.js";
 
@@ -220,6 +221,17 @@ const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
   compare: COMPARE_FLAGS,
   merge: MERGE_FLAGS,
 };
+
+/** Variables that look like ours and are none: most likely one mistyped. What was meant, where that can be told. */
+export function strangeVariables(environment: Readonly<Record<string, string | undefined>>): readonly string[] {
+  const known = Object.values(FLAGS).flatMap((flags) => flags.map(variableOf));
+  return Object.keys(environment)
+    .filter((name) => name.startsWith("CLICKSTORM_") && !known.includes(name))
+    .map((name) => {
+      const near = nearest(name, known);
+      return `${name} is no variable of clickstorm${near === undefined ? "" : `: did you mean ${near}?`}`;
+    });
+}
 
 /** The commands that have the flag, as in "run, sample and ladder"; undefined where none has. */
 export function ownersOf(name: string): string | undefined {

@@ -152,7 +152,7 @@ export const RUN_FLAGS = [
     kind: "text",
     placeholder: "TIME",
     fallbackDescription: "when all is ready",
-    description: "Begin at this time: 2026-01-31T12:00:00Z",
+    description: "Begin at this time: 2026-01-31T12:00:00Z, or with +02:00; UTC where it has no zone",
   },
   {
     name: "drain",

@@ -153,6 +153,17 @@ describe("load", function () {
     expect(generator.workers.reduce((sum, { waiting_s }) => sum + waiting_s, 0)).to.be.within(0.5, 1.5);
   });
 
+  it("a mistyped variable is warned of: CLICKSTORM_TRESHOLD, with the one that was meant", async () => {
+    const sink = await Sink.open();
+    const flags = ["--blind", "--clickhouse-url", sink.url, "--duration", "200ms", ...QUIET];
+    const { code, stderr } = await clickstorm(flags, { CLICKSTORM_TRESHOLD: "p99<5s", CLICKSTORM_RATE: "7" });
+    await sink.close();
+    expect(code).to.equal(0);
+    expect(stderr.split("\n")[0]).to.equal(
+      "warning: CLICKSTORM_TRESHOLD is no variable of clickstorm: did you mean CLICKSTORM_THRESHOLD?",
+    );
+  });
+
   it("a start that has passed is refused: exit 2, with what to do", async () => {
     const { url } = await newDatabase();
     const flags = ["--clickhouse-url", url, "--start-at", "2026-01-01T00:00:00Z", ...QUIET];
