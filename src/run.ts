@@ -1,6 +1,5 @@
 // `clickstorm run` on one screen: metrics → server → target → plan → load → ledger → report. Main thread.
 
-import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
 import type { Code } from "./answer.js";
@@ -22,8 +21,7 @@ import { type FileState, lookAt, ReplayError } from "./replay/file.js";
 import { type Scan, scan } from "./replay/scan.js";
 import { judge } from "./report/judge.js";
 import { endsWithFile, makeReport, type Result, toJson } from "./report/make.js";
-import { whyUnwritable } from "./report/place.js";
-import type { Report } from "./report/schema.js";
+import { whyUnwritable, whyUnwritten } from "./report/place.js";
 import { isIncomplete, replayText, toText } from "./report/text.js";
 import { rowsPerBatch, timeOfRows } from "./schedule.js";
 import { blindTarget, prepareTarget, type Target, whyUnverifiable } from "./target.js";
@@ -152,7 +150,8 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     const plain = makeReport(result);
     const expressions = options.thresholds.map(({ expression }) => expression);
     const report = { ...plain, thresholds: judge(expressions, plain) };
-    writeReport(options, report, problems);
+    const unwritten = whyUnwritten(options.reportFile, () => toJson(report));
+    if (unwritten !== undefined) problems.push(unwritten);
     out.write(toText(report));
     await hold(options, metrics, progress, interrupt);
     if (isIncomplete(report)) return EXIT.incomplete;
@@ -242,16 +241,6 @@ function untilFileEnds(options: Options, { rows }: Scan): Options {
 export function checkReport({ reportFile }: Pick<Options, "reportFile">): void {
   const why = reportFile === undefined ? undefined : whyUnwritable("--report", reportFile);
   if (why !== undefined) throw new OptionsError([why]);
-}
-
-/** `problems`: those of the report, which has one more where it cannot be written. */
-function writeReport({ reportFile }: Options, report: Report, problems: string[]): void {
-  if (reportFile === undefined) return;
-  try {
-    writeFileSync(reportFile, toJson(report));
-  } catch (error) {
-    problems.push(`the report cannot be written: ${error instanceof Error ? error.message : error}`);
-  }
 }
 
 async function openMetrics(

@@ -1,7 +1,6 @@
 // `clickstorm ladder`: the same rows rendered, sent to a discarding endpoint, into ENGINE = Null and into a copy of the
 // table, format by format. What it makes on the server is in a scratch database, which it drops whatever happens.
 
-import { writeFileSync } from "node:fs";
 import type { WriteStream } from "node:tty";
 import { fullName, InterruptedError, TargetError } from "../asked.js";
 import { type EmbeddedServer, startEmbedded } from "../embedded/server.js";
@@ -10,6 +9,7 @@ import { EXIT } from "../exit.js";
 import type { Options } from "../options.js";
 import { makePlan, type Plan } from "../plan.js";
 import { Progress } from "../progress.js";
+import { whyUnwritten } from "../report/place.js";
 import { FORMATS, type Format } from "../rows/program.js";
 import { checkReport } from "../run.js";
 import { rowsPerBatch } from "../schedule.js";
@@ -89,26 +89,15 @@ export async function ladder(options: LadderOptions, surroundings: LadderSurroun
       versions: { clickstorm: VERSION, clickhouse: findings.version },
       startedAt,
     };
-    const written = writeReport(options, result, progress);
+    const unwritten = whyUnwritten(options.reportFile, () => toJson(result));
+    if (unwritten !== undefined) progress.say(`error: ${unwritten}`);
     out.write(toText(result));
     if (code !== EXIT.done) return code;
-    if (interrupt.aborted && written && isSoundSoFar(result)) return Number(interrupt.reason);
-    return written && isComplete(result) ? EXIT.done : EXIT.incomplete;
+    if (interrupt.aborted && unwritten === undefined && isSoundSoFar(result)) return Number(interrupt.reason);
+    return unwritten === undefined && isComplete(result) ? EXIT.done : EXIT.incomplete;
   } finally {
     progress.stop();
     await embedded?.stop();
-  }
-}
-
-/** Whether it was written, where it is asked for. */
-function writeReport({ reportFile }: LadderOptions, result: LadderResult, progress: Progress): boolean {
-  if (reportFile === undefined) return true;
-  try {
-    writeFileSync(reportFile, toJson(result));
-    return true;
-  } catch (error) {
-    progress.say(`error: the report cannot be written: ${error instanceof Error ? error.message : error}`);
-    return false;
   }
 }
 

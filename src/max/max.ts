@@ -1,7 +1,6 @@
 // `clickstorm max` on one screen: server → target → hold after hold → the highest rate that is sustained. Rows go into the
 // table that was named, and stay there.
 
-import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
 import { fullName, InterruptedError, TargetError } from "../asked.js";
@@ -11,6 +10,7 @@ import { EXIT } from "../exit.js";
 import type { Options } from "../options.js";
 import { makePlan, type Plan } from "../plan.js";
 import { Progress } from "../progress.js";
+import { whyUnwritten } from "../report/place.js";
 import { checkReport } from "../run.js";
 import { rowsPerBatch } from "../schedule.js";
 import { ServerError } from "../server.js";
@@ -80,11 +80,12 @@ export async function max(options: MaxOptions, surroundings: MaxSurroundings): P
     const search = await prepared({ ...surroundings, options, endpoints, progress });
     const result = await searched(search.search, search.subject);
     progress.stop();
-    const written = writeReport(options, result, progress);
+    const unwritten = whyUnwritten(options.reportFile, () => toJson(result));
+    if (unwritten !== undefined) progress.say(`error: ${unwritten}`);
     out.write(endText(result));
     if (interrupt.aborted) return Number(interrupt.reason);
     const found = findingOfSteps(result).sustained !== undefined && result.problems.length === 0;
-    return found && written ? EXIT.done : EXIT.incomplete;
+    return found && unwritten === undefined ? EXIT.done : EXIT.incomplete;
   } finally {
     progress.stop();
     await embedded?.stop();
@@ -188,17 +189,5 @@ async function recover({ watch, options, interrupt, progress, target }: Search):
     if (!(error instanceof ServerError)) throw error;
     // It may be busy, or have a quota; what is gone does not answer with a number.
     return typeof error.code === "number" ? [] : [error.message];
-  }
-}
-
-/** Whether it was written, where it is asked for. */
-function writeReport({ reportFile }: MaxOptions, result: MaxResult, progress: Progress): boolean {
-  if (reportFile === undefined) return true;
-  try {
-    writeFileSync(reportFile, toJson(result));
-    return true;
-  } catch (error) {
-    progress.say(`error: the report cannot be written: ${error instanceof Error ? error.message : error}`);
-    return false;
   }
 }

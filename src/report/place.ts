@@ -1,6 +1,6 @@
-// Whether a file can be written at the end: looked at before the work it is about. Writes nothing.
+// The file a report goes to: whether it can be written, looked at before the work it is about, and its being written.
 
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, constants, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** A sentence that goes on from the flag's name; undefined: it can. */
@@ -13,5 +13,16 @@ export function whyUnwritable(flag: string, file: string): string | undefined {
     return undefined;
   } catch {
     return `${flag}: ${place} cannot be written to`;
+  }
+}
+
+/** Writes the file where there is one to be written. Why it could not be; undefined: all is well. */
+export function whyUnwritten(file: string | undefined, text: () => string): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    writeFileSync(file, text());
+    return undefined;
+  } catch (error) {
+    return `the report cannot be written: ${error instanceof Error ? error.message : error}`;
   }
 }
