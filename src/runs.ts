@@ -97,7 +97,10 @@ function alikeFrom(
 }
 
 /** Rows that arrive from this one on within a flush interval, as many as a batch can hold. */
-function heldFrom(profile: Profile, { batchRows, flushNs }: Cuts, row: number): number {
-  const rows = profile.rowsBefore(profile.timeOf(row) + flushNs) - row;
-  return Math.min(batchRows, Math.max(1, rows));
+function heldFrom(profile: Profile, { batchRows, flushNs, rows }: Cuts, row: number): number {
+  // In whole nanoseconds, for this row as for the others: one that comes exactly when the batch is flushed is not in it.
+  const lastNs = profile.timeOf(row) + flushNs - 1n;
+  const before = profile.rowsBefore(lastNs);
+  const end = before < rows && profile.timeOf(before) <= lastNs ? before + 1 : before;
+  return Math.min(batchRows, Math.max(1, end - row));
 }

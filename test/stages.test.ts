@@ -210,6 +210,12 @@ describe("stages", () => {
     );
   });
 
+  it("a hold of 7 rows/s after a ramp, in two stages, is one hold: batches of 7, whatever nanosecond they begin at", () => {
+    const rows = (texts: string) => batchesOf(schedule(texts)).map((batch) => batch.rows);
+    expect(rows("1s:7 1s:7 1s:7")).to.deep.equal(rows("1s:7 2s:7"));
+    expect(rows("1s:7 1s:7 1s:7")).to.deep.equal([4, 7, 7]);
+  });
+
   it("no more than 1,500 rows of 1s:1000 20s:1000 are over when the 1,501st would come, at 2 s", () => {
     const limited = schedule("1s:1000 20s:1000", { rowLimit: 1500 });
     expect([limited.totalRows(), limited.durationNs]).to.deep.equal([1500, 2n * S]);
