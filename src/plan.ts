@@ -12,7 +12,7 @@ import { compileRows } from "./rows/program.js";
 import * as renderer from "./rows/renderer.js";
 import {
   type OpenSpec,
-  type Ratio,
+  ratioOf,
   rowsPerBatch,
   Schedule,
   ScheduleError,
@@ -61,8 +61,6 @@ export function scheduleOf(options: Options, batchRows: number, rowLimit?: numbe
 /** In rows per second, the highest there is. */
 const peakOf = ({ pieces }: OpenSpec): number =>
   Math.max(...pieces.flatMap(({ durationNs, from, to }) => (durationNs > 0n ? [from, to] : [])).map(ratioOf));
-
-export const ratioOf = ({ numerator, denominator }: Ratio): number => Number(numerator) / Number(denominator);
 
 /** The schedule itself, which may be one nobody can make. Throws an OptionsError. */
 function built(spec: ScheduleSpec): Schedule | undefined {

@@ -13,6 +13,8 @@ export interface Ratio {
   readonly denominator: bigint;
 }
 
+export const ratioOf = ({ numerator, denominator }: Ratio): number => Number(numerator) / Number(denominator);
+
 /** A stretch of time in which the rate, in rows per second, goes from one value to another in a straight line, or stays. */
 export interface Piece {
   readonly durationNs: bigint;
@@ -69,7 +71,7 @@ export class Profile {
     }
     this.durationNs = startNs;
     const last = pieces.at(-1)?.to;
-    this.#lastRate = last === undefined ? 0 : Number(last.numerator) / Number(last.denominator);
+    this.#lastRate = last === undefined ? 0 : ratioOf(last);
     // A step takes no time, and holds no rows.
     this.#stretches = stretches.filter(({ sharesBefore: before, sharesAfter: after }) => after > before);
   }

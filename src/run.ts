@@ -71,7 +71,8 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
         });
     const replay = file && (await readThrough(file, options, progress, interrupt));
     if (interrupt.aborted) return Number(interrupt.reason);
-    const unchecked = unverifiable(options.thresholds, whyUnverifiable(target));
+    const whyNoLedger = whyUnverifiable(target, options.shard !== undefined);
+    const unchecked = unverifiable(options.thresholds, whyNoLedger);
     if (unchecked.length > 0) throw new OptionsError(unchecked);
     if (replay !== undefined) {
       options = untilFileEnds(options, replay);
@@ -82,8 +83,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     const ceiling = ceilingOf(options.format, target);
     if (ceiling !== undefined) progress.measures(ceiling.name);
     progress.lasts(endsWithFile(options) ? undefined : plan.counters.endNs);
-    const verify =
-      options.verify && whyUnverifiable(target) === undefined && (target.ledgerColumns || options.shard === undefined);
+    const verify = options.verify && whyNoLedger === undefined;
     const rowsBefore = verify && !target.ledgerColumns ? await countRows(target) : 0;
     if (interrupt.aborted) return Number(interrupt.reason);
 

@@ -11,7 +11,7 @@ import { Arrivals } from "./arrivals.js";
 import { ceilDivide, type Piece, Profile, type Ratio } from "./profile.js";
 import { type Run, runsOf } from "./runs.js";
 
-export type { Piece, Ratio } from "./profile.js";
+export { type Piece, type Ratio, ratioOf } from "./profile.js";
 export { type Run, ScheduleError } from "./runs.js";
 
 /** Row times in nanoseconds from the start, exact and linear: row i of the batch is at ns + (fraction + i * …) / denominator. */

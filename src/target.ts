@@ -92,9 +92,15 @@ const MERGES_ROWS =
   /^(Replicated|Shared)?(Replacing|Summing|Aggregating|Collapsing|VersionedCollapsing|Coalescing|Graphite)/;
 
 /** Why rows cannot be found again, row by row, by whoever asks later; undefined: they can. */
-export function whyUnverifiable({ engine = "" }: Pick<Target, "engine">): string | undefined {
+export function whyUnverifiable(
+  { engine = "", ledgerColumns }: Pick<Target, "engine" | "ledgerColumns">,
+  isShard = false,
+): string | undefined {
   if (engine === "Null") return "a table of engine Null keeps no rows";
-  return MERGES_ROWS.test(engine) ? `a table of engine ${engine} makes one row of several` : undefined;
+  if (MERGES_ROWS.test(engine)) return `a table of engine ${engine} makes one row of several`;
+  // Then rows are counted before and after, and other shards write in between.
+  if (isShard && !ledgerColumns) return "the table has no run_id and seq to tell the rows of one shard from another's";
+  return undefined;
 }
 
 /** With --blind: everything as for the default table of a new server, nothing asked. Throws an OptionsError. */

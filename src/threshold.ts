@@ -3,6 +3,7 @@
 
 import type { Latency } from "./latency.js";
 import { parseDecimal, parseDuration, parseInteger, parseRate } from "./quantities.js";
+import { ratioOf } from "./schedule.js";
 import { nearest } from "./text.js";
 
 const OPERATORS = {
@@ -155,7 +156,7 @@ function parseShare(text: string): Bound | string {
     return "error_rate takes a percentage or a share, such as 1% or 0.01";
   }
   if (decimal.numerator === decimal.denominator) return "1 may be 1% or 100%: write which";
-  return { bound: Number(decimal.numerator) / Number(decimal.denominator), unit: "share" };
+  return { bound: ratioOf(decimal), unit: "share" };
 }
 
 function parseRateBound(text: string): Bound | string {
@@ -164,7 +165,7 @@ function parseRateBound(text: string): Bound | string {
     return "achieved_rate takes a percentage of the target or rows per second, such as 99% or 250k";
   }
   if (rate.numerator <= rate.denominator) return `${text} would be rows per second: write a share as a percentage`;
-  return { bound: Number(rate.numerator) / Number(rate.denominator), unit: "rows/s" };
+  return { bound: ratioOf(rate), unit: "rows/s" };
 }
 
 export function evaluate(threshold: Threshold, figures: Figures): Verdict {

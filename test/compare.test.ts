@@ -325,6 +325,16 @@ describe("compare", () => {
       run_id: "other",
       generator_limited: true,
       options: { ...steady(100).options, table: "shop.orders" },
+      server: {
+        settings: { max_threads: "4", async_insert: "1" },
+        table: {
+          engine: "MergeTree",
+          columns: [
+            { name: "seq", type: "UInt32" },
+            { name: "item", type: "String" },
+          ],
+        },
+      },
     });
 
     const runs: readonly (readonly [what: string, args: readonly string[], code: number])[] = [
@@ -369,10 +379,15 @@ describe("compare", () => {
       });
     }
 
-    it("another table and a limited generator are warned of, by name", async () => {
+    it("another table, its columns, settings and a limited generator are warned of, by name", async () => {
       const { code, stdout } = await clickstorm(["compare", base, elsewhere]);
       expect(code).to.equal(0);
       expect(stdout).to.include("warning: table differs: default.events, then shop.orders");
+      const line = stdout.replace(/\s+/g, " ");
+      expect(line).to.include("the table's columns differ: seq UInt64, then UInt32; item is missing, then String");
+      expect(line).to.include(
+        "the server's settings differ: max_threads is missing, then 4; async_insert is missing, then 1",
+      );
       expect(stdout.replace(/\s+/g, " ")).to.include("elsewhere.json: the generator was the limit");
     });
 

@@ -127,6 +127,18 @@ describe("a run with thresholds", function () {
     );
   });
 
+  it("of one shard into a table without run_id and seq, rows_lost cannot be checked: exit 2 before the start", async () => {
+    const { database, url } = await newDatabase();
+    await clickhouse("CREATE TABLE plain (n UInt64) ENGINE = MergeTree ORDER BY n", database);
+    const shard = ["--shard", "1/2", "--run-id", "r", "--seed", "1", "--start-at", "2100-01-01T00:00:00Z"];
+    const flags = ["--clickhouse-url", url, "--table", `${database}.plain`, ...shard, ...flagsOf(["rows_lost==0"])];
+    const { code, stderr } = await clickstorm([...flags, ...QUIET]);
+    expect(code).to.equal(2);
+    expect(stderr).to.contain(
+      "error: --threshold rows_lost==0 cannot be checked: the table has no run_id and seq to tell the rows of one shard",
+    );
+  });
+
   it("of a server that takes 100 ms, one insert at a time, ten due every 50 ms: each figure in its unit", async () => {
     const slow = createServer((request, response) => {
       request.resume();

@@ -108,8 +108,8 @@ function warningsOf(base: Named, other: Named): readonly string[] {
     ...differs("ClickHouse", a.versions.clickhouse, b.versions.clickhouse),
     ...differs("clickstorm", a.versions.clickstorm, b.versions.clickstorm),
     ...differs("the table's engine", a.server.table.engine, b.server.table.engine),
-    ...(isDeepStrictEqual(a.server.table.columns, b.server.table.columns) ? [] : ["the table's columns differ"]),
-    ...differs("the server's settings", a.server.settings, b.server.settings),
+    ...named("the table's columns differ", typesOf(a), typesOf(b)),
+    ...named("the server's settings differ", a.server.settings, b.server.settings),
     ...differs("the machine", machineText(a), machineText(b)),
     ...[base, other].flatMap(({ file, report }) => [
       ...(report.generator_limited
@@ -124,6 +124,23 @@ function warningsOf(base: Named, other: Named): readonly string[] {
         : []),
     ]),
   ];
+}
+
+const typesOf = ({ server }: Report): Readonly<Record<string, string>> =>
+  Object.fromEntries(server.table.columns.map(({ name, type }) => [name, type]));
+
+/** So many differences of a kind are told. */
+const TOLD = 5;
+
+/** "…: ts DateTime, then Date; n UInt8, then missing". */
+function named(what: string, one: Readonly<Record<string, string>>, two: Readonly<Record<string, string>>) {
+  const names = [...new Set([...Object.keys(one), ...Object.keys(two)])].filter((name) => one[name] !== two[name]);
+  if (names.length === 0) return [];
+  const told = names
+    .slice(0, TOLD)
+    .map((name) => `${name} ${one[name] ?? "is missing"}, then ${two[name] ?? "missing"}`);
+  const more = names.length > TOLD ? [`and ${names.length - TOLD} more`] : [];
+  return [`${what}: ${[...told, ...more].join("; ")}`];
 }
 
 const machineText = ({ machine }: Report): string =>

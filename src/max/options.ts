@@ -7,6 +7,7 @@ import { MAX_FLAGS } from "../flags.js";
 import { type Options, OptionsError } from "../options.js";
 import { MS, parseRate, parseShare, SPANS, type Span } from "../quantities.js";
 import { type Environment, type RawFlags, Reader } from "../reader.js";
+import { ratioOf } from "../schedule.js";
 import { type Bounds, LOWEST_RATE } from "./search.js";
 
 /** What `max` is asked to do. */
@@ -16,7 +17,7 @@ export interface MaxOptions {
   readonly bounds: Bounds;
   /** How long a rate is held, without the warm-up. */
   readonly stepNs: bigint;
-  /** Undefined: any. */
+  /** A hold with a higher p99 fails; undefined: none does for that. */
   readonly p99Ms: number | undefined;
   readonly reportFile: string | undefined;
 }
@@ -71,7 +72,7 @@ function readBounds(reader: Reader): Bounds {
     reader.value(name, "rows per second from 1 up to 1000M, such as 500, 10k or 1.5M", LOWEST_RATE, (text) => {
       const ratio = parseRate(text);
       if (ratio === undefined || ratio === "max") return undefined;
-      const value = Number(ratio.numerator) / Number(ratio.denominator);
+      const value = ratioOf(ratio);
       return value >= LOWEST_RATE ? value : undefined;
     });
   const [from, to] = [rate("from"), rate("to")];

@@ -32,7 +32,7 @@ export interface Hold {
 }
 
 export interface Demands {
-  /** Undefined: any. */
+  /** With a higher p99 it fails; undefined: not for that. */
   readonly p99Ms: number | undefined;
   readonly inFlight: number;
 }

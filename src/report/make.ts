@@ -13,7 +13,7 @@ import { summarize } from "../latency.js";
 import type { Ledger } from "../ledger.js";
 import type { Options } from "../options.js";
 import type { Scan } from "../replay/scan.js";
-import type { Ratio } from "../schedule.js";
+import { ratioOf } from "../schedule.js";
 import type { Target } from "../target.js";
 import type { LatencyJson, Point, Report } from "./schema.js";
 
@@ -49,8 +49,6 @@ const seconds = (ns: bigint | number): number => Number(ns) / 1e9;
 
 /** Nanoseconds since the epoch as ISO 8601. */
 const isoTime = (ns: bigint): string => new Date(Number(ns / 1_000_000n)).toISOString();
-
-const perSecond = ({ numerator, denominator }: Ratio): number => Number(numerator) / Number(denominator);
 
 /** Thresholds are for judge.ts, who reads the rest. */
 export function makeReport(result: Result): Report {
@@ -141,7 +139,7 @@ export function latencyJson(histogram: Float64Histogram | undefined, sumNs: numb
 /** Of this process, over the window; null in a closed loop. */
 function targetRate({ options, measured }: Result): number | null {
   if (options.rate === "max") return null;
-  if (options.stages.length === 0) return perSecond(options.rate) * measured.share;
+  if (options.stages.length === 0) return ratioOf(options.rate) * measured.share;
   return measured.spanNs > 0 ? measured.scheduled / seconds(measured.spanNs) : 0;
 }
 
@@ -171,7 +169,7 @@ function optionsJson(result: Result): Report["options"] {
         ? null
         : stages.map((stage) => ({
             duration_s: seconds(stage.durationNs),
-            rows_per_s: perSecond(stage.rowsPerSecond),
+            rows_per_s: ratioOf(stage.rowsPerSecond),
           })),
     arrivals: options.arrivals,
     warmup_s: seconds(options.warmUpNs),

@@ -269,19 +269,12 @@ function ledgerLines(report: Report): Lines {
   ];
 }
 
-/** Rows that cannot be told apart are counted before and after. */
-function whyUncounted({ options, server, shards }: Report): string | undefined {
-  const names = server.table.columns.map(({ name }) => name);
-  if ((options.shard === null && shards === undefined) || (names.includes("run_id") && names.includes("seq"))) {
-    return undefined;
-  }
-  return "the table has no run_id and seq to tell the rows of one shard from another's";
-}
-
-function whyNoLedger(report: Report): string {
-  const { options, server } = report;
+function whyNoLedger({ options, server, shards }: Report): string {
   if (options.blind) return "none: --blind asks nothing";
   if (!options.verify) return "none: --no-verify";
-  const why = whyUnverifiable({ engine: server.table.engine ?? undefined }) ?? whyUncounted(report);
+  const names = server.table.columns.map(({ name }) => name);
+  const ledgerColumns = names.includes("run_id") && names.includes("seq");
+  const isShard = options.shard !== null || shards !== undefined;
+  const why = whyUnverifiable({ engine: server.table.engine ?? undefined, ledgerColumns }, isShard);
   return why === undefined ? "could not be read" : `none: ${why}`;
 }
