@@ -5,6 +5,7 @@
 
 import { tableIdentifier } from "./asked.js";
 import type { Endpoint } from "./endpoint.js";
+import type { Fates } from "./fates.js";
 import type { Run, Shard } from "./schedule.js";
 import { type Patience, query } from "./server.js";
 import type { Target } from "./target.js";
@@ -32,8 +33,10 @@ export interface Claim {
   readonly acknowledgedRows: number;
   /** Rows whose fate the client does not know. */
   readonly unknownRows: number;
-  /** Batches that were sent and not acknowledged. */
-  readonly troubled: { readonly batches: readonly number[]; readonly complete: boolean };
+  /** What became of each batch of the shard. */
+  readonly fates: Fates;
+  /** So many batches of the shard were scheduled, or claimed. */
+  readonly batches: number;
 }
 
 /** Where rows may show up late, it is asked again, at most so often. */
@@ -108,9 +111,10 @@ async function byBatch(target: Target, claim: Claim): Promise<Ledger> {
     landed,
     lost: Math.max(0, claim.acknowledgedRows - confirmed),
     duplicated: landed - distinct,
-    caveat: claim.troubled.complete
-      ? undefined
-      : "more batches failed than are remembered: more rows may be lost than are shown",
+    caveat:
+      claim.batches <= claim.fates.capacity
+        ? undefined
+        : "more batches failed than are remembered: more rows may be lost than are shown",
   };
 }
 
@@ -138,7 +142,7 @@ const SCHEDULED = "seq < {scheduled:UInt64}";
 async function askByRuns(
   store: Endpoint,
   target: Target,
-  { runId, scheduledRows, shard, troubled }: Claim,
+  { runId, scheduledRows, shard, fates, batches: mostBatches }: Claim,
   runs: readonly Run[],
   endRow: number | undefined,
 ): Promise<Found> {
@@ -179,9 +183,12 @@ async function askByRuns(
   }
   let unacknowledged = 0;
   const last = runs.at(-1);
-  const mine = troubled.batches.filter(
-    (number) => number >= (runs[0]?.firstBatch ?? 0) && last !== undefined && number < last.firstBatch + last.batches,
-  );
+  const mine: number[] = [];
+  for (let index = 0; index < Math.min(mostBatches, fates.capacity); index++) {
+    const number = index * shard.of + shard.index;
+    if (number < (runs[0]?.firstBatch ?? 0) || last === undefined || number >= last.firstBatch + last.batches) continue;
+    if (["failed", "unknown", "in_flight"].includes(fates.kindAt(index))) mine.push(number);
+  }
   for (let at = 0; at < mine.length; at += CHUNK) {
     const there = await ask(
       store,

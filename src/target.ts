@@ -20,6 +20,7 @@ import {
   TargetError,
   tableIdentifier,
 } from "./asked.js";
+import { askDeduplication, type Deduplication } from "./deduplication.js";
 import type { Endpoint } from "./endpoint.js";
 import { type Options, OptionsError, type TableOptions } from "./options.js";
 import type { TimeColumn } from "./replay/replayer.js";
@@ -55,6 +56,10 @@ export interface Target {
   readonly expires: boolean;
   /** Whether inserts carry deduplication tokens. */
   readonly tokens: boolean;
+  /** What retries mean there; undefined: nobody asked. */
+  readonly deduplication: Deduplication | undefined;
+  /** For each endpoint, the number of the store its rows lie in. */
+  readonly storeOf: readonly number[];
   /** Query parameters of every insert: the statement and its settings. */
   readonly parameters: Readonly<Record<string, string>>;
 }
@@ -117,6 +122,8 @@ export function blindTarget(options: Options): Target {
     tableColumns: [],
     settings: {},
     tokens: true,
+    deduplication: undefined,
+    storeOf: options.endpoints.map((_, endpoint) => endpoint),
     parameters: insertParameters(place, rows.columns, options, () => true),
   };
 }
@@ -268,6 +275,9 @@ async function preflight(all: readonly Asked[], options: Options, patience: Pati
     tableColumns: table,
     settings: await changedSettings(first),
     tokens: known.has(TOKEN_SETTING),
+    deduplication:
+      options.retries === 0 ? undefined : await askDeduplication(first, place, options, known.has(TOKEN_SETTING)),
+    storeOf: storeNumbers(found),
     parameters: insertParameters(place, rows.columns, options, (setting) => known.has(setting)),
   };
   for (const asked of all) await asked.takesInserts(target, target.parameters);
@@ -284,6 +294,13 @@ function storesOf(endpoints: readonly Endpoint[], found: readonly Found[]): read
   if (SHARED_ROWS.test(found[0]?.engine ?? "")) return endpoints.slice(0, 1);
   const identities = found.map(({ identity }) => identity);
   return endpoints.filter((_, index) => identities.indexOf(identities[index] ?? "") === index);
+}
+
+/** Endpoints with the same number lead to the same rows. */
+function storeNumbers(found: readonly Found[]): readonly number[] {
+  if (SHARED_ROWS.test(found[0]?.engine ?? "")) return found.map(() => 0);
+  const identities = found.map(({ identity }) => identity);
+  return identities.map((identity) => identities.indexOf(identity));
 }
 
 /** Of the target, what the rows decide on. */
