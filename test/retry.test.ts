@@ -95,7 +95,10 @@ describe("retries in the worker's loop", () => {
     expect(report.latency_ms?.max).to.be.closeTo(d + 1 - 790, 1);
     expect([report.service_ms.max, report.lateness_ms?.max]).to.deep.equal([1, 0]);
     const bytes = (some: readonly Sent[]): number => some.reduce((sum, { body }) => sum + body.length, 0);
-    expect(report.bytes).to.deep.equal({ rendered: bytes(sent.filter(({ attempt }) => attempt === 1)), sent: bytes(sent) });
+    expect(report.bytes).to.deep.equal({
+      rendered: bytes(sent.filter(({ attempt }) => attempt === 1)),
+      sent: bytes(sent),
+    });
   });
 
   it("without retries each failure is final", async () => {
