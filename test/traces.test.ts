@@ -168,7 +168,8 @@ describe("traces", () => {
 
   it("an insert that was reset once and sent again is one InsertEvent, with http.request.resend_count 1, and ends well", async () => {
     const collector = await open();
-    const resets = await Sink.open((_, index) => (index === 2 ? "late-reset" : undefined));
+    let requests = 0;
+    const resets = await Sink.open(() => (requests++ === 2 ? "late-reset" : undefined));
     const retrying = ["--blind", "--retries", "3", "--retry-ambiguous", "--otlp-endpoint", collector.url];
     const { code, stderr } = await singles(resets.url, 20, "500ms", retrying);
     await resets.close();
