@@ -5,9 +5,10 @@
 // connection whose answer came first is destroyed before the slot may be filled again.
 
 import type { Socket } from "node:net";
-import { buildConnector, Client, type Dispatcher, Pool } from "undici";
+import { Client, type Dispatcher, Pool } from "undici";
 import { ACKNOWLEDGED, classifyAnswer, classifyError, type Outcome } from "./answer.js";
 import { type Endpoint, withParameters } from "./endpoint.js";
+import { type Connector, connectorOf } from "./tls.js";
 
 /** Of an error's body so much is read. */
 const LONGEST_BODY = 4096;
@@ -37,8 +38,6 @@ export interface InsertRequest {
   /** The request begins to leave. */
   readonly onSent: () => void;
 }
-
-type Connector = ReturnType<typeof buildConnector>;
 
 /** A connection of the pool that knows its socket. */
 class Connection extends Client {
@@ -148,7 +147,7 @@ export class Inserter {
       return {
         pool: new Pool(endpoint.origin, {
           connections: plan.permits,
-          connect: buildConnector({ timeout: plan.timeoutMs, keepAlive: true }),
+          connect: connectorOf(endpoint.tls, { timeout: plan.timeoutMs }),
           factory: (origin, options) => new Connection(origin, options as Pool.Options),
           // Each insert has a time limit of its own.
           headersTimeout: 0,

@@ -10,7 +10,8 @@ import { endpointOf } from "./endpoint.js";
 import { EXIT } from "./exit.js";
 import { countRows, readLedger } from "./ledger.js";
 import { limitsOf } from "./limits.js";
-import { createRegistry, MetricsPortError, type MetricsServer, type MetricsSource, serveMetrics } from "./metrics.js";
+import { createRegistry, type MetricsSource } from "./metrics.js";
+import { MetricsPortError, type MetricsServer, serveMetrics } from "./metrics-server.js";
 import { type Options, OptionsError } from "./options.js";
 import { tracesUrl } from "./otlp.js";
 import { makePlan, type Plan, readKernel, scheduleOf } from "./plan.js";
@@ -27,6 +28,7 @@ import { rowsPerBatch, timeOfRows } from "./schedule.js";
 import { blindTarget, prepareTarget, type Target, whyUnverifiable } from "./target.js";
 import { bytes, timespan, whole } from "./text.js";
 import { unverifiable } from "./threshold-options.js";
+import { INSECURE } from "./tls-options.js";
 import { VERSION } from "./version.js";
 import { watch } from "./watch.js";
 
@@ -53,6 +55,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
   checkReport(options);
   checkStart(options);
   const file = options.replay && lookedAt(options.replay.file);
+  if (options.tls.insecure) warn(INSECURE);
   try {
     metrics = await openMetrics(options, () => source, warn);
     if (metrics !== undefined) progress.say(`metrics at ${metrics.url}`);
