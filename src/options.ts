@@ -2,6 +2,7 @@
 // What goes before what: reader.ts.
 
 import { randomBytes, randomInt } from "node:crypto";
+import { COMPRESSIONS, type Compression } from "./compress.js";
 import type { Config } from "./config.js";
 import { type Credentials, type Endpoint, endpointOf, fitsHeader, redact } from "./endpoint.js";
 import { RUN_FLAGS, SERVE_FLAGS } from "./flags.js";
@@ -58,6 +59,8 @@ export interface Options {
   readonly flushNs: bigint;
   readonly asyncInsert: boolean;
   readonly format: Format;
+  /** Of the bodies of inserts. */
+  readonly compress: Compression;
   readonly settings: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   /** Undefined: none. `asked`: the port was given, so it must be free. */
@@ -164,6 +167,7 @@ export function resolveRun(raw: RawFlags, environment: Environment, config?: Con
     flushNs: reader.duration("flush-interval", SPANS.flush),
     asyncInsert: reader.switch("async-insert"),
     format: readFormat(reader),
+    compress: reader.choice("compress", COMPRESSIONS) ?? "none",
     settings: readSettings(reader, endpoints),
     timeoutMs: Number(reader.duration("timeout", SPANS.timeout) / MS),
     metrics: reader.switch("no-metrics")

@@ -5,6 +5,7 @@ import type { WriteStream } from "node:tty";
 import type { Code } from "./answer.js";
 import { closeBooks } from "./books.js";
 import { ceilingOf } from "./ceiling.js";
+import { whyTooFewThreads } from "./compress.js";
 import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
 import { endpointOf } from "./endpoint.js";
 import { EXIT } from "./exit.js";
@@ -80,6 +81,8 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       if (strange !== undefined && !options.blind) warn(strange);
     }
     const plan = makePlan(options, target, endpoints, VERSION, replay);
+    const tooFew = whyTooFewThreads(options.compress, plan.workers.length);
+    if (tooFew !== undefined) warn(tooFew);
     const ceiling = ceilingOf(options.format, target);
     if (ceiling !== undefined) progress.measures(ceiling.name);
     progress.lasts(endsWithFile(options) ? undefined : plan.counters.endNs);

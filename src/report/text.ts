@@ -53,6 +53,7 @@ export function toText(report: Report): string {
       `${whole(acknowledged + failed + unknown)} of up to ${count(options.rows_per_batch, "row")}`,
       `${bytes(size.sent)} sent`,
     ),
+    ...compressionLines(report),
     ...measuresLines(report),
     ...latencyLines(report),
     ...generatorLines(report),
@@ -167,6 +168,11 @@ function shortfall(target: number, achieved: number): string {
 /** Whole rows where there are many, else with decimals, but no more than it takes. */
 function rateText(rowsPerSecond: number): string {
   return rowsPerSecond >= 100 ? whole(rowsPerSecond) : String(Number(rowsPerSecond.toFixed(2)));
+}
+
+function compressionLines({ options: { compress }, bytes: { rendered, sent } }: Report): Lines {
+  if (compress === "none" || sent === 0) return [];
+  return words("", `${compress}: ${bytes(rendered)} before compression, ${short(rendered / sent)} times what was sent`);
 }
 
 /** Which limit it is that a rate this high runs into. */
