@@ -2,6 +2,7 @@
 // What goes before what: reader.ts.
 
 import { randomBytes, randomInt } from "node:crypto";
+import { COMPRESSIONS, type Compression } from "./compress.js";
 import type { Config } from "./config.js";
 import { type Credentials, type Endpoint, endpointOf, fitsHeader, redact } from "./endpoint.js";
 import { RUN_FLAGS, SERVE_FLAGS } from "./flags.js";
@@ -63,6 +64,8 @@ export interface Options {
   readonly flushNs: bigint;
   readonly asyncInsert: boolean;
   readonly format: Format;
+  /** Of the bodies of inserts. */
+  readonly compress: Compression;
   readonly settings: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   /** Attempts of an insert after the first. */
@@ -192,6 +195,7 @@ export function resolveRun(
     flushNs: reader.duration("flush-interval", SPANS.flush),
     asyncInsert: reader.switch("async-insert"),
     format: readFormat(reader),
+    compress: reader.choice("compress", COMPRESSIONS) ?? "none",
     settings: readSettings(reader, endpoints),
     timeoutMs: Number(reader.duration("timeout", SPANS.timeout) / MS),
     ...readRetries(reader),

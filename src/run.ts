@@ -6,6 +6,7 @@ import { spreadOverAddresses } from "./addresses.js";
 import type { Code } from "./answer.js";
 import { closeBooks } from "./books.js";
 import { ceilingOf } from "./ceiling.js";
+import { whyTooFewThreads } from "./compress.js";
 import { retryAdvice } from "./deduplication.js";
 import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
 import { type Endpoint, endpointOf, shown } from "./endpoint.js";
@@ -92,6 +93,8 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       const { says, isWarning } = retryAdvice(target.deduplication, options, insertsPerSecond(plan.spec));
       isWarning ? warn(says) : progress.say(says);
     }
+    const tooFew = whyTooFewThreads(options.compress, plan.workers.length);
+    if (tooFew !== undefined) warn(tooFew);
     const ceiling = ceilingOf(options.format, target);
     if (ceiling !== undefined) progress.measures(ceiling.name);
     progress.lasts(endsWithFile(options) ? undefined : plan.counters.endNs);

@@ -280,7 +280,7 @@ async function preflight(all: readonly Asked[], options: Options, patience: Pati
     storeOf: storeNumbers(found),
     parameters: insertParameters(place, rows.columns, options, (setting) => known.has(setting)),
   };
-  for (const asked of all) await asked.takesInserts(target, target.parameters);
+  for (const asked of all) await asked.takesInserts(target, target.parameters, options.compress);
   if (options.verify) for (const endpoint of target.stores) await checkLedger(new Asked(endpoint, patience), target);
   if (options.runIdGiven && target.ledgerColumns) await refuseUsedRunId(first, target, options);
   return target;

@@ -181,6 +181,7 @@ export function toJson(result: LadderResult): string {
       workers,
       in_flight: run.inFlight,
       batch_rows: batchRows,
+      compress: run.compress,
       async_insert: run.asyncInsert,
       settings: run.settings,
       seed: run.seed,

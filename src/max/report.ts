@@ -181,6 +181,7 @@ export function toJson(result: MaxResult): string {
       batch_rows: run.batchRows,
       flush_interval_s: Number(run.flushNs) / 1e9,
       format: run.format,
+      compress: run.compress,
       async_insert: run.asyncInsert,
       settings: run.settings,
       seed: run.seed,

@@ -207,6 +207,7 @@ function optionsJson(result: Result): Report["options"] {
     "flush-interval_s": seconds(options.flushNs),
     rows_per_batch: rowsPerBatch,
     format: options.format,
+    compress: options.compress,
     "async-insert": options.asyncInsert,
     settings: options.settings,
     timeout_s: options.timeoutMs / 1000,

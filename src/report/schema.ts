@@ -2,6 +2,7 @@
 // docs/report.schema.json. Loading zod takes some 100 ms: `run` imports the type alone. It grows by adding fields.
 
 import { z } from "zod";
+import { COMPRESSIONS } from "../compress.js";
 
 /** A whole number from 0 up. */
 const count = (description: string) => z.int().min(0).describe(description);
@@ -100,6 +101,7 @@ const options = z
     "flush-interval_s": amount("Seconds after its first row a batch closes"),
     rows_per_batch: count("Rows every full batch had"),
     format: text("The format of inserts"),
+    compress: z.enum(COMPRESSIONS).describe("What the bodies of inserts were compressed with"),
     "async-insert": flag("Whether async_insert=1 was sent"),
     settings: z.record(z.string(), z.string()).describe("ClickHouse settings of each insert that were asked for"),
     timeout_s: amount("Seconds an attempt of an insert might take"),
@@ -280,7 +282,7 @@ export const reportSchema = z
           z.object({
             busy_s: amount("Seconds its event loop was busy"),
             idle_s: amount("Seconds its event loop was idle"),
-            rendering_s: amount("Seconds spent on making rows"),
+            rendering_s: amount("Seconds spent on making rows and compressing them"),
             waiting_s: amount("Seconds in which a batch was overdue, waiting for a place among --in-flight"),
             delayed_s: amount("Seconds in which a batch was overdue though there was a place: the generator was late"),
           }),
