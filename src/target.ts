@@ -3,6 +3,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import {
+  ACCESS_DENIED,
   Asked,
   askVersion,
   changedSettings,
@@ -29,6 +30,7 @@ import type { TimeSpan } from "./rows/fit.js";
 import { FORMAT_SETTINGS, FORMATS, type Format, formatSettings, whyNotCarried } from "./rows/program.js";
 import type { Column } from "./rows/value.js";
 import { type Patience, query, quoteIdentifier, ServerError } from "./server.js";
+import { type Store, storesOf } from "./stores.js";
 
 export interface Target {
   /** Undefined when nothing was asked (--blind). */
@@ -37,8 +39,8 @@ export interface Target {
   readonly table: string;
   /** Undefined when nothing was asked. */
   readonly engine: string | undefined;
-  /** One endpoint for each place where rows of the table lie; the ledger adds up what they say. */
-  readonly stores: readonly Endpoint[];
+  /** Where rows of the table lie; the ledger adds up what they hold. */
+  readonly stores: readonly Store[];
   /** None where rows come from a file. */
   readonly columns: readonly Column[];
   /** Of all that the table has. */
@@ -61,8 +63,6 @@ export interface Target {
 
 /** Sent where the server knows it. */
 const TOKEN_SETTING = "insert_deduplication_token";
-
-const ACCESS_DENIED = 497;
 
 /**
  * Columns are named: those left out, and EPHEMERAL ones, need it, and what is added to the table does no harm. Rows from a
@@ -271,19 +271,9 @@ async function preflight(all: readonly Asked[], options: Options, patience: Pati
     parameters: insertParameters(place, rows.columns, options, (setting) => known.has(setting)),
   };
   for (const asked of all) await asked.takesInserts(target, target.parameters);
-  if (options.verify) for (const endpoint of target.stores) await checkLedger(new Asked(endpoint, patience), target);
+  if (options.verify) for (const asked of all) await checkLedger(asked, target);
   if (options.runIdGiven && target.ledgerColumns) await refuseUsedRunId(first, target, options);
   return target;
-}
-
-/** Engines that show the same rows on every server, sooner or later. */
-const SHARED_ROWS = /^(Replicated|Shared|Distributed)/;
-
-/** One endpoint for each place where rows of the table lie. */
-function storesOf(endpoints: readonly Endpoint[], found: readonly Found[]): readonly Endpoint[] {
-  if (SHARED_ROWS.test(found[0]?.engine ?? "")) return endpoints.slice(0, 1);
-  const identities = found.map(({ identity }) => identity);
-  return endpoints.filter((_, index) => identities.indexOf(identities[index] ?? "") === index);
 }
 
 /** Of the target, what the rows decide on. */
