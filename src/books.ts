@@ -3,7 +3,7 @@
 
 import type { Float64Histogram } from "hdr-histogram-js";
 import type { Clock } from "./clock.js";
-import type { Counters, Part, Share, Totals } from "./counters.js";
+import type { Counters, EndpointTotals, Part, Share, Totals } from "./counters.js";
 import type { Claim } from "./ledger.js";
 import type { Plan } from "./plan.js";
 import { claimedRows, type MaxSpec, rowsPerBatch } from "./schedule.js";
@@ -28,6 +28,8 @@ export interface Books {
   readonly rowsPerBatch: number;
   /** Every generated row is acknowledged, failed or unknown. */
   readonly totals: Totals;
+  /** In the order of the endpoints. */
+  readonly endpointTotals: readonly EndpointTotals[];
   /** Seconds from the start to the schedule's end or the last answer, whichever is later. */
   readonly elapsedS: number;
   readonly measured: Measured;
@@ -43,7 +45,7 @@ export interface Books {
 }
 
 export function closeBooks(plan: Plan, clock: Pick<Clock, "now">): Books {
-  const { spec, schedule, shard, counters } = plan;
+  const { spec, schedule, shard, counters, fates } = plan;
   const nowNs = clock.now();
   const totals = settled(counters, nowNs, "whole");
   const ends = endOf(plan);
@@ -52,11 +54,11 @@ export function closeBooks(plan: Plan, clock: Pick<Clock, "now">): Books {
   const { rows } = ends;
   const warmUpRows = Math.min(rows, schedule?.warmUpRows ?? totals.generated - measured.generated);
   const measuredRows = schedule === undefined ? rows - warmUpRows : shardRows(rows) - shardRows(warmUpRows);
-  const troubles = counters.workers.map((worker) => worker.troubled());
   return {
     scheduled: schedule === undefined ? rows : shardRows(rows),
     rowsPerBatch: rowsPerBatch(spec),
     totals,
+    endpointTotals: counters.endpoints(),
     elapsedS: Math.max(ends.endNs, totals.lastAnswerNs) / 1e9,
     endsEarly: counters.endNs < (schedule?.durationNs ?? (spec as MaxSpec).durationNs),
     measured: {
@@ -76,10 +78,8 @@ export function closeBooks(plan: Plan, clock: Pick<Clock, "now">): Books {
       shard,
       acknowledgedRows: totals.acknowledged,
       unknownRows: totals.unknown,
-      troubled: {
-        batches: troubles.flatMap(({ batches }) => batches),
-        complete: troubles.every(({ complete }) => complete),
-      },
+      fates,
+      batches: Math.ceil((schedule?.batches ?? counters.claimed) / shard.of),
     },
   };
 }
@@ -101,7 +101,7 @@ const oneRun = ({ batchRows }: MaxSpec, batches: number) => [{ firstBatch: 0, fi
 function settled(counters: Counters, nowNs: number, part: Part): Totals {
   const raw = counters.totals(nowNs, part);
   const orphanedRows = raw.generated - raw.acknowledged - raw.failed - raw.unknown;
-  const other = raw.errors.find(({ code }) => code === "other") ?? { code: "other", inserts: 0, rows: 0 };
+  const other = raw.errors.find(({ code }) => code === "other") ?? { code: "other", inserts: 0, rows: 0, retried: 0 };
   const errors = raw.errors.filter((error) => error !== other);
   return {
     ...raw,
@@ -109,7 +109,7 @@ function settled(counters: Counters, nowNs: number, part: Part): Totals {
     errors:
       raw.inFlight === 0
         ? raw.errors
-        : [...errors, { code: "other", inserts: other.inserts + raw.inFlight, rows: other.rows + orphanedRows }],
+        : [...errors, { ...other, inserts: other.inserts + raw.inFlight, rows: other.rows + orphanedRows }],
     inserts: { ...raw.inserts, unknown: raw.inserts.unknown + raw.inFlight },
     inFlight: 0,
     lagNs: 0,

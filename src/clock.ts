@@ -6,7 +6,7 @@ export const LONGEST_TIMER_MS = 1_000_000_000;
 
 export class Clock {
   readonly #startNs: bigint;
-  #wake: (() => void) | undefined;
+  readonly #waits = new Set<() => void>();
 
   /** `startNs` is a reading of process.hrtime.bigint(), which counts alike in all threads of a process. */
   constructor(startNs: bigint) {
@@ -26,19 +26,23 @@ export class Clock {
     let woken = false;
     for (let leftNs = dueNs - this.now(); leftNs > 0 && !woken; leftNs = dueNs - this.now()) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, Math.min(Math.max(leftNs / 1e6, 1), LONGEST_TIMER_MS));
-        this.#wake = () => {
-          woken = true;
-          clearTimeout(timer);
+        const over = (): void => {
+          this.#waits.delete(wake);
           resolve();
         };
+        const timer = setTimeout(over, Math.min(Math.max(leftNs / 1e6, 1), LONGEST_TIMER_MS));
+        const wake = (): void => {
+          woken = true;
+          clearTimeout(timer);
+          over();
+        };
+        this.#waits.add(wake);
       });
     }
-    this.#wake = undefined;
   }
 
-  /** Ends a wait under way. */
+  /** Ends every wait under way. */
   wake(): void {
-    this.#wake?.();
+    for (const wake of [...this.#waits]) wake();
   }
 }

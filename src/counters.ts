@@ -2,7 +2,7 @@
 // them up whenever somebody asks, and they survive a worker's death. Cells are 8-byte floats, written and read whole:
 // a sum taken while workers write is between before and after, never garbage.
 //
-//   | control | worker 0: state, slots, trouble log, phase 0, phase 1 | worker 1: … |
+//   | control | worker 0: state, phase 0, phase 1 | worker 1: … |
 //
 // Phases (phase.ts): the warm-up, where there is one, and what is measured. A batch belongs to one of them, whenever it is answered.
 
@@ -15,6 +15,7 @@ import {
   codeIndex,
   ENDPOINT,
   ENDPOINT_CELLS,
+  ERROR,
   ERROR_CODES,
   type HistogramName,
   PHASE,
@@ -25,23 +26,19 @@ import type { Batch } from "./schedule.js";
 
 export type { HistogramName } from "./phase.js";
 
-const CONTROL = { endNs: 0, drainedNs: 1, claimed: 2, cells: 3 } as const;
+const CONTROL = { endNs: 0, drainedNs: 1, claimed: 2, failing: 3, cells: 4 } as const;
 const STATE = {
   nextDueNs: 0,
   lastAnswerNs: 1,
-  troubles: 2,
-  firstLagNs: 3,
-  behindUntilNs: 4,
-  busyNs: 5,
-  idleNs: 6,
-  renderingNs: 7,
-  waitingNs: 8,
-  delayedNs: 9,
-  cells: 10,
+  firstLagNs: 2,
+  behindUntilNs: 3,
+  busyNs: 4,
+  idleNs: 5,
+  renderingNs: 6,
+  waitingNs: 7,
+  delayedNs: 8,
+  cells: 9,
 } as const;
-/** Batches that were not acknowledged are remembered by number, up to so many a worker. */
-const TROUBLES = 10_000;
-const EMPTY_SLOT = -1;
 /** What a timer and a turn of the event loop may take: a batch is overdue only after that. */
 export const OVERDUE_NS = 10_000_000;
 const UNSEEN = -1;
@@ -49,14 +46,23 @@ const UNSEEN = -1;
 export interface CountersShape {
   readonly workers: number;
   readonly endpoints: number;
-  /** Slots a worker. */
-  readonly slots: number;
   /** 2 where there is a warm-up, else 1: the last one is measured. */
   readonly phases: 1 | 2;
 }
 
 /** Of a batch, what counting it takes. */
-type Counted = Pick<Batch, "number" | "rows" | "measured">;
+type Counted = Pick<Batch, "rows" | "measured">;
+
+/** Of an insert that is over, nanoseconds from the start. */
+export interface Times {
+  /** Undefined in a closed loop, which has no latency. */
+  readonly dueNs: number | undefined;
+  /** When its first request began to leave. */
+  readonly sentNs: number;
+  readonly answeredNs: number;
+  /** How long the last request that left took. */
+  readonly serviceNs: number;
+}
 
 /** What a worker's time went into, of the measured part. */
 export interface Share {
@@ -73,8 +79,23 @@ export interface Share {
 /** Rows and inserts with one error code. */
 export interface ErrorCount {
   readonly code: Code;
+  /** That ended so. */
   readonly inserts: number;
   readonly rows: number;
+  /** Attempts that failed so and were not the last of their insert. */
+  readonly retried: number;
+}
+
+/** What one endpoint did. */
+export interface EndpointTotals {
+  /** Inserts that ended there, by how. */
+  readonly inserts: Totals["inserts"];
+  readonly acknowledged: number;
+  /** Attempts there that failed and were not the last of their insert. */
+  readonly retried: number;
+  readonly sentBytes: number;
+  /** How often a worker left it out. */
+  readonly leftOut: number;
 }
 
 /** whole: with the warm-up; measured: without it. */
@@ -88,6 +109,8 @@ export interface Totals {
   readonly failed: number;
   readonly failedBy: Readonly<Record<Reason, number>>;
   readonly inserts: { readonly acknowledged: number; readonly failed: number; readonly unknown: number };
+  /** Attempts beyond the first ones of their inserts. */
+  readonly retries: number;
   readonly bytes: { readonly rendered: number; readonly sent: number };
   readonly errors: readonly ErrorCount[];
   readonly inFlight: number;
@@ -100,21 +123,18 @@ export interface Totals {
   readonly latenessSumNs: number;
 }
 
-const stateCells = (shape: CountersShape): number => STATE.cells + shape.slots + TROUBLES;
-const workerBytes = (shape: CountersShape): number => stateCells(shape) * CELL_BYTES + shape.phases * phaseBytes(shape);
+const workerBytes = (shape: CountersShape): number => STATE.cells * CELL_BYTES + shape.phases * phaseBytes(shape);
 
 /** A worker's own cells. Only that worker writes them. */
 export class WorkerCounters {
   readonly phases: readonly Phase[];
   readonly #cells: Float64Array;
-  readonly #shape: CountersShape;
   readonly #warmUp: Phase;
   readonly #measured: Phase;
 
   constructor(buffer: SharedArrayBuffer, shape: CountersShape, worker: number) {
-    this.#shape = shape;
     const start = CONTROL.cells * CELL_BYTES + worker * workerBytes(shape);
-    this.#cells = new Float64Array(buffer, start, stateCells(shape));
+    this.#cells = new Float64Array(buffer, start, STATE.cells);
     const phases = start + this.#cells.byteLength;
     this.#warmUp = new Phase(buffer, shape, phases);
     this.#measured = shape.phases === 1 ? this.#warmUp : new Phase(buffer, shape, phases + phaseBytes(shape));
@@ -123,7 +143,6 @@ export class WorkerCounters {
 
   /** Before the first batch. */
   reset(): void {
-    this.#cells.fill(EMPTY_SLOT, STATE.cells, STATE.cells + this.#shape.slots);
     this.#cells[STATE.nextDueNs] = Number.POSITIVE_INFINITY;
     this.#cells[STATE.firstLagNs] = UNSEEN;
   }
@@ -147,16 +166,14 @@ export class WorkerCounters {
   }
 
   /** A batch has been handed to insert. */
-  generated(endpoint: number, slot: number, batch: Counted, bytes: number): void {
+  generated(batch: Counted, bytes: number): void {
     const phase = this.#phase(batch);
-    const at = PHASE.cells + endpoint * ENDPOINT_CELLS;
-    this.#cells[STATE.cells + slot] = batch.number;
-    phase.add(at + ENDPOINT.generatedInserts, 1);
-    phase.add(at + ENDPOINT.generatedRows, batch.rows);
-    phase.add(at + ENDPOINT.renderedBytes, bytes);
+    phase.add(PHASE.generatedInserts, 1);
+    phase.add(PHASE.generatedRows, batch.rows);
+    phase.add(PHASE.renderedBytes, bytes);
   }
 
-  /** Its request begins to leave; `dueNs` is undefined in a closed loop. */
+  /** A request of its begins to leave; `dueNs` is undefined in a closed loop, and of every request but the first. */
   sent(endpoint: number, batch: Counted, bytes: number, dueNs: number | undefined, sentNs: number): void {
     const phase = this.#phase(batch);
     phase.add(PHASE.cells + endpoint * ENDPOINT_CELLS + ENDPOINT.sentBytes, bytes);
@@ -168,12 +185,24 @@ export class WorkerCounters {
     if (batch.measured && this.get(STATE.firstLagNs) === UNSEEN) this.#cells[STATE.firstLagNs] = lagNs;
   }
 
-  /** Its outcome is known. */
-  answered(endpoint: number, slot: number, batch: Counted, outcome: Outcome): void {
+  /** An attempt failed, and there will be another. */
+  retried(endpoint: number, batch: Counted, code: Code): void {
+    const phase = this.#phase(batch);
+    const at = PHASE.cells + endpoint * ENDPOINT_CELLS;
+    phase.add(at + ENDPOINT.retried, 1);
+    phase.add(at + ENDPOINT.errors + ERROR.cells * codeIndex(code) + ERROR.retried, 1);
+  }
+
+  /** Inserts go to other endpoints for a while. */
+  leftOut(endpoint: number): void {
+    this.#measured.add(PHASE.cells + endpoint * ENDPOINT_CELLS + ENDPOINT.leftOut, 1);
+  }
+
+  /** Its outcome is known. `endpoint`: of its last attempt. */
+  answered(endpoint: number, batch: Counted, outcome: Outcome): void {
     const phase = this.#phase(batch);
     const at = PHASE.cells + endpoint * ENDPOINT_CELLS;
     const { rows } = batch;
-    this.#cells[STATE.cells + slot] = EMPTY_SLOT;
     switch (outcome.kind) {
       case "acknowledged":
         phase.add(at + ENDPOINT.acknowledgedInserts, 1);
@@ -188,12 +217,9 @@ export class WorkerCounters {
         phase.add(at + ENDPOINT.unknownRows, rows);
         break;
     }
-    const error = at + ENDPOINT.errors + 2 * codeIndex(outcome.code);
-    phase.add(error, 1);
-    phase.add(error + 1, rows);
-    const troubles = this.get(STATE.troubles);
-    if (troubles < TROUBLES) this.#cells[STATE.cells + this.#shape.slots + troubles] = batch.number;
-    this.#cells[STATE.troubles] = troubles + 1;
+    const error = at + ENDPOINT.errors + ERROR.cells * codeIndex(outcome.code);
+    phase.add(error + ERROR.inserts, 1);
+    phase.add(error + ERROR.rows, rows);
   }
 
   /** A batch is due, and will never be sent. */
@@ -202,12 +228,12 @@ export class WorkerCounters {
     if (lagNs > phase.get(PHASE.maxLagNs)) phase.cells[PHASE.maxLagNs] = lagNs;
   }
 
-  /** Times of an answered insert; `dueNs` is undefined in a closed loop, which has no latency. */
-  timed(batch: Counted, dueNs: number | undefined, sentNs: number, answeredNs: number): void {
+  /** Times of an insert that is over; of a single attempt, `serviceNs` is the time from its one request to its answer. */
+  timed(batch: Counted, { dueNs, sentNs, answeredNs, serviceNs }: Times): void {
     const phase = this.#phase(batch);
     this.#cells[STATE.lastAnswerNs] = answeredNs;
-    phase.service.recordNs(answeredNs - sentNs);
-    phase.add(PHASE.serviceSumNs, answeredNs - sentNs);
+    phase.service.recordNs(serviceNs);
+    phase.add(PHASE.serviceSumNs, serviceNs);
     if (dueNs === undefined) return;
     const lagNs = sentNs - dueNs;
     if (lagNs > OVERDUE_NS) {
@@ -243,18 +269,9 @@ export class WorkerCounters {
   get behindUntilNs(): number {
     return this.get(STATE.behindUntilNs);
   }
-
-  /** Batches whose rows nobody acknowledged: those of the log, and those still in a slot, in flight. */
-  troubled(): { readonly batches: readonly number[]; readonly complete: boolean } {
-    const count = this.get(STATE.troubles);
-    const log = STATE.cells + this.#shape.slots;
-    const logged = this.#cells.subarray(log, log + Math.min(count, TROUBLES));
-    const inFlight = this.#cells.subarray(STATE.cells, log).filter((batch) => batch !== EMPTY_SLOT);
-    return { batches: [...logged, ...inFlight], complete: count <= TROUBLES };
-  }
 }
 
-/** All counters of a run, and the three cells by which the main thread steers the workers. */
+/** All counters of a run, and the cells by which the main thread steers the workers. */
 export class Counters {
   readonly workers: readonly WorkerCounters[];
   readonly #control: BigInt64Array;
@@ -308,6 +325,16 @@ export class Counters {
     return Number(Atomics.load(this.#control, CONTROL.claimed));
   }
 
+  /** An insert was not acknowledged: how many in a row that makes, over all workers. */
+  oneMoreFailing(): number {
+    return Number(Atomics.add(this.#control, CONTROL.failing, 1n)) + 1;
+  }
+
+  /** An insert was acknowledged. */
+  noneFailing(): void {
+    if (Atomics.load(this.#control, CONTROL.failing) > 0n) Atomics.store(this.#control, CONTROL.failing, 0n);
+  }
+
   #phases(of: Part): readonly Phase[] {
     return this.workers.flatMap(({ phases }) => (of === "whole" ? phases : phases.slice(-1)));
   }
@@ -320,16 +347,29 @@ export class Counters {
     );
   }
 
+  /** Of the whole run, in the order of the endpoints. */
+  endpoints(): readonly EndpointTotals[] {
+    return Array.from({ length: this.shape.endpoints }, (_, endpoint) => {
+      const at = (index: number): number =>
+        this.#phases("whole").reduce((sum, phase) => sum + (phase.endpointCells(endpoint)[index] ?? 0), 0);
+      return {
+        inserts: insertsOf(at),
+        acknowledged: at(ENDPOINT.acknowledgedRows),
+        retried: at(ENDPOINT.retried),
+        sentBytes: at(ENDPOINT.sentBytes),
+        leftOut: at(ENDPOINT.leftOut),
+      };
+    });
+  }
+
   totals(nowNs: number, of: Part = "whole"): Totals {
     const phases = this.#phases(of);
     const sum = new Float64Array(ENDPOINT_CELLS);
+    // What is generated comes first and is read last, so no sum ever shows more answered than generated.
     for (const phase of phases) {
       for (let endpoint = 0; endpoint < this.shape.endpoints; endpoint++) {
         const cells = phase.endpointCells(endpoint);
-        // Backwards: what is generated comes first and is read last, so no sum ever shows more answered than generated.
-        for (let index = cells.length - 1; index >= 0; index--) {
-          sum[index] = (sum[index] ?? 0) + (cells[index] ?? 0);
-        }
+        for (let index = 0; index < cells.length; index++) sum[index] = (sum[index] ?? 0) + (cells[index] ?? 0);
       }
     }
     const at = (index: number): number => sum[index] ?? 0;
@@ -341,25 +381,23 @@ export class Counters {
     ) as Record<Reason, number>;
     const errors: ErrorCount[] = [];
     for (let index = 0; index < ERROR_CODES; index++) {
-      const inserts = at(ENDPOINT.errors + 2 * index);
-      if (inserts > 0) errors.push({ code: codeAt(index), inserts, rows: at(ENDPOINT.errors + 2 * index + 1) });
+      const error = (cell: number): number => at(ENDPOINT.errors + ERROR.cells * index + cell);
+      const [inserts, retried] = [error(ERROR.inserts), error(ERROR.retried)];
+      if (inserts + retried > 0) errors.push({ code: codeAt(index), inserts, rows: error(ERROR.rows), retried });
     }
-    const inserts = {
-      acknowledged: at(ENDPOINT.acknowledgedInserts),
-      failed: at(ENDPOINT.failedInserts),
-      unknown: at(ENDPOINT.unknownInserts),
-    };
+    const inserts = insertsOf(at);
     return {
-      generated: at(ENDPOINT.generatedRows),
+      generated: add(ofPhases(PHASE.generatedRows)),
       dropped: add(ofPhases(PHASE.droppedRows)),
       acknowledged: at(ENDPOINT.acknowledgedRows),
       unknown: at(ENDPOINT.unknownRows),
       failed: add(Object.values(failedBy)),
       failedBy,
       inserts,
-      bytes: { rendered: at(ENDPOINT.renderedBytes), sent: at(ENDPOINT.sentBytes) },
+      retries: at(ENDPOINT.retried),
+      bytes: { rendered: add(ofPhases(PHASE.renderedBytes)), sent: at(ENDPOINT.sentBytes) },
       errors,
-      inFlight: at(ENDPOINT.generatedInserts) - add(Object.values(inserts)),
+      inFlight: add(ofPhases(PHASE.generatedInserts)) - add(Object.values(inserts)),
       lagNs: Math.max(0, nowNs - Math.min(...state(STATE.nextDueNs))),
       maxLagNs: Math.max(...ofPhases(PHASE.maxLagNs)),
       lastAnswerNs: Math.max(...state(STATE.lastAnswerNs)),
@@ -369,3 +407,9 @@ export class Counters {
     };
   }
 }
+
+const insertsOf = (at: (index: number) => number): Totals["inserts"] => ({
+  acknowledged: at(ENDPOINT.acknowledgedInserts),
+  failed: at(ENDPOINT.failedInserts),
+  unknown: at(ENDPOINT.unknownInserts),
+});

@@ -126,7 +126,7 @@ export function createRegistry(
     "Scheduled rows never handed to insert",
     () => registry.scrape?.source.unsent() ?? 0,
   );
-  counter("ingestion_insert_retries_total", "Inserts sent again", () => 0);
+  counter("ingestion_insert_retries_total", "Attempts of inserts beyond their first", (now) => now.retries);
   counter("ingestion_rendered_bytes_total", "Bytes of rows handed to insert", (now) => now.bytes.rendered);
   counter("ingestion_sent_bytes_total", "Bytes of request bodies sent", (now) => now.bytes.sent);
   new Counter({
@@ -153,12 +153,13 @@ export function createRegistry(
   });
   new Counter({
     name: "ingestion_insert_errors_total",
-    help: "Inserts not acknowledged, by ClickHouse exception number or transport code",
+    help: "Attempts of inserts not acknowledged, by ClickHouse exception number or transport code",
     labelNames: ["code"],
     registers,
     collect() {
       this.reset();
-      for (const { code, inserts } of totals()?.errors ?? []) this.inc({ code: String(code) }, inserts);
+      for (const { code, inserts, retried } of totals()?.errors ?? [])
+        this.inc({ code: String(code) }, inserts + retried);
     },
   });
 
@@ -186,7 +187,7 @@ export function createRegistry(
       },
     });
   };
-  gauge("ingestion_inserts_in_flight", "Inserts sent and not answered", (now) => now.totals.inFlight);
+  gauge("ingestion_inserts_in_flight", "Inserts begun and not over", (now) => now.totals.inFlight);
   gauge("ingestion_target_events_per_second", "Rows per second asked for; +Inf in a closed loop", (now) =>
     now.source.targetRowsPerSecond(now.source.now()),
   );

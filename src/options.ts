@@ -9,6 +9,7 @@ import { readLoad } from "./load-options.js";
 import { LAST_NS, MS, parseHttpUrl, parseTable, parseTime, SPANS, type TableName } from "./quantities.js";
 import { type Environment, type RawFlags, Reader, unfitForHeader } from "./reader.js";
 import { type ReplayOptions, readReplay } from "./replay/options.js";
+import { readRetries } from "./retry-options.js";
 import { FORMATS, type Format } from "./rows/program.js";
 import { NO_RULES, type Rules } from "./rows/rule.js";
 import type { Ratio, Shard } from "./schedule.js";
@@ -60,6 +61,16 @@ export interface Options {
   readonly format: Format;
   readonly settings: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** Attempts of an insert after the first. */
+  readonly retries: number;
+  /** No attempt begins later than this after the first one. */
+  readonly retryForNs: bigint;
+  /** Inserts that may have landed are sent again even where the table does not deduplicate. */
+  readonly retryAmbiguous: boolean;
+  /** So many inserts in a row that are not acknowledged end the run; undefined: none do. */
+  readonly maxFailures: number | undefined;
+  /** Whether the other workers go on when one crashes. */
+  readonly goesOnAfterCrash: boolean;
   /** Undefined: none. `asked`: the port was given, so it must be free. */
   readonly metrics: { readonly port: number; readonly host: string | undefined; readonly asked: boolean } | undefined;
   readonly holdMs: number;
@@ -166,6 +177,7 @@ export function resolveRun(raw: RawFlags, environment: Environment, config?: Con
     format: readFormat(reader),
     settings: readSettings(reader, endpoints),
     timeoutMs: Number(reader.duration("timeout", SPANS.timeout) / MS),
+    ...readRetries(reader),
     metrics: reader.switch("no-metrics")
       ? undefined
       : {

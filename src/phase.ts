@@ -1,5 +1,5 @@
-// One worker's figures of one phase of a run: rows, inserts, bytes and errors of each endpoint, and three histograms, all in
-// shared memory. Laid out for counters.ts, which alone uses them.
+// One worker's figures of one phase of a run: what was generated, rows, inserts, bytes and errors of each endpoint, and three
+// histograms, all in shared memory. Laid out for counters.ts, which alone uses them.
 //
 //   | state | endpoint 0 | endpoint 1 | … | latency | service | lateness |
 
@@ -14,26 +14,31 @@ export const PHASE = {
   latencySumNs: 2,
   serviceSumNs: 3,
   latenessSumNs: 4,
-  cells: 5,
+  generatedRows: 5,
+  generatedInserts: 6,
+  renderedBytes: 7,
+  cells: 8,
 } as const;
-/** Cells of an endpoint. */
+/** Cells of an endpoint: of inserts that ended there, and of attempts. */
 export const ENDPOINT = {
-  generatedRows: 0,
-  generatedInserts: 1,
-  acknowledgedRows: 2,
-  unknownRows: 3,
-  failedRows: 4,
-  acknowledgedInserts: 4 + REASONS.length,
-  unknownInserts: 5 + REASONS.length,
-  failedInserts: 6 + REASONS.length,
-  renderedBytes: 7 + REASONS.length,
-  sentBytes: 8 + REASONS.length,
-  errors: 9 + REASONS.length,
+  acknowledgedRows: 0,
+  unknownRows: 1,
+  failedRows: 2,
+  acknowledgedInserts: 2 + REASONS.length,
+  unknownInserts: 3 + REASONS.length,
+  failedInserts: 4 + REASONS.length,
+  /** Attempts that failed and were not the last. */
+  retried: 5 + REASONS.length,
+  sentBytes: 6 + REASONS.length,
+  leftOut: 7 + REASONS.length,
+  errors: 8 + REASONS.length,
 } as const;
+/** Of each error code. */
+export const ERROR = { inserts: 0, rows: 1, retried: 2, cells: 3 } as const;
 /** Exception numbers up to here have a cell of their own; a higher one counts as "other". */
 const LARGEST_EXCEPTION = 1199;
 export const ERROR_CODES = LARGEST_EXCEPTION + 1 + TRANSPORT_CODES.length;
-export const ENDPOINT_CELLS = ENDPOINT.errors + 2 * ERROR_CODES;
+export const ENDPOINT_CELLS = ENDPOINT.errors + ERROR.cells * ERROR_CODES;
 
 const HISTOGRAMS = ["latency", "service", "lateness"] as const;
 /** latency: due to answered; service: sent to answered; lateness: due to sent. */

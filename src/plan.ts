@@ -5,6 +5,7 @@ import { availableParallelism, totalmem } from "node:os";
 import type { RowSource, WorkerPlan } from "../workers/loader.js";
 import { Counters, type CountersShape } from "./counters.js";
 import type { Endpoint } from "./endpoint.js";
+import { Fates } from "./fates.js";
 import { type Options, OptionsError } from "./options.js";
 import * as replayer from "./replay/replayer.js";
 import type { Scan } from "./replay/scan.js";
@@ -29,6 +30,9 @@ export interface Plan {
   readonly schedule: Schedule | undefined;
   readonly shard: Shard;
   readonly counters: Counters;
+  readonly fates: Fates;
+  /** Whether the other workers go on when one crashes. */
+  readonly goesOnAfterCrash: boolean;
   readonly workers: readonly WorkerPlan[];
 }
 
@@ -61,6 +65,10 @@ export function scheduleOf(options: Options, batchRows: number, rowLimit?: numbe
 /** In rows per second, the highest there is. */
 const peakOf = ({ pieces }: OpenSpec): number =>
   Math.max(...pieces.flatMap(({ durationNs, from, to }) => (durationNs > 0n ? [from, to] : [])).map(ratioOf));
+
+/** At the highest rate there is; undefined in a closed loop. */
+export const insertsPerSecond = (spec: ScheduleSpec): number | undefined =>
+  spec.kind === "open" ? peakOf(spec) / rowsPerBatch(spec) : undefined;
 
 /** The schedule itself, which may be one nobody can make. Throws an OptionsError. */
 function built(spec: ScheduleSpec): Schedule | undefined {
@@ -167,18 +175,20 @@ export function makePlan(
   const shape: CountersShape = {
     workers,
     endpoints: endpoints.length,
-    slots,
     phases: spec.warmUpNs > 0n ? 2 : 1,
   };
   const counters = Counters.allocate(shape);
   counters.endNs = schedule?.durationNs ?? options.durationNs;
   counters.drainedNs = counters.endNs + options.drainNs;
+  const fates = Fates.allocate(Math.ceil(batchesOf(spec, schedule) / shard.of));
   const kernel = readKernel();
   return {
     spec,
     schedule,
     shard,
     counters,
+    fates,
+    goesOnAfterCrash: options.goesOnAfterCrash,
     workers: Array.from({ length: workers }, (_, worker) => ({
       worker,
       workers,
@@ -197,6 +207,13 @@ export function makePlan(
         permits: permits(worker),
         timeoutMs: options.timeoutMs,
       },
+      stores: target.storeOf,
+      retry: {
+        retries: options.retries,
+        forNs: Number(options.retryForNs),
+        ambiguous: options.retryAmbiguous || target.deduplication?.honoured === true,
+      },
+      maxFailures: options.maxFailures,
       tokens: target.tokens,
       dataStartNs: options.dataStartNs,
       traces: options.traces && {
@@ -209,8 +226,15 @@ export function makePlan(
       },
       counters: counters.buffer,
       shape,
+      fates: fates.buffer,
     })),
   };
+}
+
+/** All shards' together; Infinity where nobody knows. */
+function batchesOf(spec: ScheduleSpec, schedule: Schedule | undefined): number {
+  if (schedule !== undefined) return schedule.batches;
+  return Math.ceil((spec.rowLimit ?? Number.POSITIVE_INFINITY) / rowsPerBatch(spec));
 }
 
 /** How many rows a slot can have, if not as many as are `wanted`. */

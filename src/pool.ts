@@ -3,9 +3,10 @@
 import { setImmediate as endOfTurn } from "node:timers/promises";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
-import type { FromWorker, LoaderTask, ToWorker } from "../workers/loader.js";
+import type { LoaderTask } from "../workers/loader.js";
 import { Clock } from "./clock.js";
 import type { Counters } from "./counters.js";
+import type { FromWorker, ToWorker } from "./messages.js";
 import type { Plan } from "./plan.js";
 
 /** Between everybody ready and the start: time for the word to get round. */
@@ -21,17 +22,19 @@ export class Load {
   readonly clock: Clock;
   /** The time of day at the start. */
   readonly startedAt: Date;
-  /** Resolves when all workers are done; with the first error, when one failed. */
+  /** Resolves when all workers are done; with the first error, when one crashed. */
   readonly finished: Promise<Error | undefined>;
   readonly #pool: Piscina;
   readonly #ports: readonly MessagePort[];
   readonly #counters: Counters;
+  /** At the start: one that crashed is replaced in the pool by one that has nothing to do. */
+  readonly #threads: Piscina["threads"];
   readonly #idle: { active: number; idle: number }[];
 
   constructor(
     pool: Piscina,
     ports: readonly MessagePort[],
-    counters: Counters,
+    { counters, goesOnAfterCrash }: Plan,
     startNs: bigint,
     startedAt: Date,
     tasks: readonly Promise<void>[],
@@ -41,17 +44,18 @@ export class Load {
     this.#counters = counters;
     this.clock = new Clock(startNs);
     this.startedAt = startedAt;
-    this.#idle = pool.threads.map(() => ({ active: 0, idle: 0 }));
-    this.finished = this.#finish(tasks);
+    this.#threads = [...pool.threads];
+    this.#idle = this.#threads.map(() => ({ active: 0, idle: 0 }));
+    this.finished = this.#finish(tasks, goesOnAfterCrash);
   }
 
-  async #finish(tasks: readonly Promise<void>[]): Promise<Error | undefined> {
+  async #finish(tasks: readonly Promise<void>[], goesOnAfterCrash: boolean): Promise<Error | undefined> {
     let failure: Error | undefined;
     const watched = tasks.map((task) =>
       task.catch((error: unknown) => {
         failure ??= error instanceof Error ? error : new Error(String(error));
         // What the others have in flight is still counted.
-        this.end(0n);
+        if (!goesOnAfterCrash) this.end(0n);
       }),
     );
     await Promise.all(watched);
@@ -76,7 +80,8 @@ export class Load {
 
   /** For each thread, the share of time since the last call in which its event loop was busy, 0 to 1. */
   utilization(): readonly number[] {
-    return this.#pool.threads.map((thread, index) => {
+    return this.#threads.map((thread, index) => {
+      if (!this.#pool.threads.includes(thread)) return 0;
       const now = thread.performance.eventLoopUtilization();
       const last = this.#idle[index] ?? { active: 0, idle: 0 };
       this.#idle[index] = { active: now.active, idle: now.idle };
@@ -136,5 +141,5 @@ export async function startLoad(plan: Plan, onNotice: (notice: Notice) => void, 
     throw new LateStartError(epochNs + LEAD_NS - startEpochNs);
   }
   for (const port of ports) port.postMessage({ kind: "start", startNs, startEpochNs } satisfies ToWorker);
-  return new Load(pool, ports, plan.counters, startNs, new Date(Number(startEpochNs / 1_000_000n)), tasks);
+  return new Load(pool, ports, plan, startNs, new Date(Number(startEpochNs / 1_000_000n)), tasks);
 }

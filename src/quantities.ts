@@ -34,6 +34,7 @@ export const SPANS = {
   flush: { from: MS, to: 2160n * HOUR_NS, text: "from 1ms to 2160h" },
   /** Node's timers end at 24 days. */
   timeout: { from: MS, to: 24n * HOUR_NS, text: "from 1ms to 24h" },
+  retryFor: { from: MS, to: 24n * HOUR_NS, text: "from 1ms to 24h" },
   hold: { from: 0n, to: 168n * HOUR_NS, text: "from 0 to 168h" },
   data: { from: MS, to: LONGEST_NS, text: "from 1ms to 36500d" },
 } as const satisfies Record<string, Span>;

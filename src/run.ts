@@ -5,15 +5,17 @@ import type { WriteStream } from "node:tty";
 import type { Code } from "./answer.js";
 import { closeBooks } from "./books.js";
 import { ceilingOf } from "./ceiling.js";
+import { retryAdvice } from "./deduplication.js";
 import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
-import { endpointOf } from "./endpoint.js";
+import { type Endpoint, endpointOf, shown } from "./endpoint.js";
 import { EXIT } from "./exit.js";
 import { countRows, readLedger } from "./ledger.js";
 import { limitsOf } from "./limits.js";
+import { subjectOf } from "./messages.js";
 import { createRegistry, MetricsPortError, type MetricsServer, type MetricsSource, serveMetrics } from "./metrics.js";
 import { type Options, OptionsError } from "./options.js";
 import { tracesUrl } from "./otlp.js";
-import { makePlan, type Plan, readKernel, scheduleOf } from "./plan.js";
+import { insertsPerSecond, makePlan, type Plan, readKernel, scheduleOf } from "./plan.js";
 import { LateStartError, type Load, type Notice, startLoad } from "./pool.js";
 import { Progress } from "./progress.js";
 import { SPANS } from "./quantities.js";
@@ -80,6 +82,10 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       if (strange !== undefined && !options.blind) warn(strange);
     }
     const plan = makePlan(options, target, endpoints, VERSION, replay);
+    if (target.deduplication !== undefined) {
+      const { says, isWarning } = retryAdvice(target.deduplication, options, insertsPerSecond(plan.spec));
+      isWarning ? warn(says) : progress.say(says);
+    }
     const ceiling = ceilingOf(options.format, target);
     if (ceiling !== undefined) progress.measures(ceiling.name);
     progress.lasts(endsWithFile(options) ? undefined : plan.counters.endNs);
@@ -95,11 +101,14 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       } else if (notice.kind === "refused") {
         problems.push(`stopped, as inserts will not work: ${notice.sentence}`);
         load?.end(0n);
+      } else if (notice.kind === "failing") {
+        problems.push(`stopped, as ${whole(options.maxFailures ?? 0)} inserts in a row failed: ${notice.sentence}`);
+        load?.end(0n);
       } else if (notice.kind === "no-rows") {
         problems.push(`stopped: ${notice.sentence}`);
         load?.end(options.drainNs);
       } else {
-        warn(sentenceOf(notice, options));
+        warn(sentenceOf(notice, options, endpoints));
       }
     };
     load = await startLoad(plan, once(onNotice), options.startAtNs).catch((error: unknown) => {
@@ -276,7 +285,7 @@ function metricsSource({ schedule, shard, counters }: Plan, load: Load): Metrics
 function once(onNotice: (notice: Notice) => void): (notice: Notice) => void {
   const seen = new Set<string>();
   return (notice) => {
-    const what = notice.kind === "error" ? String(notice.code) : notice.kind;
+    const what = subjectOf(notice);
     if (seen.has(what)) return;
     seen.add(what);
     onNotice(notice);
@@ -284,9 +293,14 @@ function once(onNotice: (notice: Notice) => void): (notice: Notice) => void {
 }
 
 function sentenceOf(
-  notice: Extract<Notice, { kind: "saturated" | "dropping" | "traces-failed" }>,
+  notice: Extract<Notice, { kind: "saturated" | "dropping" | "traces-failed" | "left-out" }>,
   options: Options,
+  endpoints: readonly Endpoint[],
 ): string {
+  if (notice.kind === "left-out") {
+    const endpoint = endpoints[notice.endpoint];
+    return `${endpoint && shown(endpoint)} is left out for a while, and tried again later: ${notice.sentence}`;
+  }
   if (notice.kind === "saturated") {
     return `all ${options.inFlight} inserts are in flight and due batches wait: the server is at its limit, or --in-flight is too small`;
   }

@@ -139,6 +139,11 @@ export class Schedule {
     return Math.min(rows, this.#spec.rowLimit ?? rows);
   }
 
+  /** All shards' together. */
+  get batches(): number {
+    return this.#batches;
+  }
+
   /** Rows that exist before `endNs`: those that have arrived, or are in batches that have. */
   totalRows(endNs: bigint = this.durationNs): number {
     if (endNs >= this.durationNs) return this.#rows;

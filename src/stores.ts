@@ -52,3 +52,7 @@ function grouped<T>(all: readonly T[], key: (one: T) => string): readonly (reado
 /** Every endpoint of the stores. */
 export const endpointsOf = (stores: readonly Store[]): readonly Endpoint[] =>
   stores.flatMap(({ replicas }) => replicas.flatMap(({ endpoints }) => endpoints));
+
+/** One endpoint for each server that holds rows of its own. */
+export const serversOf = (stores: readonly Store[]): readonly Endpoint[] =>
+  stores.flatMap(({ replicas }) => replicas.flatMap(({ endpoints }) => endpoints.slice(0, 1)));

@@ -21,6 +21,7 @@ import {
   TargetError,
   tableIdentifier,
 } from "./asked.js";
+import { askDeduplication, type Deduplication } from "./deduplication.js";
 import type { Endpoint } from "./endpoint.js";
 import { type Options, OptionsError, type TableOptions } from "./options.js";
 import type { TimeColumn } from "./replay/replayer.js";
@@ -30,7 +31,7 @@ import type { TimeSpan } from "./rows/fit.js";
 import { FORMAT_SETTINGS, FORMATS, type Format, formatSettings, whyNotCarried } from "./rows/program.js";
 import type { Column } from "./rows/value.js";
 import { type Patience, query, quoteIdentifier, ServerError } from "./server.js";
-import { type Store, storesOf } from "./stores.js";
+import { endpointsOf, type Store, storesOf } from "./stores.js";
 
 export interface Target {
   /** Undefined when nothing was asked (--blind). */
@@ -57,6 +58,10 @@ export interface Target {
   readonly expires: boolean;
   /** Whether inserts carry deduplication tokens. */
   readonly tokens: boolean;
+  /** What retries mean there; undefined: nobody asked. */
+  readonly deduplication: Deduplication | undefined;
+  /** For each endpoint, the number of the store its rows lie in. */
+  readonly storeOf: readonly number[];
   /** Query parameters of every insert: the statement and its settings. */
   readonly parameters: Readonly<Record<string, string>>;
 }
@@ -117,6 +122,8 @@ export function blindTarget(options: Options): Target {
     tableColumns: [],
     settings: {},
     tokens: true,
+    deduplication: undefined,
+    storeOf: options.endpoints.map((_, endpoint) => endpoint),
     parameters: insertParameters(place, rows.columns, options, () => true),
   };
 }
@@ -219,7 +226,6 @@ export async function prepareTarget(
     return await preflight(
       endpoints.map((endpoint) => new Asked(endpoint, patience)),
       options,
-      patience,
     );
   } catch (error) {
     if (patience.signal?.aborted) throw new InterruptedError("interrupted before the first row");
@@ -227,7 +233,7 @@ export async function prepareTarget(
   }
 }
 
-async function preflight(all: readonly Asked[], options: Options, patience: Patience): Promise<Target> {
+async function preflight(all: readonly Asked[], options: Options): Promise<Target> {
   const [first] = all;
   if (first === undefined) throw new TargetError("there is no endpoint");
   const versions: string[] = [];
@@ -255,19 +261,21 @@ async function preflight(all: readonly Asked[], options: Options, patience: Pati
     throw new TargetError(`${fullName(place)} has other columns on ${asked.name} than on ${first.name}`);
   }
   const rows = insertedRows(place, table, options);
+  const endpoints = all.map(({ endpoint }) => endpoint);
+  const stores = storesOf(endpoints, found);
   const target: Target = {
     version,
     ...place,
     engine: found[0]?.engine,
     expires: found.some(({ expires }) => expires),
-    stores: storesOf(
-      all.map(({ endpoint }) => endpoint),
-      found,
-    ),
+    stores,
     ...rows,
     tableColumns: table,
     settings: await changedSettings(first),
     tokens: known.has(TOKEN_SETTING),
+    deduplication:
+      options.retries === 0 ? undefined : await askDeduplication(first, place, options, known.has(TOKEN_SETTING)),
+    storeOf: endpoints.map((endpoint) => stores.findIndex((store) => endpointsOf([store]).includes(endpoint))),
     parameters: insertParameters(place, rows.columns, options, (setting) => known.has(setting)),
   };
   for (const asked of all) await asked.takesInserts(target, target.parameters);

@@ -131,19 +131,20 @@ export class Trace {
       "clickstorm.batch.rows": this.#rows,
       "clickstorm.batch.bytes": this.#bytes,
     };
-    if (endpoint !== undefined) {
-      attributes["server.address"] = endpoint.host;
-      attributes["server.port"] = endpoint.port;
-    }
+    if (endpoint !== undefined) Object.assign(attributes, serverAttributes(endpoint));
     this.#insert = this.#tracing.startSpan("InsertEvent", SpanKind.CLIENT, attributes, this.#generate);
     const { traceId, spanId } = this.#insert.spanContext();
     return `00-${traceId}-${spanId}-01`;
   }
 
-  /** The insert is over. */
-  answered(outcome: Outcome): void {
+  /** The insert is over, at this endpoint. */
+  answered(outcome: Outcome, endpoint: Endpoint | undefined, attempts: number): void {
     const span = this.#insert;
     if (span === undefined) return;
+    if (attempts > 1) {
+      span.setAttribute("http.request.resend_count", attempts - 1);
+      if (endpoint !== undefined) span.setAttributes(serverAttributes(endpoint));
+    }
     if (outcome.kind !== "acknowledged") {
       span.setAttribute("error.type", String(outcome.code));
       if (typeof outcome.code === "number") span.setAttribute("db.response.status_code", String(outcome.code));
@@ -152,6 +153,8 @@ export class Trace {
     span.end();
   }
 }
+
+const serverAttributes = ({ host, port }: Endpoint): Attributes => ({ "server.address": host, "server.port": port });
 
 export class Tracing {
   readonly #provider: NodeTracerProvider;

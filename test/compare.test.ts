@@ -327,6 +327,7 @@ describe("compare", () => {
       options: { ...steady(100).options, table: "shop.orders" },
       server: {
         settings: { max_threads: "4", async_insert: "1" },
+        deduplication: null,
         table: {
           engine: "MergeTree",
           columns: [

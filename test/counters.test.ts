@@ -15,9 +15,9 @@ const of = (number: number, rows: number, measured = true) => ({ number, rows, m
 
 /** One insert from its start to its end, in slot 0. */
 function insert(counters: Counters, worker: number, endpoint: number, rows: number, outcome: Outcome, batch = 0): void {
-  counters.worker(worker).generated(endpoint, 0, of(batch, rows), rows * 100);
+  counters.worker(worker).generated(of(batch, rows), rows * 100);
   counters.worker(worker).sent(endpoint, of(batch, rows), rows * 100, undefined, 0);
-  counters.worker(worker).answered(endpoint, 0, of(batch, rows), outcome);
+  counters.worker(worker).answered(endpoint, of(batch, rows), outcome);
 }
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
@@ -42,7 +42,7 @@ async function inThreads(counters: Counters, threads: number, body: string): Pro
 }
 
 describe("counters", () => {
-  const shape: CountersShape = { workers: 2, endpoints: 3, slots: 2, phases: 1 };
+  const shape: CountersShape = { workers: 2, endpoints: 3, phases: 1 };
 
   it("1, 20, 300 … rows of two workers to three endpoints are 654,321 rows in 6 inserts", () => {
     const counters = Counters.allocate(shape);
@@ -60,10 +60,7 @@ describe("counters", () => {
     const counters = Counters.allocate(shape);
     insert(counters, 0, 0, 10, ACKNOWLEDGED);
     insert(counters, 1, 2, 40, ACKNOWLEDGED);
-    const generated = [0, 1, 2].map((endpoint) =>
-      sum(counters.workers.map((worker) => worker.phases[0]?.endpointCells(endpoint)[0] ?? Number.NaN)),
-    );
-    expect(generated).to.deep.equal([10, 0, 40]);
+    expect(counters.endpoints().map(({ acknowledged }) => acknowledged)).to.deep.equal([10, 0, 40]);
   });
 
   it("failed rows are counted by reason: busy 1, refused 20, read_only 300, unreachable 4,000", () => {
@@ -83,8 +80,8 @@ describe("counters", () => {
     insert(counters, 1, 2, 7, failed("busy", 252));
     insert(counters, 1, 1, 11, unknown("timeout"));
     expect(counters.totals(0).errors).to.deep.equal([
-      { code: 252, inserts: 2, rows: 12 },
-      { code: "timeout", inserts: 1, rows: 11 },
+      { code: 252, inserts: 2, rows: 12, retried: 0 },
+      { code: "timeout", inserts: 1, rows: 11, retried: 0 },
     ]);
   });
 
@@ -92,9 +89,9 @@ describe("counters", () => {
     const counters = Counters.allocate(shape);
     for (const code of [1, 1199, 1200, 999_999, "other"] as const) insert(counters, 0, 0, 1, unknown(code));
     expect(counters.totals(0).errors).to.deep.equal([
-      { code: 1, inserts: 1, rows: 1 },
-      { code: 1199, inserts: 1, rows: 1 },
-      { code: "other", inserts: 3, rows: 3 },
+      { code: 1, inserts: 1, rows: 1, retried: 0 },
+      { code: 1199, inserts: 1, rows: 1, retried: 0 },
+      { code: "other", inserts: 3, rows: 3, retried: 0 },
     ]);
   });
 
@@ -102,41 +99,47 @@ describe("counters", () => {
     const counters = Counters.allocate(shape);
     for (const [index, code] of TRANSPORT_CODES.entries()) insert(counters, 0, 0, index + 1, unknown(code));
     expect(counters.totals(0).errors).to.deep.equal(
-      TRANSPORT_CODES.map((code, index) => ({ code, inserts: 1, rows: index + 1 })),
+      TRANSPORT_CODES.map((code, index) => ({ code, inserts: 1, rows: index + 1, retried: 0 })),
     );
   });
 
-  it("troubled batches are 3 and 8, not acknowledged, and 5, still in flight; 4 went well", () => {
-    const worker = Counters.allocate(shape).worker(1);
-    const batches: readonly (readonly [number, Outcome])[] = [
-      [3, failed("busy", 202)],
-      [4, ACKNOWLEDGED],
-      [8, unknown("connection_reset")],
-    ];
-    for (const [batch, outcome] of batches) {
-      worker.generated(0, 0, of(batch, 1), 1);
-      worker.answered(0, 0, of(batch, 1), outcome);
-    }
-    worker.generated(0, 1, of(5, 1), 1);
-    expect(worker.troubled()).to.deep.equal({ batches: [3, 8, 5], complete: true });
-  });
-
-  it("batch 0 in flight is troubled too: an empty slot is not batch 0", () => {
-    const worker = Counters.allocate(shape).worker(0);
-    expect(worker.troubled()).to.deep.equal({ batches: [], complete: true });
-    worker.generated(0, 0, of(0, 1), 1);
-    expect(worker.troubled()).to.deep.equal({ batches: [0], complete: true });
-  });
-
-  it("10,000 troubled batches are remembered, the 10,001st is known to be forgotten, and counted", () => {
+  it("an insert that took three attempts at two endpoints is one insert, two retries, and errors of its three attempts by code", () => {
     const counters = Counters.allocate(shape);
-    for (let batch = 0; batch < 10_000; batch++) insert(counters, 0, 0, 1, unknown("timeout"), batch);
-    const all = Array.from({ length: 10_000 }, (_, batch) => batch);
-    expect(counters.worker(0).troubled()).to.deep.equal({ batches: all, complete: true });
-    insert(counters, 0, 0, 1, unknown("timeout"), 10_000);
-    expect(counters.worker(0).troubled()).to.deep.equal({ batches: all, complete: false });
-    expect(counters.totals(0).unknown).to.equal(10_001);
-    expect(counters.worker(1).troubled()).to.deep.equal({ batches: [], complete: true });
+    const worker = counters.worker(1);
+    const batch = of(7, 50);
+    worker.generated(batch, 500);
+    worker.sent(0, batch, 500, undefined, 1);
+    worker.retried(0, batch, 252);
+    worker.sent(2, batch, 500, undefined, 2);
+    worker.retried(2, batch, "connection_reset");
+    worker.leftOut(2);
+    worker.sent(0, batch, 500, undefined, 3);
+    worker.answered(0, batch, unknown(252));
+    const { generated, unknown: rows, inserts, retries, bytes, errors } = counters.totals(0);
+    expect([generated, rows, inserts.unknown, retries]).to.deep.equal([50, 50, 1, 2]);
+    expect(bytes).to.deep.equal({ rendered: 500, sent: 1500 });
+    expect(errors).to.deep.equal([
+      { code: 252, inserts: 1, rows: 50, retried: 1 },
+      { code: "connection_reset", inserts: 0, rows: 0, retried: 1 },
+    ]);
+    const none = { acknowledged: 0, failed: 0, unknown: 0 };
+    expect(counters.endpoints()).to.deep.equal([
+      { inserts: { ...none, unknown: 1 }, acknowledged: 0, retried: 1, sentBytes: 1000, leftOut: 0 },
+      { inserts: none, acknowledged: 0, retried: 0, sentBytes: 0, leftOut: 0 },
+      { inserts: none, acknowledged: 0, retried: 1, sentBytes: 500, leftOut: 1 },
+    ]);
+  });
+
+  it("failures in a row are counted over all workers, and begin anew with an insert that is acknowledged", async () => {
+    const counters = Counters.allocate(shape);
+    await inThreads(
+      counters,
+      4,
+      "for (let n = 0; n < 1000; n++) counters.oneMoreFailing(); parentPort.postMessage(0);",
+    );
+    expect(counters.oneMoreFailing()).to.equal(4001);
+    counters.noneFailing();
+    expect(counters.oneMoreFailing()).to.equal(1);
   });
 
   it("the lag is that of the most belated worker: 30 ms of 10 and 30; 0 before anything is due, and when all is sent", () => {
@@ -154,18 +157,24 @@ describe("counters", () => {
     const counters = Counters.allocate(shape);
     for (const lagMs of [3, 8, 5]) counters.worker(1).sent(0, of(0, 1), 1, 0, lagMs * MS);
     counters.worker(0).sent(2, of(0, 1), 1, 0, 4 * MS);
-    counters.worker(0).timed(of(0, 1), 0, 0, 20 * MS);
-    counters.worker(1).timed(of(0, 1), 0, 0, 15 * MS);
+    counters.worker(0).timed(of(0, 1), { dueNs: 0, sentNs: 0, answeredNs: 20 * MS, serviceNs: 20 * MS });
+    counters.worker(1).timed(of(0, 1), { dueNs: 0, sentNs: 0, answeredNs: 15 * MS, serviceNs: 15 * MS });
     const { maxLagNs, lastAnswerNs } = counters.totals(0);
     expect([maxLagNs, lastAnswerNs]).to.deep.equal([8 * MS, 20 * MS]);
   });
 
   it("times are summed exactly, and counted over both workers: latency 30 + 50 ms, service 20 + 45 + 7 ms", () => {
     const counters = Counters.allocate(shape);
-    counters.worker(0).timed(of(0, 1), 0, 10 * MS, 30 * MS);
-    counters.worker(1).timed(of(0, 1), 100 * MS, 105 * MS, 150 * MS);
+    counters
+      .worker(0)
+      .timed(of(0, 1), { dueNs: 0, sentNs: 10 * MS, answeredNs: 30 * MS, serviceNs: 30 * MS - 10 * MS });
+    counters
+      .worker(1)
+      .timed(of(0, 1), { dueNs: 100 * MS, sentNs: 105 * MS, answeredNs: 150 * MS, serviceNs: 150 * MS - 105 * MS });
     // A closed loop: no due time.
-    counters.worker(1).timed(of(0, 1), undefined, 1 * MS, 8 * MS);
+    counters
+      .worker(1)
+      .timed(of(0, 1), { dueNs: undefined, sentNs: 1 * MS, answeredNs: 8 * MS, serviceNs: 8 * MS - 1 * MS });
     const { latencySumNs, serviceSumNs } = counters.totals(0);
     expect([latencySumNs, serviceSumNs]).to.deep.equal([80 * MS, 72 * MS]);
     expect([counters.histogram("latency").totalCount, counters.histogram("service").totalCount]).to.deep.equal([2, 3]);
@@ -183,10 +192,15 @@ describe("counters", () => {
       [true, 300, 70],
     ] as const) {
       const worker = counters.worker(measured ? 1 : 0);
-      worker.generated(0, 0, of(0, rows, measured), 1);
+      worker.generated(of(0, rows, measured), 1);
       worker.sent(0, of(0, rows, measured), 1, 0, 2 * ms * MS);
-      worker.answered(0, 0, of(0, rows, measured), measured ? ACKNOWLEDGED : unknown("timeout"));
-      worker.timed(of(0, rows, measured), 0, 2 * ms * MS, 3 * ms * MS);
+      worker.answered(0, of(0, rows, measured), measured ? ACKNOWLEDGED : unknown("timeout"));
+      worker.timed(of(0, rows, measured), {
+        dueNs: 0,
+        sentNs: 2 * ms * MS,
+        answeredNs: 3 * ms * MS,
+        serviceNs: 3 * ms * MS - 2 * ms * MS,
+      });
       worker.dropped(of(0, 7 * rows, measured));
     }
     const [whole, measured] = [counters.totals(0), counters.totals(0, "measured")];
@@ -238,23 +252,22 @@ describe("counters", () => {
       `const own = counters.worker(number);
        for (let batch = 0; batch < 50_000; batch++) {
          const counted = { number: batch, rows: 10, measured: true };
-         own.generated(batch % 3, 0, counted, 1700);
+         own.generated(counted, 1700);
          own.sent(batch % 3, counted, 1700, 0, batch);
-         own.answered(batch % 3, 0, counted, { kind: "acknowledged" });
-         own.timed(counted, 0, 0, 1e6);
+         own.answered(batch % 3, counted, { kind: "acknowledged" });
+         own.timed(counted, { dueNs: 0, sentNs: 0, answeredNs: 1e6, serviceNs: 1e6 });
        }
-       own.generated(0, 1, { number: 77, rows: 3, measured: true }, 500);
+       own.generated({ rows: 3, measured: true }, 500);
        parentPort.postMessage("done");
        process.exit(1);`,
     );
     const { generated, acknowledged, inserts, inFlight, maxLagNs } = counters.totals(0);
     expect([generated, acknowledged, inserts.acknowledged]).to.deep.equal([1_000_006, 1_000_000, 100_000]);
     expect([inFlight, maxLagNs, counters.histogram("latency").totalCount]).to.deep.equal([2, 49_999, 100_000]);
-    expect(counters.workers.map((worker) => worker.troubled().batches)).to.deep.equal([[77], [77]]);
   });
 
   it("while a thread counts 2,000,000 inserts, no sum shows more rows answered than generated", async () => {
-    const counters = Counters.allocate({ workers: 1, endpoints: 1, slots: 1, phases: 1 });
+    const counters = Counters.allocate({ workers: 1, endpoints: 1, phases: 1 });
     let over = false;
     const counting = inThreads(
       counters,
@@ -262,8 +275,8 @@ describe("counters", () => {
       `const own = counters.worker(0);
        for (let batch = 0; batch < 2_000_000; batch++) {
          const counted = { number: batch, rows: 10, measured: true };
-         own.generated(0, 0, counted, 1);
-         own.answered(0, 0, counted, { kind: "acknowledged" });
+         own.generated(counted, 1);
+         own.answered(0, counted, { kind: "acknowledged" });
        }
        parentPort.postMessage("done");`,
     ).finally(() => {
@@ -318,11 +331,11 @@ describe("counters", () => {
           const key = `${worker} ${slot}`;
           const sent = slots.get(key);
           if (sent === undefined) {
-            counters.worker(worker).generated(endpoint, slot, of(batch, rows), rows * 2);
+            counters.worker(worker).generated(of(batch, rows), rows * 2);
             slots.set(key, { rows, endpoint, batch });
             model.generated += rows;
           } else {
-            counters.worker(worker).answered(sent.endpoint, slot, of(sent.batch, sent.rows), outcome);
+            counters.worker(worker).answered(sent.endpoint, of(sent.batch, sent.rows), outcome);
             slots.delete(key);
             model[outcome.kind] += sent.rows;
             inserts[outcome.kind]++;
@@ -337,10 +350,6 @@ describe("counters", () => {
           expect(sum(totals.errors.map((error) => error.inserts))).to.equal(inserts.failed + inserts.unknown);
           expect(totals.bytes.rendered).to.equal(2 * totals.generated);
         }
-        const inFlight = [...slots.values()].map(({ batch }) => batch);
-        const troubled = counters.workers.flatMap((worker) => worker.troubled().batches);
-        expect(troubled.length).to.equal(inserts.failed + inserts.unknown + inFlight.length);
-        expect(troubled).to.include.members(inFlight);
       }),
       { numRuns: 60 },
     );

@@ -55,7 +55,7 @@ describe("a worker that fails", function () {
     const broken = { ...plan, workers: [first, { ...second, insert: { ...second.insert, endpoints: [] } }] };
     const load = await startLoad(broken, () => undefined);
     const failure = await load.finished;
-    expect(failure?.message).to.equal("there is no endpoint NaN");
+    expect(failure?.message).to.equal("there is no endpoint 0");
     const { totals, scheduled } = closeBooks(broken, load.clock);
     expect(totals.generated).to.equal(totals.acknowledged + totals.failed + totals.unknown);
     expect(totals.acknowledged).to.equal(await numberOf("SELECT count() FROM events", database));

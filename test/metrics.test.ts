@@ -21,7 +21,7 @@ type Counted = { readonly number: number; readonly rows: number; readonly measur
 
 /** Two workers, one endpoint, and the counts below by hand. */
 function load(more: Partial<MetricsSource> = {}): { counters: Counters; source: MetricsSource } {
-  const counters = Counters.allocate({ workers: 2, endpoints: 1, slots: 2, phases: 1 });
+  const counters = Counters.allocate({ workers: 2, endpoints: 1, phases: 1 });
   const [first, second] = [counters.worker(0), counters.worker(1)];
   const [b0, b1, b2, b3] = [
     [0, 1000],
@@ -30,21 +30,26 @@ function load(more: Partial<MetricsSource> = {}): { counters: Counters; source: 
     [3, 30],
   ].map(([number = 0, rows = 0]) => ({ number, rows, measured: true })) as [Counted, Counted, Counted, Counted];
   // Worker 0: 1,000 rows acknowledged after 4 ms of which 3 on the wire; 500 in flight.
-  first.generated(0, 0, b0, 170_000);
+  first.generated(b0, 170_000);
   first.sent(0, b0, 170_000, 0, 1 * MS);
-  first.answered(0, 0, b0, ACKNOWLEDGED);
-  first.timed(b0, 0, 1 * MS, 4 * MS);
-  first.generated(0, 1, b2, 85_000);
+  first.answered(0, b0, ACKNOWLEDGED);
+  first.timed(b0, { dueNs: 0, sentNs: 1 * MS, answeredNs: 4 * MS, serviceNs: 4 * MS - 1 * MS });
+  first.generated(b2, 85_000);
   // Worker 1: 200 rows refused for too many parts after 80 ms; 30 unknown after a reset.
-  second.generated(0, 0, b1, 34_000);
+  second.generated(b1, 34_000);
   second.sent(0, b1, 34_000, 10 * MS, 10 * MS);
-  second.answered(0, 0, b1, { kind: "failed", reason: "busy", code: 252, sentence: "too many parts" });
-  second.timed(b1, 10 * MS, 10 * MS, 90 * MS);
-  second.generated(0, 1, b3, 5100);
+  second.answered(0, b1, { kind: "failed", reason: "busy", code: 252, sentence: "too many parts" });
+  second.timed(b1, { dueNs: 10 * MS, sentNs: 10 * MS, answeredNs: 90 * MS, serviceNs: 90 * MS - 10 * MS });
+  second.generated(b3, 5100);
   second.sent(0, b3, 5100, 10 * MS, 10 * MS);
-  second.answered(0, 1, b3, { kind: "unknown", code: "connection_reset", sentence: "reset" });
-  second.timed(b3, 10 * MS, 10 * MS, 10 * MS + 400_000);
-  second.dropped({ number: 5, rows: 44, measured: true });
+  second.answered(0, b3, { kind: "unknown", code: "connection_reset", sentence: "reset" });
+  second.timed(b3, {
+    dueNs: 10 * MS,
+    sentNs: 10 * MS,
+    answeredNs: 10 * MS + 400_000,
+    serviceNs: 10 * MS + 400_000 - 10 * MS,
+  });
+  second.dropped({ rows: 44, measured: true });
   // Its next batch was due at 1 s; it is 1.25 s.
   second.nextDue(1000 * MS);
   const source: MetricsSource = {

@@ -52,19 +52,19 @@ class Screen {
 
 /** A load that was acknowledged 200,000 rows a second up to now, each insert after 12.5 ms. */
 function snapshotAt(second: number, inFlight = 3): Snapshot {
-  const counters = Counters.allocate({ workers: 1, endpoints: 1, slots: 9, phases: 1 });
+  const counters = Counters.allocate({ workers: 1, endpoints: 1, phases: 1 });
   const worker = counters.worker(0);
   const snapshots = new Snapshots(counters, false);
   let snapshot = snapshots.take(0);
   for (let now = 1; now <= second; now++) {
     const batch = { number: now, rows: 200_000, measured: true };
-    worker.generated(0, 0, batch, 1);
-    worker.answered(0, 0, batch, ACKNOWLEDGED);
-    worker.timed(batch, 0, 0, 12_500_000);
+    worker.generated(batch, 1);
+    worker.answered(0, batch, ACKNOWLEDGED);
+    worker.timed(batch, { dueNs: 0, sentNs: 0, answeredNs: 12_500_000, serviceNs: 12_500_000 });
     snapshot = snapshots.take(now * SECOND_NS);
   }
   for (let slot = 0; slot < inFlight; slot++) {
-    worker.generated(0, slot, { number: second + slot + 1, rows: 1, measured: true }, 1);
+    worker.generated({ rows: 1, measured: true }, 1);
   }
   return { ...snapshot, totals: { ...snapshot.totals, inFlight } };
 }
@@ -124,7 +124,7 @@ describe("progress", () => {
 
   it("a second without an answer has no quantiles, one behind says by how much", () => {
     const screen = new Screen(200);
-    const counters = Counters.allocate({ workers: 1, endpoints: 1, slots: 9, phases: 1 });
+    const counters = Counters.allocate({ workers: 1, endpoints: 1, phases: 1 });
     counters.worker(0).nextDue(SECOND_NS);
     const snapshots = new Snapshots(counters, false);
     screen.progress(15).update(snapshots.take(3.5 * SECOND_NS), BigInt(15 * SECOND_NS));

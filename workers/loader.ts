@@ -2,13 +2,16 @@
 // run. It knows batches, slots and permits; it parses no flags, asks the server nothing and prints nothing.
 
 import type { MessagePort } from "node:worker_threads";
-import type { Code } from "../src/answer.js";
 import { Clock, LONGEST_TIMER_MS } from "../src/clock.js";
 import { Counters, type CountersShape, type WorkerCounters } from "../src/counters.js";
+import { Delivery } from "../src/delivery.js";
+import { Fates } from "../src/fates.js";
 import { Inserter, type InsertPlan } from "../src/insert.js";
+import { type FromWorker, subjectOf, type ToWorker } from "../src/messages.js";
 import { rehearse } from "../src/rehearsal.js";
 import { ReplayError } from "../src/replay/file.js";
 import { Replayer, type ReplayPlan } from "../src/replay/replayer.js";
+import type { RetryPlan } from "../src/retry.js";
 import type { RowProgram } from "../src/rows/program.js";
 import { Renderer, type Slot } from "../src/rows/renderer.js";
 import {
@@ -45,6 +48,11 @@ export interface WorkerPlan {
   readonly slots: number;
   readonly slotBytes: number;
   readonly insert: InsertPlan;
+  /** For each endpoint of the inserts, the number of the store its rows lie in. */
+  readonly stores: readonly number[];
+  readonly retry: RetryPlan;
+  /** So many inserts in a row that are not acknowledged, over all workers, are reported; undefined: none are. */
+  readonly maxFailures: number | undefined;
   /** Whether each insert carries its batch's deduplication token. */
   readonly tokens: boolean;
   /** Row times count from here, in nanoseconds since the epoch; undefined: from the start of the run. */
@@ -53,6 +61,8 @@ export interface WorkerPlan {
   readonly traces: TracePlan | undefined;
   readonly counters: SharedArrayBuffer;
   readonly shape: CountersShape;
+  /** One cell a batch of this shard. */
+  readonly fates: SharedArrayBuffer;
 }
 
 /** The task: the plan, and this worker's end of a channel to the main thread. */
@@ -60,29 +70,6 @@ export interface LoaderTask {
   readonly plan: WorkerPlan;
   readonly port: MessagePort;
 }
-
-/** What the main thread tells a worker. */
-export type ToWorker =
-  /** A reading of process.hrtime.bigint(), and the time since the epoch at that reading. */
-  | { readonly kind: "start"; readonly startNs: bigint; readonly startEpochNs: bigint }
-  /** The end or the drain's end has moved (counters.ts): look again. */
-  | { readonly kind: "wake" };
-
-/** What a worker tells the main thread. */
-export type FromWorker =
-  | { readonly kind: "ready" }
-  /** Every permit is out and a due batch waits. Said once. */
-  | { readonly kind: "saturated" }
-  /** A batch was dropped for being late. Said once. */
-  | { readonly kind: "dropping" }
-  /** Traces do not arrive. Said once. */
-  | { readonly kind: "traces-failed"; readonly sentence: string }
-  /** What the first insert that failed with this code was told. Said once a code. */
-  | { readonly kind: "error"; readonly code: Code; readonly sentence: string }
-  /** The file that rows come from is not what it was. Said once. */
-  | { readonly kind: "no-rows"; readonly sentence: string }
-  /** Inserts will never work. Said once. */
-  | { readonly kind: "refused"; readonly sentence: string };
 
 /** So much behind with every permit out is worth a word. */
 const SATURATED_NS = 250_000_000;
@@ -128,6 +115,8 @@ export class Loader {
   readonly #tell: (message: FromWorker) => void;
   readonly #counters: Counters;
   readonly #own: WorkerCounters;
+  readonly #fates: Fates;
+  readonly #delivery: Delivery;
   /** Undefined in a closed loop. */
   readonly #schedule: Schedule | undefined;
   readonly #renderer: Renderer | Replayer;
@@ -150,6 +139,7 @@ export class Loader {
     this.#tell = tell;
     this.#counters = new Counters(plan.counters, plan.shape);
     this.#own = this.#counters.worker(plan.worker);
+    this.#fates = new Fates(plan.fates);
     this.#timesheet = new Timesheet(this.#own);
     this.#schedule = plan.schedule.kind === "open" ? new Schedule(plan.schedule) : undefined;
     const { kernel, rows, slots, slotBytes } = plan;
@@ -160,12 +150,20 @@ export class Loader {
     this.#inserter = parts.inserter(plan.insert);
     this.#tracing =
       plan.traces && startTracing(plan.traces, (sentence) => this.#say({ kind: "traces-failed", sentence }));
+    this.#delivery = new Delivery({
+      plan,
+      counters: this.#counters,
+      fates: this.#fates,
+      inserter: this.#inserter,
+      say: (message) => this.#say(message),
+      placed: (sentence, batch) => this.#placed(sentence, batch),
+    });
     this.#slots = new Stock(this.#renderer.slots);
     this.#permits = new Stock(Array.from({ length: plan.insert.permits }, () => true as const));
   }
 
   #say(message: FromWorker): void {
-    const what = message.kind === "error" ? String(message.code) : message.kind;
+    const what = subjectOf(message);
     if (this.#said.has(what)) return;
     this.#said.add(what);
     this.#tell(message);
@@ -263,6 +261,7 @@ export class Loader {
   async #drop(batch: Batch, slot: Slot, nowNs: number, waits: readonly Wait[]): Promise<void> {
     this.#timesheet.left(batch, nowNs, waits);
     this.#own.dropped(batch);
+    this.#fates.mark(this.#turnOf(batch), "dropped");
     this.#slots.give(slot);
     this.#say({ kind: "dropping" });
     this.#dropped++;
@@ -318,34 +317,18 @@ export class Loader {
     return due;
   }
 
-  async #insert(clock: Pick<Clock, "now">, batch: Batch, slot: Slot, trace: Trace | undefined): Promise<void> {
-    const { runId, insert, tokens, shard } = this.#plan;
-    const closedLoop = this.#schedule === undefined;
-    const endpoint = Math.floor(batch.number / shard.of) % insert.endpoints.length;
-    let sentNs: number | undefined;
-    this.#own.generated(endpoint, slot.index, batch, slot.bytes);
-    const outcome = await this.#inserter.insert({
-      endpoint,
-      body: this.#renderer.body(slot),
-      queryId: `${runId}-${batch.number}-1`,
-      token: tokens ? `${runId}-${batch.number}` : undefined,
-      traceparent: trace?.inserting(insert.endpoints[endpoint]),
-      onSent: () => {
-        sentNs = clock.now();
-        this.#own.sent(endpoint, batch, slot.bytes, closedLoop ? undefined : batch.dueNs, sentNs);
-      },
-    });
-    const answeredNs = clock.now();
-    this.#own.answered(endpoint, slot.index, batch, outcome);
-    if (sentNs !== undefined) this.#own.timed(batch, closedLoop ? undefined : batch.dueNs, sentNs, answeredNs);
-    trace?.answered(outcome);
-    if (outcome.kind !== "acknowledged") {
-      const sentence = this.#placed(outcome.sentence, batch);
-      this.#say({ kind: "error", code: outcome.code, sentence });
-      if (outcome.kind === "failed" && (outcome.reason === "refused" || outcome.reason === "read_only")) {
-        this.#say({ kind: "refused", sentence });
-      }
-    }
+  /** The batch's place among those of this shard. */
+  #turnOf(batch: Batch): number {
+    return Math.floor(batch.number / this.#plan.shard.of);
+  }
+
+  async #insert(
+    clock: Pick<Clock, "now" | "until">,
+    batch: Batch,
+    slot: Slot,
+    trace: Trace | undefined,
+  ): Promise<void> {
+    await this.#delivery.deliver(clock, { batch, turn: this.#turnOf(batch), body: this.#renderer.body(slot), trace });
     this.#permits.give(true);
     this.#slots.give(slot);
   }

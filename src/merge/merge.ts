@@ -74,6 +74,8 @@ export function mergeReports(
     ledger_caveat: caveats.length === 0 ? null : caveats.join("; "),
     bytes: sumFields(all((report) => report.bytes)),
     inserts: sumFields(all((report) => report.inserts)),
+    retries: sum(all((report) => report.retries)),
+    endpoints: mergeEndpoints(all((report) => report.endpoints).flat()),
     latency_ms: mergeLatencies(all((report) => report.latency_ms)),
     service_ms: mergeKnown(all((report) => report.service_ms)),
     lateness_ms: mergeLatencies(all((report) => report.lateness_ms)),
@@ -174,7 +176,26 @@ function mergeErrors(errors: Errors): Errors {
       code,
       inserts: sum(same.map(({ inserts }) => inserts)),
       rows: sum(same.map(({ rows }) => rows)),
+      retried: sum(same.map(({ retried }) => retried)),
       first: same.find(({ first }) => first !== null)?.first ?? null,
+    };
+  });
+}
+
+type Endpoints = Report["endpoints"];
+
+/** By URL, in the order in which they come. */
+function mergeEndpoints(endpoints: Endpoints): Endpoints {
+  const urls = [...new Set(endpoints.map((endpoint) => endpoint["clickhouse-url"]))];
+  return urls.map((url) => {
+    const same = endpoints.filter((endpoint) => endpoint["clickhouse-url"] === url);
+    return {
+      "clickhouse-url": url,
+      inserts: sumFields(same.map(({ inserts }) => inserts)),
+      acknowledged: sum(same.map(({ acknowledged }) => acknowledged)),
+      retried: sum(same.map(({ retried }) => retried)),
+      sent_bytes: sum(same.map(({ sent_bytes }) => sent_bytes)),
+      left_out: sum(same.map(({ left_out }) => left_out)),
     };
   });
 }

@@ -6,7 +6,7 @@ import { encodeIntoCompressedBase64, type Float64Histogram } from "hdr-histogram
 import type { Code } from "../answer.js";
 import type { Books } from "../books.js";
 import { ceilingOf } from "../ceiling.js";
-import type { Totals } from "../counters.js";
+import type { EndpointTotals, Totals } from "../counters.js";
 import type { Endpoint } from "../endpoint.js";
 import { shown } from "../endpoint.js";
 import { summarize } from "../latency.js";
@@ -71,6 +71,7 @@ export function makeReport(result: Result): Report {
         engine: target.engine ?? null,
         columns: target.tableColumns.map(({ name, type }) => ({ name, type })),
       },
+      deduplication: deduplicationJson(target),
     },
     replay: result.replay === undefined ? null : replayed(result.replay, totals),
     started_at: result.startedAt.toISOString(),
@@ -94,13 +95,16 @@ export function makeReport(result: Result): Report {
     ledger_caveat: ledger?.caveat ?? null,
     bytes: totals.bytes,
     inserts: totals.inserts,
+    retries: totals.retries,
+    endpoints: result.endpoints.map((endpoint, index) => endpointJson(endpoint, result.endpointTotals[index])),
     latency_ms: latencyJson(result.latency, measured.totals.latencySumNs),
     service_ms: latencyJson(result.service, measured.totals.serviceSumNs),
     lateness_ms: latencyJson(result.lateness, measured.totals.latenessSumNs),
-    errors: totals.errors.map(({ code, inserts, rows }) => ({
+    errors: totals.errors.map(({ code, inserts, rows, retried }) => ({
       code: String(code),
       inserts,
       rows,
+      retried,
       first: result.sentences.get(code) ?? null,
     })),
     problems: result.problems,
@@ -119,6 +123,25 @@ export function makeReport(result: Result): Report {
     },
     series: result.series,
     thresholds: [],
+  };
+}
+
+function deduplicationJson({ deduplication }: Target): Report["server"]["deduplication"] {
+  if (deduplication === undefined) return null;
+  const { honoured, window, why } = deduplication;
+  return { honoured, window: window ?? null, why: why ?? null };
+}
+
+function endpointJson(endpoint: Endpoint, totals: EndpointTotals | undefined): Report["endpoints"][number] {
+  if (totals === undefined) throw new RangeError(`nothing was counted of ${shown(endpoint)}`);
+  const { inserts, acknowledged, retried, sentBytes, leftOut } = totals;
+  return {
+    "clickhouse-url": shown(endpoint),
+    inserts,
+    acknowledged,
+    retried,
+    sent_bytes: sentBytes,
+    left_out: leftOut,
   };
 }
 
@@ -187,6 +210,11 @@ function optionsJson(result: Result): Report["options"] {
     "async-insert": options.asyncInsert,
     settings: options.settings,
     timeout_s: options.timeoutMs / 1000,
+    retries: options.retries,
+    "retry-for_s": seconds(options.retryForNs),
+    "retry-ambiguous": options.retryAmbiguous,
+    "max-failures": options.maxFailures ?? null,
+    "worker-crash": options.goesOnAfterCrash ? "continue" : "end",
     seed: result.replay === undefined || options.arrivals === "poisson" ? options.seed : null,
     replay: options.replay?.file ?? null,
     "replay-once": options.replay?.once ?? false,

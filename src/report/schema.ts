@@ -102,7 +102,14 @@ const options = z
     format: text("The format of inserts"),
     "async-insert": flag("Whether async_insert=1 was sent"),
     settings: z.record(z.string(), z.string()).describe("ClickHouse settings of each insert that were asked for"),
-    timeout_s: amount("Seconds an insert might take"),
+    timeout_s: amount("Seconds an attempt of an insert might take"),
+    retries: count("Attempts an insert might have after its first"),
+    "retry-for_s": amount("Seconds after its first attempt in which others might begin"),
+    "retry-ambiguous": flag("Whether inserts that might have landed were sent again in any case"),
+    "max-failures": count(
+      "Inserts in a row that, when none was acknowledged, ended the run; null: none did",
+    ).nullable(),
+    "worker-crash": z.enum(["end", "continue"]).describe("What the crash of a worker thread was to do to the run"),
     seed: count("Seed of the generated rows; null where they came from a file").nullable(),
     replay: text("The file rows came from; null: they were generated").nullable(),
     "replay-once": flag("Whether the run was to end with the file"),
@@ -176,6 +183,14 @@ export const reportSchema = z
           engine: text("Null when nothing was asked").nullable(),
           columns: z.array(z.object({ name: z.string(), type: z.string() })).describe("As the table has them"),
         }),
+        deduplication: z
+          .object({
+            honoured: flag("Whether the table stores an insert once that comes twice under the same token"),
+            window: count("So many inserts it remembers; null: none").nullable(),
+            why: text('Why not, going on from "the table"; null where it does').nullable(),
+          })
+          .nullable()
+          .describe("What retries mean for the table; null: there were to be none, or nothing was asked"),
       })
       .describe("What the server said before the first row"),
     replay: z
@@ -221,6 +236,19 @@ export const reportSchema = z
       sent: count("Bytes of the request bodies"),
     }),
     inserts: inserts("All inserts of the run, with its warm-up"),
+    retries: count("Attempts of these inserts beyond their first ones"),
+    endpoints: z
+      .array(
+        z.object({
+          "clickhouse-url": text("Without user information and query"),
+          inserts: inserts("Those whose last attempt went there"),
+          acknowledged: count("Rows of these"),
+          retried: count("Attempts there that failed, and were followed by another, there or elsewhere"),
+          sent_bytes: count("Bytes of request bodies, of all attempts there"),
+          left_out: count("How often a worker left it out for a while after a failure"),
+        }),
+      )
+      .describe("Each endpoint of the load, with the warm-up"),
     latency_ms: latency(
       "From due to answered, measured: with the wait for a free insert; null in a closed loop",
     ).nullable(),
@@ -230,12 +258,13 @@ export const reportSchema = z
       .array(
         z.object({
           code: text("ClickHouse's exception number, or the name of a failure of the connection"),
-          inserts: count("Inserts"),
-          rows: count("Rows"),
+          inserts: count("Inserts whose last attempt ended so"),
+          rows: count("Rows of these"),
+          retried: count("Further attempts that ended so, and were followed by another"),
           first: text("What the first of them was told").nullable(),
         }),
       )
-      .describe("Inserts that failed or whose outcome is unknown, by code, of the whole run"),
+      .describe("Attempts of inserts that were not acknowledged, by code, of the whole run"),
     problems: z.array(z.string()).describe("Why the run did not go its way to the end, as sentences"),
     max_lag_ms: amount("Milliseconds the most belated insert was sent after it was due, measured"),
     generator_cpu_s: amount("CPU seconds of the whole run: user and system, all threads"),

@@ -52,12 +52,14 @@ export function toText(report: Report): string {
       "inserts",
       `${whole(acknowledged + failed + unknown)} of up to ${count(options.rows_per_batch, "row")}`,
       `${bytes(size.sent)} sent`,
+      report.retries > 0 && `${whole(report.retries)} ${report.retries === 1 ? "retry" : "retries"}`,
     ),
+    ...endpointLines(report),
     ...measuresLines(report),
     ...latencyLines(report),
     ...generatorLines(report),
-    ...errors.flatMap(({ code, inserts, rows, first }) => [
-      ...line("error", code, count(inserts, "insert"), count(rows, "row")),
+    ...errors.flatMap(({ code, inserts, rows, retried, first }) => [
+      ...line("error", code, count(inserts, "insert"), count(rows, "row"), retried > 0 && `${whole(retried)} retried`),
       ...(first === null ? [] : words("", `first: ${first}`)),
     ]),
     ...problems.flatMap((problem) => words("problem", problem)),
@@ -167,6 +169,21 @@ function shortfall(target: number, achieved: number): string {
 /** Whole rows where there are many, else with decimals, but no more than it takes. */
 function rateText(rowsPerSecond: number): string {
   return rowsPerSecond >= 100 ? whole(rowsPerSecond) : String(Number(rowsPerSecond.toFixed(2)));
+}
+
+/** Where there are several. */
+function endpointLines({ endpoints }: Report): Lines {
+  if (endpoints.length < 2) return [];
+  return endpoints.flatMap(({ "clickhouse-url": url, inserts, left_out: leftOut }, index) =>
+    line(
+      index === 0 ? "endpoints" : "",
+      url,
+      `${whole(inserts.acknowledged)} acknowledged`,
+      inserts.failed > 0 && `${whole(inserts.failed)} failed`,
+      inserts.unknown > 0 && `${whole(inserts.unknown)} unknown`,
+      leftOut > 0 && `left out ${whole(leftOut)} ${leftOut === 1 ? "time" : "times"}`,
+    ),
+  );
 }
 
 /** Which limit it is that a rate this high runs into. */

@@ -112,6 +112,11 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
       "async-insert": false,
       settings: {},
       timeout_s: 30,
+      retries: 0,
+      "retry-for_s": 120,
+      "retry-ambiguous": false,
+      "max-failures": null,
+      "worker-crash": "end",
       seed: 1,
       replay: null,
       "replay-once": false,
@@ -124,7 +129,11 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
     },
     versions: { clickstorm: "0.1.0", node: "20.0.0", clickhouse: "26.7.1.1" },
     machine: { cores: 2, platform: "linux x64", cpu: "made up", memory_bytes: 2 ** 30 },
-    server: { settings: {}, table: { engine: "MergeTree", columns: [{ name: "seq", type: "UInt64" }] } },
+    server: {
+      settings: {},
+      table: { engine: "MergeTree", columns: [{ name: "seq", type: "UInt64" }] },
+      deduplication: null,
+    },
     replay: null,
     started_at: "2026-01-31T12:00:00.000Z",
     interrupted: false,
@@ -142,12 +151,23 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
     ledger_caveat: null,
     bytes: { rendered: 10 * rowsOf(inserts), sent: 10 * rowsOf(inserts) },
     inserts: outcomes(inserts),
+    retries: 0,
+    endpoints: [
+      {
+        "clickhouse-url": `http://db${index}:8123`,
+        inserts: outcomes(inserts),
+        acknowledged: rowsOf(inserts.filter(({ outcome }) => outcome === "acknowledged")),
+        retried: 0,
+        sent_bytes: 10 * rowsOf(inserts),
+        left_out: 0,
+      },
+    ],
     latency_ms: latency(measured.map(({ dueMs, answeredMs }) => answeredMs - dueMs)),
     service_ms: latency(measured.map(({ sentMs, answeredMs }) => answeredMs - sentMs)),
     lateness_ms: latency(measured.map(({ dueMs, sentMs }) => sentMs - dueMs)),
     errors: codes.map((code) => {
       const same = inserts.filter((insert) => insert.outcome !== "acknowledged" && insert.code === code);
-      return { code, inserts: same.length, rows: rowsOf(same), first: `code ${code}` };
+      return { code, inserts: same.length, rows: rowsOf(same), retried: 0, first: `code ${code}` };
     }),
     problems: [],
     max_lag_ms: Math.max(0, ...measured.map(({ dueMs, sentMs }) => sentMs - dueMs)),

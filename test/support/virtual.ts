@@ -4,6 +4,7 @@
 
 import { ACKNOWLEDGED, type Outcome } from "../../src/answer.js";
 import { type Books, closeBooks } from "../../src/books.js";
+import type { FromWorker } from "../../src/messages.js";
 import { type Options, type RawFlags, resolveRun } from "../../src/options.js";
 import { makePlan, type Plan } from "../../src/plan.js";
 import { makeReport } from "../../src/report/make.js";
@@ -12,7 +13,7 @@ import { Series } from "../../src/report/series.js";
 import { Snapshots } from "../../src/snapshot.js";
 import { blindTarget } from "../../src/target.js";
 import { rowsDueBy } from "../../src/watch.js";
-import { type FromWorker, Loader, type LoaderParts } from "../../workers/loader.js";
+import { Loader, type LoaderParts } from "../../workers/loader.js";
 
 /** When the insert of this batch, sent at `sentMs`, is answered, in milliseconds from the start. */
 export type Service = (sentMs: number, batch: number) => number;

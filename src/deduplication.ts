@@ -1,0 +1,105 @@
+// What retries mean for this table: whether it stores an insert once that comes twice under the same token, and how many tokens it
+// remembers. Asked in the pre-flight, where there are to be retries. Main thread; changes nothing.
+
+import type { Asked, Place } from "./asked.js";
+import type { Options } from "./options.js";
+import { count, short, whole } from "./text.js";
+
+export interface Deduplication {
+  /** An insert that may have landed can be sent again without harm. */
+  readonly honoured: boolean;
+  /** So many inserts are remembered; undefined: none. */
+  readonly window: number | undefined;
+  /** Why it is not honoured, going on from "the table"; undefined where it is. */
+  readonly why: string | undefined;
+}
+
+const SESSION = ["deduplicate_insert", "insert_deduplicate", "async_insert_deduplicate"] as const;
+const PLAIN_WINDOW = "non_replicated_deduplication_window";
+const REPLICATED_WINDOW = "replicated_deduplication_window";
+const ASYNC_WINDOW = "replicated_deduplication_window_for_async_inserts";
+
+const not = (why: string): Deduplication => ({ honoured: false, window: undefined, why });
+
+/**
+ * @param tokens whether the server knows insert_deduplication_token
+ * @throws TargetError where the server does not let this user ask
+ */
+export async function askDeduplication(
+  asked: Asked,
+  { database, table }: Place,
+  options: Pick<Options, "asyncInsert" | "settings">,
+  tokens: boolean,
+): Promise<Deduplication> {
+  if (!tokens) return not("is of a server that knows no insert_deduplication_token");
+  const [found] = await asked.rows(
+    "SELECT engine, engine_full FROM system.tables WHERE database = {database:String} AND name = {table:String}",
+    { database, table },
+  );
+  const engine = String(found?.engine ?? "");
+  if (!engine.endsWith("MergeTree")) return not(`has the engine ${engine}, which does not deduplicate inserts`);
+  const isReplicated = /^(Replicated|Shared)/.test(engine);
+  const setting = !isReplicated ? PLAIN_WINDOW : options.asyncInsert ? ASYNC_WINDOW : REPLICATED_WINDOW;
+  const session = await settingsOf(asked, options.settings);
+  const off = switchedOff(session, options.asyncInsert);
+  if (off !== undefined) return not(`gets inserts with ${off}, so it does not deduplicate them`);
+  const window = windowOf(String(found?.engine_full ?? ""), setting) ?? (await defaultWindow(asked, setting));
+  if (window === 0) return not(`has ${setting} = 0, so it does not deduplicate inserts`);
+  return { honoured: true, window, why: undefined };
+}
+
+/** Those of the session, and over them those of --setting. */
+async function settingsOf(
+  asked: Asked,
+  given: Readonly<Record<string, string>>,
+): Promise<Readonly<Record<string, string>>> {
+  const rows = await asked.rows("SELECT name, value FROM system.settings WHERE has({names:Array(String)}, name)", {
+    names: `[${SESSION.map((name) => `'${name}'`).join(",")}]`,
+  });
+  return { ...Object.fromEntries(rows.map(({ name, value }) => [String(name), String(value)])), ...given };
+}
+
+/** The setting that turns it off, as in insert_deduplicate = 0. Newer servers have one for both kinds of inserts, which goes before. */
+function switchedOff(session: Readonly<Record<string, string>>, asyncInsert: boolean): string | undefined {
+  const { deduplicate_insert: both } = session;
+  if (both === "disable") return "deduplicate_insert = disable";
+  if (both === "enable") return undefined;
+  const name = asyncInsert ? "async_insert_deduplicate" : "insert_deduplicate";
+  return session[name] === "1" || session[name] === "true" ? undefined : `${name} = ${session[name] ?? "0"}`;
+}
+
+/** As the table itself has it: "… SETTINGS index_granularity = 8192, name = 1000". */
+function windowOf(engine: string, name: string): number | undefined {
+  const value = new RegExp(`\\bSETTINGS .*\\b${name} = (\\d+)`, "s").exec(engine)?.[1];
+  return value === undefined ? undefined : Number(value);
+}
+
+async function defaultWindow(asked: Asked, name: string): Promise<number> {
+  const [row] = await asked.rows("SELECT value FROM system.merge_tree_settings WHERE name = {name:String}", { name });
+  return Number(row?.value ?? 0);
+}
+
+/** What to tell of it before the start, as sentences; a warning where rows may be lost to sight, or come twice. */
+export function retryAdvice(
+  { honoured, window = 0, why }: Deduplication,
+  { retryAmbiguous, retryForNs }: Pick<Options, "retryAmbiguous" | "retryForNs">,
+  insertsPerSecond: number | undefined,
+): { readonly says: string; readonly isWarning: boolean } {
+  if (!honoured) {
+    const what = retryAmbiguous
+      ? "inserts that may have landed are sent again all the same, and may land twice"
+      : "inserts that may have landed are not sent again, and stay unknown; --retry-ambiguous sends them, at the price of duplicates";
+    return { says: `retries: the table ${why}: ${what}`, isWarning: true };
+  }
+  const remembered = `retries: the table remembers its last ${count(window, "insert")}`;
+  const retryForS = Number(retryForNs) / 1e9;
+  if (insertsPerSecond !== undefined && insertsPerSecond * retryForS > window) {
+    return {
+      says:
+        `${remembered}, some ${short(window / insertsPerSecond)} s of this load: one that may have landed and is sent again ` +
+        `later, up to the ${whole(retryForS)} s of --retry-for, may land twice`,
+      isWarning: true,
+    };
+  }
+  return { says: `${remembered}: one that may have landed is sent again, and stored once`, isWarning: false };
+}

@@ -1,0 +1,140 @@
+// One insert from its first attempt to its outcome: which endpoint, when again, and what is counted and remembered of it. Runs in a
+// worker; several at a time. Never renders or paces, never closes what it sends with.
+
+import type { WorkerPlan } from "../workers/loader.js";
+import type { Outcome } from "./answer.js";
+import type { Clock } from "./clock.js";
+import type { Counters, WorkerCounters } from "./counters.js";
+import type { Fates } from "./fates.js";
+import type { Inserter } from "./insert.js";
+import type { FromWorker } from "./messages.js";
+import { finalOutcome, nextAttemptNs } from "./retry.js";
+import { Rotation } from "./rotation.js";
+import type { Batch } from "./schedule.js";
+import type { Trace } from "./tracing.js";
+
+export interface DeliveryParts {
+  readonly plan: WorkerPlan;
+  readonly counters: Counters;
+  readonly fates: Fates;
+  readonly inserter: Pick<Inserter, "insert">;
+  readonly say: (message: FromWorker) => void;
+  /** A server's sentence on a batch, with the place in the file its rows come from. */
+  readonly placed: (sentence: string, batch: Batch) => string;
+}
+
+/** What is to be delivered. */
+export interface Parcel {
+  readonly batch: Batch;
+  /** The batch's place among those of this shard. */
+  readonly turn: number;
+  /** Unchanged until it is over. */
+  readonly body: Uint8Array;
+  readonly trace: Trace | undefined;
+}
+
+export class Delivery {
+  readonly #parts: DeliveryParts;
+  readonly #plan: WorkerPlan;
+  readonly #own: WorkerCounters;
+  readonly #rotation: Rotation;
+
+  constructor(parts: DeliveryParts) {
+    this.#parts = parts;
+    this.#plan = parts.plan;
+    this.#own = parts.counters.worker(parts.plan.worker);
+    this.#rotation = new Rotation(parts.plan.stores);
+  }
+
+  /** One insert with all its attempts. Resolves when it is over; rejects only where the program is wrong. */
+  async deliver(clock: Pick<Clock, "now" | "until">, { batch, turn, body, trace }: Parcel): Promise<void> {
+    const { insert, retry, schedule } = this.#plan;
+    const dueNs = schedule.kind === "max" ? undefined : batch.dueNs;
+    const firstNs = clock.now();
+    let endpoint = this.#rotation.pick(turn, firstNs);
+    this.#own.generated(batch, body.length);
+    this.#parts.fates.mark(turn, "in_flight");
+    const traceparent = trace?.inserting(insert.endpoints[endpoint]);
+    let firstSentNs: number | undefined;
+    let serviceNs = 0;
+    let maybeThere: number | undefined;
+    for (let attempts = 1; ; attempts++) {
+      let sentNs: number | undefined;
+      const tried = await this.#parts.inserter.insert({
+        ...this.#identityOf(batch, attempts),
+        endpoint,
+        body,
+        traceparent,
+        onSent: () => {
+          sentNs = clock.now();
+          this.#own.sent(endpoint, batch, body.length, firstSentNs === undefined ? dueNs : undefined, sentNs);
+          firstSentNs ??= sentNs;
+        },
+      });
+      const nowNs = clock.now();
+      if (sentNs !== undefined) serviceNs = nowNs - sentNs;
+      this.#judge(endpoint, tried, nowNs);
+      if (tried.kind === "unknown") maybeThere ??= endpoint;
+      const ambiguous = maybeThere !== undefined;
+      const againNs = nextAttemptNs(retry, { attempts, firstNs, nowNs, outcome: tried, ambiguous });
+      if (tried.kind !== "acknowledged") {
+        this.#parts.say({ kind: "error", code: tried.code, sentence: this.#parts.placed(tried.sentence, batch) });
+        if (againNs !== undefined && (await this.#pause(clock, againNs))) {
+          this.#own.retried(endpoint, batch, tried.code);
+          // What may be there already is only known for a copy where it is.
+          endpoint = this.#rotation.pick(turn + attempts, clock.now(), maybeThere);
+          continue;
+        }
+      }
+      const outcome = finalOutcome(tried, ambiguous);
+      this.#own.answered(endpoint, batch, outcome);
+      this.#parts.fates.answered(turn, outcome);
+      if (firstSentNs !== undefined) {
+        this.#own.timed(batch, { dueNs, sentNs: firstSentNs, answeredNs: clock.now(), serviceNs });
+      }
+      trace?.answered(outcome, insert.endpoints[endpoint], attempts);
+      this.#heed(outcome, batch);
+      return;
+    }
+  }
+
+  #identityOf({ number }: Batch, attempt: number): { readonly queryId: string; readonly token: string | undefined } {
+    const name = `${this.#plan.runId}-${number}`;
+    return { queryId: `${name}-${attempt}`, token: this.#plan.tokens ? name : undefined };
+  }
+
+  #judge(endpoint: number, outcome: Outcome, nowNs: number): void {
+    if (!this.#rotation.answered(endpoint, outcome, nowNs) || outcome.kind === "acknowledged") return;
+    this.#own.leftOut(endpoint);
+    this.#parts.say({ kind: "left-out", endpoint, sentence: outcome.sentence });
+  }
+
+  /** Until then, or until nothing more is sent: then false. */
+  async #pause(clock: Pick<Clock, "now" | "until">, untilNs: number): Promise<boolean> {
+    for (;;) {
+      const drainedNs = Number(this.#parts.counters.drainedNs);
+      const nowNs = clock.now();
+      if (nowNs >= drainedNs) return false;
+      if (nowNs >= untilNs) return true;
+      await clock.until(Math.min(untilNs, drainedNs));
+    }
+  }
+
+  /** Inserts that will never work, or have not for long, are told. */
+  #heed(outcome: Outcome, batch: Batch): void {
+    const { maxFailures, retry } = this.#plan;
+    if (outcome.kind === "acknowledged") {
+      if (maxFailures !== undefined) this.#parts.counters.noneFailing();
+      return;
+    }
+    const sentence = this.#parts.placed(outcome.sentence, batch);
+    // Who asks for retries expects that what is read-only can be written to again.
+    const endless =
+      outcome.kind === "failed" &&
+      (outcome.reason === "refused" || (outcome.reason === "read_only" && retry.retries === 0));
+    if (endless) this.#parts.say({ kind: "refused", sentence });
+    else if (maxFailures !== undefined && this.#parts.counters.oneMoreFailing() >= maxFailures) {
+      this.#parts.say({ kind: "failing", sentence });
+    }
+  }
+}

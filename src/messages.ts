@@ -1,0 +1,36 @@
+// What the main thread and its workers say to each other while a load is under way. Types, but for one question.
+
+import type { Code } from "./answer.js";
+
+/** What the main thread tells a worker. */
+export type ToWorker =
+  /** A reading of process.hrtime.bigint(), and the time since the epoch at that reading. */
+  | { readonly kind: "start"; readonly startNs: bigint; readonly startEpochNs: bigint }
+  /** The end or the drain's end has moved (counters.ts): look again. */
+  | { readonly kind: "wake" };
+
+/** What a worker tells the main thread. */
+export type FromWorker =
+  | { readonly kind: "ready" }
+  /** Every permit is out and a due batch waits. Said once. */
+  | { readonly kind: "saturated" }
+  /** A batch was dropped for being late. Said once. */
+  | { readonly kind: "dropping" }
+  /** Traces do not arrive. Said once. */
+  | { readonly kind: "traces-failed"; readonly sentence: string }
+  /** What the first attempt that failed with this code was told. Said once a code. */
+  | { readonly kind: "error"; readonly code: Code; readonly sentence: string }
+  /** The endpoint of that number failed, and is left out for a while. Said once an endpoint. */
+  | { readonly kind: "left-out"; readonly endpoint: number; readonly sentence: string }
+  /** As many inserts in a row as were allowed were not acknowledged. Said once. */
+  | { readonly kind: "failing"; readonly sentence: string }
+  /** The file that rows come from is not what it was. Said once. */
+  | { readonly kind: "no-rows"; readonly sentence: string }
+  /** Inserts will never work. Said once. */
+  | { readonly kind: "refused"; readonly sentence: string };
+
+/** Of the same subject a worker speaks once, and one of the workers is enough. */
+export function subjectOf(message: FromWorker): string {
+  if (message.kind === "error") return `error ${message.code}`;
+  return message.kind === "left-out" ? `left-out ${message.endpoint}` : message.kind;
+}

@@ -1,0 +1,89 @@
+// Which endpoint an insert goes to: each in its turn, but for those that failed lately. One that cannot be reached, or answers as
+// a broken one does, is left out for a while, then tried with one insert; when that fails too it is left out for twice as long.
+// Each worker has its own rotation and learns by its own inserts. Knows no connections.
+
+import type { Code, Outcome } from "./answer.js";
+
+/** So long is an endpoint left out at first … */
+const FIRST_NS = 1_000_000_000;
+/** … and at most. */
+const LONGEST_NS = 30_000_000_000;
+
+/** Failures of the endpoint, not of the insert. 242: this replica is read-only; others may not be. */
+const OF_THE_ENDPOINT: ReadonlySet<Code> = new Set<Code>([
+  "connection_refused",
+  "connection_reset",
+  "connect_timeout",
+  "host_not_found",
+  "host_unreachable",
+  "tls",
+  "timeout",
+  "malformed_answer",
+  "http_5xx",
+  "http_502",
+  "http_503",
+  "http_504",
+  242,
+]);
+
+interface Health {
+  /** How often it failed in a row. */
+  failures: number;
+  /** Left out until then; 0: it is not. */
+  outUntilNs: number;
+  /** The insert by which it is tried is under way. */
+  isTried: boolean;
+}
+
+export class Rotation {
+  readonly #health: readonly Health[];
+  readonly #stores: readonly number[];
+
+  /** @param stores for each endpoint, the number of the store its rows lie in */
+  constructor(stores: readonly number[]) {
+    this.#stores = stores;
+    this.#health = stores.map(() => ({ failures: 0, outUntilNs: 0, isTried: false }));
+  }
+
+  /**
+   * The endpoint whose turn it is, or the next one that is not left out; where all are, the one that comes back first.
+   * @param turn counts up, from insert to insert
+   * @param nowNs on any clock, always the same
+   * @param like only endpoints with the same store as this one
+   */
+  pick(turn: number, nowNs: number, like?: number): number {
+    const count = this.#stores.length;
+    let first: number | undefined;
+    for (let step = 0; step < count; step++) {
+      const endpoint = (turn + step) % count;
+      if (like !== undefined && this.#stores[endpoint] !== this.#stores[like]) continue;
+      const health = this.#health[endpoint];
+      if (health === undefined || health.outUntilNs === 0) return endpoint;
+      if (health.outUntilNs <= nowNs && !health.isTried) {
+        health.isTried = true;
+        return endpoint;
+      }
+      if (first === undefined || health.outUntilNs < (this.#health[first]?.outUntilNs ?? 0)) first = endpoint;
+    }
+    return first ?? 0;
+  }
+
+  /** Returns whether the endpoint is left out from now on, and was not before. */
+  answered(endpoint: number, outcome: Outcome, nowNs: number): boolean {
+    const health = this.#health[endpoint];
+    // There is nobody to take over from the only one.
+    if (health === undefined || this.#health.length === 1) return false;
+    health.isTried = false;
+    if (outcome.kind === "acknowledged" || !OF_THE_ENDPOINT.has(outcome.code)) {
+      health.failures = 0;
+      health.outUntilNs = 0;
+      return false;
+    }
+    // Those that were under way when it failed tell nothing new.
+    if (health.outUntilNs > nowNs) return false;
+    const wasIn = health.outUntilNs === 0;
+    health.outUntilNs = nowNs + Math.min(FIRST_NS * 2 ** health.failures, LONGEST_NS);
+    health.failures++;
+    return wasIn;
+  }
+}
