@@ -12,14 +12,17 @@ export interface Endpoint {
   readonly path: string;
   readonly host: string;
   readonly port: number;
+  /** Where to connect, of a host that has several addresses; undefined: wherever the host's name leads. */
+  readonly address?: string;
   /** The `database` of the URL's query. */
   readonly database: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
 }
 
 /** What may be shown: no user information, no query. */
-export function shown(endpoint: Endpoint): string {
-  return endpoint.origin + endpoint.path.replace(/\?.*$/, "").replace(/\/$/, "");
+export function shown({ origin, path, address }: Endpoint): string {
+  const url = origin + path.replace(/\?.*$/, "").replace(/\/$/, "");
+  return address === undefined ? url : `${url} (${address})`;
 }
 
 /** A URL, or what was meant to be one, without what may be a password: user information, query, fragment. */

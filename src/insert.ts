@@ -44,12 +44,13 @@ type Connector = ReturnType<typeof buildConnector>;
 class Connection extends Client {
   socket: Socket | undefined;
 
-  constructor(origin: URL, options: Pool.Options) {
+  /** @param address in place of the one the origin's name leads to */
+  constructor(origin: URL, options: Pool.Options, address: string | undefined) {
     const connect = options.connect as Connector;
     super(origin, {
       ...(options as Client.Options),
       connect: (target, callback) =>
-        connect(target, (...result) => {
+        connect(address === undefined ? target : { ...target, hostname: address }, (...result) => {
           if (this !== undefined) this.socket = result[1] ?? undefined;
           callback(...result);
         }),
@@ -149,7 +150,7 @@ export class Inserter {
         pool: new Pool(endpoint.origin, {
           connections: plan.permits,
           connect: buildConnector({ timeout: plan.timeoutMs, keepAlive: true }),
-          factory: (origin, options) => new Connection(origin, options as Pool.Options),
+          factory: (origin, options) => new Connection(origin, options as Pool.Options, endpoint.address),
           // Each insert has a time limit of its own.
           headersTimeout: 0,
           bodyTimeout: 0,
