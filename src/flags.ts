@@ -160,6 +160,7 @@ export const MAX_FLAGS: readonly Flag[] = [
   runFlag("async-insert"),
   runFlag("format"),
   runFlag("setting"),
+  runFlag("quorum"),
   runFlag("timeout"),
   { ...runFlag("report"), description: "Write all holds and the result to this file" },
 ];

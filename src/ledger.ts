@@ -61,7 +61,9 @@ export interface Lateness {
 export interface Reading {
   /** Undefined: no batch is written down. */
   readonly file?: LedgerFile | undefined;
-  readonly waiting?: Waiting;
+  /** Hears, in a sentence, that a server is waited for. */
+  readonly onWait?: (sentence: string) => void;
+  readonly waiting?: Omit<Waiting, "onWait">;
   readonly lateness?: Lateness;
   readonly limits?: ChunkLimits;
 }
@@ -95,8 +97,9 @@ export async function readLedger(
   target: Target,
   claim: Claim,
   rowsBefore: number,
-  { file, waiting = WAITING, lateness = LATENESS, limits = LIMITS }: Reading = {},
+  { file, onWait, waiting: given = WAITING, lateness = LATENESS, limits = LIMITS }: Reading = {},
 ): Promise<Ledger> {
+  const waiting: Waiting = onWait === undefined ? given : { ...given, onWait };
   const running = claim.unknownRows > 0 ? await afterRunning(target, claim) : 0;
   const read = target.ledgerColumns
     ? batchReader(target, claim, { file, waiting, limits })

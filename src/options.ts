@@ -5,6 +5,7 @@ import { randomBytes, randomInt } from "node:crypto";
 import type { Config } from "./config.js";
 import { type Credentials, type Endpoint, endpointOf, fitsHeader, redact } from "./endpoint.js";
 import { RUN_FLAGS, SERVE_FLAGS } from "./flags.js";
+import { type Quorum, readLedgerFile, readQuorum } from "./ledger-options.js";
 import { readLoad } from "./load-options.js";
 import { LAST_NS, MS, parseHttpUrl, parseTable, parseTime, SPANS, type TableName } from "./quantities.js";
 import { type Environment, type RawFlags, Reader, unfitForHeader } from "./reader.js";
@@ -60,6 +61,8 @@ export interface Options {
   readonly asyncInsert: boolean;
   readonly format: Format;
   readonly settings: Readonly<Record<string, string>>;
+  /** Replicas that must have an insert before it is acknowledged; undefined: as the server has it. */
+  readonly quorum: Quorum | undefined;
   readonly timeoutMs: number;
   /** Attempts of an insert after the first. */
   readonly retries: number;
@@ -88,6 +91,8 @@ export interface Options {
   /** Undefined: rows are generated. */
   readonly replay: ReplayOptions | undefined;
   readonly reportFile: string | undefined;
+  /** Undefined: batches are counted, and not written down. */
+  readonly ledgerFile: string | undefined;
   readonly thresholds: readonly Threshold[];
   readonly verify: boolean;
   readonly blind: boolean;
@@ -159,6 +164,7 @@ export function resolveRun(raw: RawFlags, environment: Environment, config?: Con
   }
   const load = readLoad(reader);
   const dataStartNs = readDataStart(reader);
+  const settings = readSettings(reader, endpoints);
   const options: Options = {
     endpoints,
     embedded,
@@ -175,7 +181,8 @@ export function resolveRun(raw: RawFlags, environment: Environment, config?: Con
     flushNs: reader.duration("flush-interval", SPANS.flush),
     asyncInsert: reader.switch("async-insert"),
     format: readFormat(reader),
-    settings: readSettings(reader, endpoints),
+    settings,
+    quorum: readQuorum(reader, settings),
     timeoutMs: Number(reader.duration("timeout", SPANS.timeout) / MS),
     ...readRetries(reader),
     metrics: reader.switch("no-metrics")
@@ -196,6 +203,7 @@ export function resolveRun(raw: RawFlags, environment: Environment, config?: Con
     rules: config?.rules ?? NO_RULES,
     replay: readReplay(reader, config?.rules ?? NO_RULES),
     reportFile: reader.word("report", "a file name"),
+    ledgerFile: readLedgerFile(reader),
     thresholds: readThresholds(reader, load.rate === "max"),
     verify: !reader.switch("no-verify") && !blind,
     blind,

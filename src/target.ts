@@ -23,6 +23,7 @@ import {
 } from "./asked.js";
 import { askDeduplication, type Deduplication } from "./deduplication.js";
 import type { Endpoint } from "./endpoint.js";
+import type { Quorum } from "./ledger-options.js";
 import { type Options, OptionsError, type TableOptions } from "./options.js";
 import type { TimeColumn } from "./replay/replayer.js";
 import { timeColumnOf } from "./replay/time.js";
@@ -31,7 +32,7 @@ import type { TimeSpan } from "./rows/fit.js";
 import { FORMAT_SETTINGS, FORMATS, type Format, formatSettings, whyNotCarried } from "./rows/program.js";
 import type { Column } from "./rows/value.js";
 import { type Patience, query, quoteIdentifier, ServerError } from "./server.js";
-import { endpointsOf, type Store, storesOf } from "./stores.js";
+import { endpointsOf, isReplicated, type Store, storesOf } from "./stores.js";
 
 export interface Target {
   /** Undefined when nothing was asked (--blind). */
@@ -88,8 +89,17 @@ function insertParameters(
     ...Object.fromEntries(
       Object.entries(formatSettings(columns, options.format)).filter(([setting]) => known(setting)),
     ),
+    ...quorumSettings(options),
     ...options.settings,
   };
+}
+
+/** The server is to say that there is no quorum before nobody listens any more. */
+const QUORUM_TIME = 0.9;
+
+function quorumSettings({ quorum, timeoutMs }: Options): Record<string, string> {
+  if (quorum === undefined) return {};
+  return { insert_quorum: String(quorum), insert_quorum_timeout: String(Math.ceil(timeoutMs * QUORUM_TIME)) };
 }
 
 /** Engines that make one row of several with the same key, sooner or later. */
@@ -107,6 +117,10 @@ export function whyUnverifiable(
   if (isShard && !ledgerColumns) return "the table has no run_id and seq to tell the rows of one shard from another's";
   return undefined;
 }
+
+/** Why the rows of a batch cannot be told from others; undefined: they can. */
+export const whyUnlisted = ({ ledgerColumns }: Pick<Target, "ledgerColumns">): string | undefined =>
+  ledgerColumns ? undefined : "the table has no run_id and seq to tell the rows of one batch from another's";
 
 /** With --blind: everything as for the default table of a new server, nothing asked. Throws an OptionsError. */
 export function blindTarget(options: Options): Target {
@@ -255,6 +269,7 @@ async function preflight(all: readonly Asked[], options: Options): Promise<Targe
   const place = await placeOf(first, options);
   const found: Found[] = [];
   for (const asked of all) found.push(await findOrCreate(asked, place, options));
+  if (options.quorum !== undefined) await checkQuorum(first, place, found, options.quorum);
   const table = await describeTable(first, place, options);
   for (const asked of all.slice(1)) {
     if (isDeepStrictEqual(await describeTable(asked, place, options), table)) continue;
@@ -282,6 +297,16 @@ async function preflight(all: readonly Asked[], options: Options): Promise<Targe
   if (options.verify) for (const asked of all) await checkLedger(asked, target);
   if (options.runIdGiven && target.ledgerColumns) await refuseUsedRunId(first, target, options);
   return target;
+}
+
+async function checkQuorum(asked: Asked, place: Place, found: readonly Found[], quorum: Quorum): Promise<void> {
+  const plain = found.find(({ engine }) => !isReplicated(engine));
+  if (plain !== undefined) {
+    throw new TargetError(
+      `--quorum needs a table of a Replicated engine, and ${fullName(place)} is of engine ${plain.engine}: leave it out`,
+    );
+  }
+  await asked.check("SELECT 1", `does not take --quorum ${quorum}`, { insert_quorum: String(quorum) });
 }
 
 /** Of the target, what the rows decide on. */

@@ -8,7 +8,8 @@ import type { Fates } from "../fates.js";
  * unsent: never handed to an insert, or not even scheduled; unknown: with no answer, or an ambiguous one; unremembered: there
  * are more batches than fates.
  */
-export type FateName = "acknowledged" | "failed" | "unknown" | "dropped" | "unsent" | "unremembered";
+export const FATE_NAMES = ["acknowledged", "failed", "unknown", "dropped", "unsent", "unremembered"] as const;
+export type FateName = (typeof FATE_NAMES)[number];
 
 /** How a batch ended. */
 export interface Ended {
@@ -95,8 +96,14 @@ export class Tally {
   }
 
   get counts(): readonly FateCount[] {
-    return [...this.#counts.values()].map((count) => ({ ...count }));
+    return [...this.#counts.values()].map((count) => ({ ...count })).sort(inOrder);
   }
+}
+
+/** Of counts: by fate, reason and code. */
+export function inOrder(a: Ended, b: Ended): number {
+  const names = ({ reason, code }: Ended): string => `${reason} ${code}`;
+  return FATE_NAMES.indexOf(a.fate) - FATE_NAMES.indexOf(b.fate) || (names(a) < names(b) ? -1 : 1);
 }
 
 const EMPTY = { batches: 0, rows: 0, whole: 0, partial: 0, missing: 0, duplicated: 0, landed: 0, distinct: 0 } as const;
