@@ -5,9 +5,10 @@
 // connection whose answer came first is destroyed before the slot may be filled again.
 
 import type { Socket } from "node:net";
-import { buildConnector, Client, type Dispatcher, Pool } from "undici";
+import { Client, type Dispatcher, Pool } from "undici";
 import { ACKNOWLEDGED, classifyAnswer, classifyError, type Outcome } from "./answer.js";
 import { type Endpoint, withParameters } from "./endpoint.js";
+import { type Connector, connectorOf } from "./tls.js";
 
 /** Of an error's body so much is read. */
 const LONGEST_BODY = 4096;
@@ -38,19 +39,16 @@ export interface InsertRequest {
   readonly onSent: () => void;
 }
 
-type Connector = ReturnType<typeof buildConnector>;
-
 /** A connection of the pool that knows its socket. */
 class Connection extends Client {
   socket: Socket | undefined;
 
-  /** @param address in place of the one the origin's name leads to */
-  constructor(origin: URL, options: Pool.Options, address: string | undefined) {
+  constructor(origin: URL, options: Pool.Options) {
     const connect = options.connect as Connector;
     super(origin, {
       ...(options as Client.Options),
       connect: (target, callback) =>
-        connect(address === undefined ? target : { ...target, hostname: address }, (...result) => {
+        connect(target, (...result) => {
           if (this !== undefined) this.socket = result[1] ?? undefined;
           callback(...result);
         }),
@@ -149,8 +147,8 @@ export class Inserter {
       return {
         pool: new Pool(endpoint.origin, {
           connections: plan.permits,
-          connect: buildConnector({ timeout: plan.timeoutMs, keepAlive: true }),
-          factory: (origin, options) => new Connection(origin, options as Pool.Options, endpoint.address),
+          connect: connectorOf(endpoint, { timeout: plan.timeoutMs }),
+          factory: (origin, options) => new Connection(origin, options as Pool.Options),
           // Each insert has a time limit of its own.
           headersTimeout: 0,
           bodyTimeout: 0,

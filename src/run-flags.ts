@@ -19,7 +19,11 @@ export interface Flag {
   readonly fallbackDescription?: string;
   /** The seed service's environment variable. */
   readonly variable?: string;
+  /** The value names a file, and its text is what is meant. */
+  readonly holds?: { readonly isSecret: boolean; readonly mostBytes: number };
 }
+
+const PEM_BYTES = 1_000_000;
 
 /** Who one is to ClickHouse. */
 export const LOGIN = [
@@ -39,6 +43,49 @@ export const LOGIN = [
     placeholder: "TEXT",
     variable: "CLICKHOUSE_PASSWORD",
     description: "Its password; others see a flag in the process list, but not a variable",
+  },
+  {
+    name: "password-file",
+    group: "Target",
+    kind: "text",
+    placeholder: "FILE",
+    description: "The password is the first line of this file",
+    holds: { isSecret: true, mostBytes: 4096 },
+  },
+] as const satisfies readonly Flag[];
+
+/** How https:// endpoints are spoken to. */
+export const TLS = [
+  {
+    name: "tls-ca",
+    group: "Target",
+    kind: "text",
+    placeholder: "FILE.pem",
+    fallbackDescription: "those Node knows, and NODE_EXTRA_CA_CERTS",
+    description: "Certificates of the authorities an https:// server is trusted by, in place of all others",
+    holds: { isSecret: false, mostBytes: PEM_BYTES },
+  },
+  {
+    name: "tls-cert",
+    group: "Target",
+    kind: "text",
+    placeholder: "FILE.pem",
+    description: "Client certificate, for a server that asks for one",
+    holds: { isSecret: false, mostBytes: PEM_BYTES },
+  },
+  {
+    name: "tls-key",
+    group: "Target",
+    kind: "text",
+    placeholder: "FILE.pem",
+    description: "Its private key, without a passphrase",
+    holds: { isSecret: true, mostBytes: PEM_BYTES },
+  },
+  {
+    name: "tls-insecure",
+    group: "Target",
+    kind: "switch",
+    description: "Verify no certificate: whoever answers is sent password and rows",
   },
 ] as const satisfies readonly Flag[];
 
@@ -61,6 +108,7 @@ export const RUN_FLAGS = [
     description: "table or database.table, which must exist; without this flag, events is created if missing",
   },
   ...LOGIN,
+  ...TLS,
   {
     name: "embedded",
     group: "Target",

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
+import { spreadOverAddresses } from "./addresses.js";
 import type { Code } from "./answer.js";
 import { closeBooks } from "./books.js";
 import { ceilingOf } from "./ceiling.js";
@@ -14,7 +15,8 @@ import { countRows, readLedger } from "./ledger.js";
 import { unlisted } from "./ledger-options.js";
 import { limitsOf } from "./limits.js";
 import { subjectOf } from "./messages.js";
-import { createRegistry, MetricsPortError, type MetricsServer, type MetricsSource, serveMetrics } from "./metrics.js";
+import { createRegistry, type MetricsSource } from "./metrics.js";
+import { MetricsPortError, type MetricsServer, serveMetrics } from "./metrics-server.js";
 import { type Options, OptionsError } from "./options.js";
 import { tracesUrl } from "./otlp.js";
 import { insertsPerSecond, makePlan, type Plan, readKernel, scheduleOf } from "./plan.js";
@@ -31,6 +33,7 @@ import { rowsPerBatch, timeOfRows } from "./schedule.js";
 import { blindTarget, prepareTarget, type Target, whyUnlisted, whyUnverifiable } from "./target.js";
 import { bytes, timespan, whole } from "./text.js";
 import { unverifiable } from "./threshold-options.js";
+import { INSECURE } from "./tls-options.js";
 import { VERSION } from "./version.js";
 import { watch } from "./watch.js";
 
@@ -57,6 +60,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
   checkFiles({ "--report": options.reportFile, "--ledger": options.ledgerFile });
   checkStart(options);
   const file = options.replay && lookedAt(options.replay.file);
+  if (options.tls.insecure) warn(INSECURE);
   try {
     metrics = await openMetrics(options, () => source, warn);
     if (metrics !== undefined) progress.say(`metrics at ${metrics.url}`);
@@ -66,7 +70,9 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       void embedded.exited.then((sentence) => sentence !== undefined && warn(sentence));
     }
     const endpoints =
-      embedded === undefined ? options.endpoints : [endpointOf(new URL(embedded.url), options.credentials)];
+      embedded === undefined
+        ? await withAddresses(options, progress)
+        : [endpointOf(new URL(embedded.url), options.credentials)];
     const target = options.blind
       ? blindTarget(options)
       : await prepareTarget(endpoints, options, {
@@ -180,6 +186,14 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     await metrics?.close();
     await embedded?.stop();
   }
+}
+
+/** Nobody is asked for addresses with --blind. */
+async function withAddresses({ endpoints, blind }: Options, progress: Progress): Promise<readonly Endpoint[]> {
+  if (blind) return endpoints;
+  const { endpoints: spread, notes } = await spreadOverAddresses(endpoints);
+  for (const note of notes) progress.say(note);
+  return spread;
 }
 
 /** Looked at early: getting ready takes seconds. */

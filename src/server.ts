@@ -1,8 +1,10 @@
 // Questions to one ClickHouse endpoint over HTTP: pre-flight and ledger. Main thread only; the load never goes this way.
 
-import { request } from "undici";
+import { Agent, request } from "undici";
 import { type Code, classifyAnswer, classifyError } from "./answer.js";
 import { type Endpoint, shown, withParameters } from "./endpoint.js";
+import { printable } from "./text.js";
+import { connectorOf } from "./tls.js";
 
 /** ClickHouse said no, or could not be asked. The message is fit for a user and holds no password. */
 export class ServerError extends Error {
@@ -37,6 +39,20 @@ const ADVICE: Readonly<Partial<Record<Code, string>>> = {
   malformed_answer: `the answer is not HTTP: ${HTTP_PORT}`,
 };
 
+const CLOSED_OVER_TLS =
+  "the connection was closed without an answer: the server may ask for a client certificate, or not accept it: --tls-cert and --tls-key";
+
+/** Those of endpoints that are not connected to as undici would. They keep no connection open: there is nothing to close. */
+const agents = new WeakMap<Endpoint, Agent>();
+
+/** Undefined: undici's own. */
+function agentFor(endpoint: Endpoint): Agent | undefined {
+  if (endpoint.tls === undefined && endpoint.address === undefined) return undefined;
+  const agent = agents.get(endpoint) ?? new Agent({ connect: connectorOf(endpoint) });
+  agents.set(endpoint, agent);
+  return agent;
+}
+
 /** `onBytes`: takes what comes with a good answer, whose text is then none. */
 async function post(
   endpoint: Endpoint,
@@ -48,6 +64,7 @@ async function post(
   const name = shown(endpoint);
   const slow = setTimeout(() => onSlow?.(`waiting for an answer from ${name}, up to ${timeoutMs / 1000} s`), slowMs);
   const late = AbortSignal.timeout(timeoutMs);
+  const dispatcher = agentFor(endpoint);
   try {
     const answer = await request(endpoint.origin + withParameters(endpoint.path, parameters), {
       method: "POST",
@@ -55,17 +72,22 @@ async function post(
       body,
       // A connection kept open for nothing holds up the end of a server that waits for its clients.
       reset: true,
+      ...(dispatcher !== undefined && { dispatcher }),
       signal: signal === undefined ? late : AbortSignal.any([signal, late]),
     });
     const header = answer.headers["x-clickhouse-exception-code"];
-    if (onBytes !== undefined && answer.statusCode === 200 && header === undefined) {
+    // What is no ClickHouse would be taken for one that has no rows.
+    if (onBytes !== undefined && header === undefined && answer.headers["x-clickhouse-format"] === "RowBinary") {
       for await (const bytes of answer.body) onBytes(bytes);
       return "";
     }
     const text = await answer.body.text();
     const exception = Array.isArray(header) ? header[0] : header;
     const outcome = classifyAnswer(answer.statusCode, exception, text.slice(0, 4096));
-    if (outcome.kind === "acknowledged") return text;
+    if (outcome.kind === "acknowledged" && onBytes === undefined) return text;
+    if (outcome.kind === "acknowledged") {
+      throw new ServerError(`${name} does not answer as ClickHouse does`, "malformed_answer");
+    }
     if (typeof outcome.code === "number") throw new ServerError(plain(outcome.sentence), outcome.code);
     const sentence = plain(outcome.sentence.replace(/<[^>]*>/g, " "));
     throw new ServerError(`${name} does not answer as ClickHouse does: ${sentence}`, outcome.code);
@@ -73,17 +95,17 @@ async function post(
     if (error instanceof ServerError || !(error instanceof Error) || signal?.aborted) throw error;
     const outcome = classifyError(rootOf(error), true, late.aborted);
     if (outcome.kind === "acknowledged") throw error;
-    const why = outcome.code === "timeout" ? `no answer within ${timeoutMs / 1000} s: ${HTTP_PORT}` : reason(outcome);
+    const why =
+      outcome.code === "timeout" ? `no answer within ${timeoutMs / 1000} s: ${HTTP_PORT}` : reason(outcome, endpoint);
     throw new ServerError(`cannot reach ClickHouse at ${name}: ${why}`, outcome.code);
   } finally {
     clearTimeout(slow);
   }
 }
 
-function reason({ code, sentence }: { readonly code: Code; readonly sentence: string }): string {
-  if (code !== "tls") return ADVICE[code] ?? sentence;
-  if (sentence.includes("wrong version number")) return "no TLS is spoken there: http:// in place of https://?";
-  return `TLS failed (${plain(sentence)}): NODE_EXTRA_CA_CERTS names a file of further authorities`;
+function reason({ code, sentence }: { readonly code: Code; readonly sentence: string }, { origin }: Endpoint): string {
+  if (code === "connection_reset" && origin.startsWith("https:")) return CLOSED_OVER_TLS;
+  return ADVICE[code] ?? plain(sentence);
 }
 
 /** A host with several addresses fails with an error of errors. */
@@ -91,10 +113,8 @@ function rootOf(error: Error): Error {
   return error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error;
 }
 
-/** What a stranger said, fit for a terminal: one line without control characters. */
-function plain(text: string): string {
-  return text.replace(/[\p{Cc}\s]+/gu, " ").trim();
-}
+/** What a stranger said, fit for a terminal, in one line. */
+const plain = (text: string): string => printable(text.replace(/[\p{Cc}\s]+/gu, " ")).trim();
 
 /** The rows of a query, as objects; `values` fills {name:Type} in the text. Numbers of 64 bits may come as strings. */
 export async function query(

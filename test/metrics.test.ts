@@ -5,13 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { ACKNOWLEDGED } from "../src/answer.js";
 import { Counters, type HistogramName } from "../src/counters.js";
-import {
-  createRegistry,
-  MetricsPortError,
-  type MetricsServer,
-  type MetricsSource,
-  serveMetrics,
-} from "../src/metrics.js";
+import { createRegistry, type MetricsSource } from "../src/metrics.js";
+import { MetricsPortError, type MetricsServer, serveMetrics } from "../src/metrics-server.js";
 import { type Running, start } from "./support/cli.js";
 import { checkMetrics, freePort, hasPrometheus, Prometheus, parseText, type Sample } from "./support/prometheus.js";
 import { newDatabase, numberOf, rowsOf } from "./support/server.js";

@@ -17,6 +17,7 @@ import { ServerError } from "../server.js";
 import { named } from "../short-load.js";
 import { blindTarget, prepareTarget, type Target } from "../target.js";
 import { count } from "../text.js";
+import { INSECURE } from "../tls-options.js";
 import { VERSION } from "../version.js";
 import type { MaxOptions } from "./options.js";
 import { PartsWatch } from "./parts.js";
@@ -70,6 +71,7 @@ export async function max(options: MaxOptions, surroundings: MaxSurroundings): P
   checkReport(options);
   const progress = new Progress(err, options.run.durationNs);
   let embedded: EmbeddedServer | undefined;
+  if (options.run.tls.insecure) progress.say(`warning: ${INSECURE}`);
   try {
     if (options.run.embedded) {
       embedded = await startEmbedded(options.run.credentials);

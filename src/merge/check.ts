@@ -13,6 +13,10 @@ const OWN: ReadonlySet<string> = new Set([
   "config",
   "replay",
   "ledger",
+  "tls-ca",
+  "tls-cert",
+  "tls-key",
+  "tls-insecure",
 ]);
 
 /** "2/3" → the second of three, from 1. */

@@ -36,6 +36,7 @@ export function mergeReports(
       ...first.options,
       shard: null,
       "clickhouse-url": [...new Set(all((report) => report.options["clickhouse-url"]).flat())],
+      "tls-insecure": all((report) => report.options["tls-insecure"]).includes(true),
       workers: sum(all((report) => report.options.workers)),
       "in-flight": sum(all((report) => report.options["in-flight"])),
     },

@@ -241,5 +241,9 @@ function optionsJson(result: Result): Report["options"] {
     "data-start": options.dataStartNs === undefined ? null : isoTime(options.dataStartNs),
     verify: options.verify,
     blind: options.blind,
+    "tls-ca": options.tls.caFile ?? null,
+    "tls-cert": options.tls.certFile ?? null,
+    "tls-key": options.tls.keyFile ?? null,
+    "tls-insecure": options.tls.insecure,
   };
 }

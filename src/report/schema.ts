@@ -126,6 +126,10 @@ const options = z
     "data-start": text("The time of the first row, ISO 8601; null: when the run started").nullable(),
     verify: flag("Whether the ledger was asked for"),
     blind: flag("Whether the server was asked nothing"),
+    "tls-ca": text("The file of authorities; null: those Node knows").nullable(),
+    "tls-cert": text("The file of the client certificate; null: none").nullable(),
+    "tls-key": text("The file of its key, whose content is in no report; null: none").nullable(),
+    "tls-insecure": flag("Whether no certificate was verified"),
   })
   .describe("What was asked for, named as the flags are; no password, no user information");
 

@@ -4,7 +4,7 @@ import { ceilingOf } from "../ceiling.js";
 import { wrap } from "../help.js";
 import type { Compression } from "../replay/file.js";
 import { FORMATS } from "../rows/program.js";
-import { bytes, count, milliseconds, percent, short, whole } from "../text.js";
+import { bytes, count, milliseconds, percent, printable, short, whole } from "../text.js";
 import { parseThreshold, valueText } from "../threshold.js";
 import { ledgerText, whyNoLedger } from "./ledger-text.js";
 import type { LatencyJson, Report } from "./schema.js";
@@ -46,6 +46,7 @@ export function toText(report: Report): string {
       ],
     ),
     ...interruptedLines(report),
+    ...insecureLines(report),
     ...warmupLines(report),
     ...rateLines(report),
     ...line(
@@ -67,7 +68,7 @@ export function toText(report: Report): string {
     ...limitLines(report),
     ...ledgerLines(report),
   ];
-  return `${lines.join("\n")}\n`;
+  return `${lines.map(printable).join("\n")}\n`;
 }
 
 /** Parts two spaces apart; a line is broken between them. */
@@ -129,6 +130,11 @@ function replayLines({ replay }: Report): Lines {
 function interruptedLines({ interrupted, elapsed_s: elapsedS }: Report): Lines {
   if (!interrupted) return [];
   return words("ended", `interrupted after ${elapsedS.toFixed(1)} s: what was not due by then was never scheduled`);
+}
+
+function insecureLines({ options }: Report): Lines {
+  if (!options["tls-insecure"]) return [];
+  return words("insecure", "--tls-insecure: no certificate was verified, anybody may have answered");
 }
 
 function warmupLines({ options, lateness_ms }: Report): Lines {
