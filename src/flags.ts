@@ -165,6 +165,7 @@ export const MAX_FLAGS: readonly Flag[] = [
   runFlag("format"),
   runFlag("compress"),
   runFlag("setting"),
+  runFlag("quorum"),
   runFlag("timeout"),
   { ...runFlag("report"), description: "Write all holds and the result to this file" },
 ];

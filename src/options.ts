@@ -6,6 +6,7 @@ import { COMPRESSIONS, type Compression } from "./compress.js";
 import type { Config } from "./config.js";
 import { type Credentials, type Endpoint, endpointOf, fitsHeader, redact } from "./endpoint.js";
 import { RUN_FLAGS, SERVE_FLAGS } from "./flags.js";
+import { type Quorum, readLedgerFile, readQuorum } from "./ledger-options.js";
 import { readLoad } from "./load-options.js";
 import { LAST_NS, MS, parseHttpUrl, parseTable, parseTime, SPANS, type TableName } from "./quantities.js";
 import { type Environment, type FileText, type RawFlags, Reader, unfitForHeader } from "./reader.js";
@@ -67,6 +68,8 @@ export interface Options {
   /** Of the bodies of inserts. */
   readonly compress: Compression;
   readonly settings: Readonly<Record<string, string>>;
+  /** Replicas that must have an insert before it is acknowledged; undefined: as the server has it. */
+  readonly quorum: Quorum | undefined;
   readonly timeoutMs: number;
   /** Attempts of an insert after the first. */
   readonly retries: number;
@@ -95,6 +98,8 @@ export interface Options {
   /** Undefined: rows are generated. */
   readonly replay: ReplayOptions | undefined;
   readonly reportFile: string | undefined;
+  /** Undefined: batches are counted, and not written down. */
+  readonly ledgerFile: string | undefined;
   readonly thresholds: readonly Threshold[];
   readonly verify: boolean;
   readonly blind: boolean;
@@ -178,6 +183,7 @@ export function resolveRun(
   }
   const load = readLoad(reader);
   const dataStartNs = readDataStart(reader);
+  const settings = readSettings(reader, endpoints);
   const options: Options = {
     endpoints,
     embedded,
@@ -196,7 +202,8 @@ export function resolveRun(
     asyncInsert: reader.switch("async-insert"),
     format: readFormat(reader),
     compress: reader.choice("compress", COMPRESSIONS) ?? "none",
-    settings: readSettings(reader, endpoints),
+    settings,
+    quorum: readQuorum(reader, settings),
     timeoutMs: Number(reader.duration("timeout", SPANS.timeout) / MS),
     ...readRetries(reader),
     metrics: reader.switch("no-metrics")
@@ -217,6 +224,7 @@ export function resolveRun(
     rules: config?.rules ?? NO_RULES,
     replay: readReplay(reader, config?.rules ?? NO_RULES),
     reportFile: reader.word("report", "a file name"),
+    ledgerFile: readLedgerFile(reader),
     thresholds: readThresholds(reader, load.rate === "max"),
     verify: !reader.switch("no-verify") && !blind,
     blind,

@@ -331,6 +331,15 @@ export const RUN_FLAGS = [
     description: "A ClickHouse setting of each insert; repeatable",
   },
   {
+    name: "quorum",
+    group: "Inserts",
+    kind: "text",
+    placeholder: "N",
+    fallbackDescription: "the server's",
+    description:
+      "Of a replicated table: an insert is acknowledged when so many replicas have it; or auto, for most of them",
+  },
+  {
     name: "timeout",
     group: "Inserts",
     kind: "text",
@@ -382,6 +391,13 @@ export const RUN_FLAGS = [
     kind: "text",
     placeholder: "FILE.json",
     description: "Write the report to this file",
+  },
+  {
+    name: "ledger",
+    group: "Observe",
+    kind: "text",
+    placeholder: "FILE.ndjson",
+    description: "Write each batch that is not whole, or not acknowledged, to this file as a line of JSON",
   },
   {
     name: "threshold",

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
-import { spreadOverAddresses } from "./addresses.js";
+import { addressed } from "./addresses.js";
 import type { Code } from "./answer.js";
 import { closeBooks } from "./books.js";
 import { ceilingOf } from "./ceiling.js";
@@ -11,7 +11,9 @@ import { retryAdvice } from "./deduplication.js";
 import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
 import { type Endpoint, endpointOf, shown } from "./endpoint.js";
 import { EXIT } from "./exit.js";
+import { LedgerFile } from "./ledger/file.js";
 import { countRows, readLedger } from "./ledger.js";
+import { unlisted } from "./ledger-options.js";
 import { limitsOf } from "./limits.js";
 import { subjectOf } from "./messages.js";
 import { createRegistry, type MetricsSource } from "./metrics.js";
@@ -29,7 +31,7 @@ import { endsWithFile, makeReport, type Result, toJson } from "./report/make.js"
 import { whyUnwritable, whyUnwritten } from "./report/place.js";
 import { isIncomplete, replayText, toText } from "./report/text.js";
 import { rowsPerBatch, timeOfRows } from "./schedule.js";
-import { blindTarget, prepareTarget, type Target, whyUnverifiable } from "./target.js";
+import { blindTarget, prepareTarget, type Target, whyUnlisted, whyUnverifiable } from "./target.js";
 import { bytes, timespan, whole } from "./text.js";
 import { unverifiable } from "./threshold-options.js";
 import { INSECURE } from "./tls-options.js";
@@ -56,7 +58,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
   let source: MetricsSource | undefined;
   let metrics: MetricsServer | undefined;
   let embedded: EmbeddedServer | undefined;
-  checkReport(options);
+  checkFiles({ "--report": options.reportFile, "--ledger": options.ledgerFile });
   checkStart(options);
   const file = options.replay && lookedAt(options.replay.file);
   if (options.tls.insecure) warn(INSECURE);
@@ -70,7 +72,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     }
     const endpoints =
       embedded === undefined
-        ? await withAddresses(options, progress)
+        ? await addressed(options, (note) => progress.say(note))
         : [endpointOf(new URL(embedded.url), options.credentials)];
     const target = options.blind
       ? blindTarget(options)
@@ -81,7 +83,10 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     const replay = file && (await readThrough(file, options, progress, interrupt));
     if (interrupt.aborted) return Number(interrupt.reason);
     const whyNoLedger = whyUnverifiable(target, options.shard !== undefined);
-    const unchecked = unverifiable(options.thresholds, whyNoLedger);
+    const unchecked = [
+      ...unverifiable(options.thresholds, whyNoLedger),
+      ...unlisted(options.ledgerFile, whyNoLedger ?? whyUnlisted(target)),
+    ];
     if (unchecked.length > 0) throw new OptionsError(unchecked);
     if (replay !== undefined) {
       options = untilFileEnds(options, replay);
@@ -143,11 +148,15 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       unsent: () => books.scheduled - books.totals.generated - books.totals.dropped,
     };
     const ledger = verify
-      ? await readLedger(target, { runId: options.runId, ...books.claim }, rowsBefore).catch((error: Error) => {
+      ? await readLedger(target, { runId: options.runId, ...books.claim }, rowsBefore, {
+          file: options.ledgerFile === undefined ? undefined : new LedgerFile(options.ledgerFile),
+          onWait: (sentence) => progress.say(sentence),
+        }).catch((error: Error) => {
           problems.push(`the ledger cannot be read: ${error.message}`);
           return undefined;
         })
       : undefined;
+    problems.push(...(ledger?.problems ?? []));
     const result: Result = {
       options,
       endpoints,
@@ -180,14 +189,6 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     await metrics?.close();
     await embedded?.stop();
   }
-}
-
-/** Nobody is asked for addresses with --blind. */
-async function withAddresses({ endpoints, blind }: Options, progress: Progress): Promise<readonly Endpoint[]> {
-  if (blind) return endpoints;
-  const { endpoints: spread, notes } = await spreadOverAddresses(endpoints);
-  for (const note of notes) progress.say(note);
-  return spread;
 }
 
 /** Looked at early: getting ready takes seconds. */
@@ -264,9 +265,15 @@ function untilFileEnds(options: Options, { rows }: Scan): Options {
 }
 
 /** A report that could not be written at the end is a run wasted: looked at before the start. */
-export function checkReport({ reportFile }: Pick<Options, "reportFile">): void {
-  const why = reportFile === undefined ? undefined : whyUnwritable("--report", reportFile);
-  if (why !== undefined) throw new OptionsError([why]);
+export const checkReport = ({ reportFile }: Pick<Options, "reportFile">): void =>
+  checkFiles({ "--report": reportFile });
+
+/** By the flags that name them. Throws an OptionsError. */
+function checkFiles(files: Readonly<Record<string, string | undefined>>): void {
+  const why = Object.entries(files)
+    .map(([flag, file]) => file && whyUnwritable(flag, file))
+    .filter((sentence) => sentence !== undefined);
+  if (why.length > 0) throw new OptionsError(why);
 }
 
 async function openMetrics(

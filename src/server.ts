@@ -53,11 +53,13 @@ function agentFor(endpoint: Endpoint): Agent | undefined {
   return agent;
 }
 
+/** `onBytes`: takes what comes with a good answer, whose text is then none. */
 async function post(
   endpoint: Endpoint,
   parameters: Readonly<Record<string, string>>,
   body: string,
   { signal, onSlow, slowMs = 3000, timeoutMs = 30_000 }: Patience = {},
+  onBytes?: (bytes: Uint8Array) => void,
 ): Promise<string> {
   const name = shown(endpoint);
   const slow = setTimeout(() => onSlow?.(`waiting for an answer from ${name}, up to ${timeoutMs / 1000} s`), slowMs);
@@ -73,11 +75,19 @@ async function post(
       ...(dispatcher !== undefined && { dispatcher }),
       signal: signal === undefined ? late : AbortSignal.any([signal, late]),
     });
-    const text = await answer.body.text();
     const header = answer.headers["x-clickhouse-exception-code"];
+    // What is no ClickHouse would be taken for one that has no rows.
+    if (onBytes !== undefined && header === undefined && answer.headers["x-clickhouse-format"] === "RowBinary") {
+      for await (const bytes of answer.body) onBytes(bytes);
+      return "";
+    }
+    const text = await answer.body.text();
     const exception = Array.isArray(header) ? header[0] : header;
     const outcome = classifyAnswer(answer.statusCode, exception, text.slice(0, 4096));
-    if (outcome.kind === "acknowledged") return text;
+    if (outcome.kind === "acknowledged" && onBytes === undefined) return text;
+    if (outcome.kind === "acknowledged") {
+      throw new ServerError(`${name} does not answer as ClickHouse does`, "malformed_answer");
+    }
     if (typeof outcome.code === "number") throw new ServerError(plain(outcome.sentence), outcome.code);
     const sentence = plain(outcome.sentence.replace(/<[^>]*>/g, " "));
     throw new ServerError(`${name} does not answer as ClickHouse does: ${sentence}`, outcome.code);
@@ -113,15 +123,33 @@ export async function query(
   values: Readonly<Record<string, string>> = {},
   patience: Patience = {},
 ): Promise<readonly Readonly<Record<string, unknown>>[]> {
-  const parameters = Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [`param_${name}`, value.replace(/[\\\t\n\r]/g, escaped)]),
-  );
-  const answer = parseJson(await post(endpoint, parameters, `${sql} FORMAT JSON`, patience));
+  const answer = parseJson(await post(endpoint, substituted(values), `${sql} FORMAT JSON`, patience));
   if (typeof answer !== "object" || answer === null || !("data" in answer) || !Array.isArray(answer.data)) {
     throw new ServerError(`${shown(endpoint)} does not answer as ClickHouse does`, "malformed_answer");
   }
   return answer.data;
 }
+
+/**
+ * The rows of a query in the format RowBinary, as they come. The server keeps its answer back until it is whole, so that
+ * nothing comes of a query that fails.
+ */
+export async function queryBinary(
+  endpoint: Endpoint,
+  sql: string,
+  values: Readonly<Record<string, string>>,
+  onBytes: (bytes: Uint8Array) => void,
+  patience: Patience = {},
+): Promise<void> {
+  const parameters = { ...substituted(values), wait_end_of_query: "1" };
+  await post(endpoint, parameters, `${sql} FORMAT RowBinary`, patience, onBytes);
+}
+
+/** Values of {name:Type} as parameters. */
+const substituted = (values: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [`param_${name}`, value.replace(/[\\\t\n\r]/g, escaped)]),
+  );
 
 /** The server reads a value as a field of TabSeparated. */
 const escaped = (character: string): string => `\\${{ "\t": "t", "\n": "n", "\r": "r" }[character] ?? character}`;

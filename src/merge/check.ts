@@ -12,6 +12,7 @@ const OWN: ReadonlySet<string> = new Set([
   "clickhouse-url",
   "config",
   "replay",
+  "ledger",
   "tls-ca",
   "tls-cert",
   "tls-key",

@@ -10,12 +10,12 @@ import type { EndpointTotals, Totals } from "../counters.js";
 import type { Endpoint } from "../endpoint.js";
 import { shown } from "../endpoint.js";
 import { summarize } from "../latency.js";
-import type { Ledger } from "../ledger.js";
+import type { BatchLedger, Ledger } from "../ledger.js";
 import type { Options } from "../options.js";
 import type { Scan } from "../replay/scan.js";
 import { ratioOf } from "../schedule.js";
 import type { Target } from "../target.js";
-import type { LatencyJson, Point, Report } from "./schema.js";
+import type { LatencyJson, LedgerJson, Point, Report } from "./schema.js";
 
 /** All that is known when a run is over. */
 export interface Result extends Omit<Books, "claim"> {
@@ -93,6 +93,7 @@ export function makeReport(result: Result): Report {
       duplicated: ledger?.duplicated ?? null,
     },
     ledger_caveat: ledger?.caveat ?? null,
+    ledger: ledger?.batches === undefined ? null : ledgerJson(ledger.batches),
     bytes: totals.bytes,
     inserts: totals.inserts,
     retries: totals.retries,
@@ -149,6 +150,20 @@ export const toJson = (report: Report): string => `${JSON.stringify(report, null
 
 function fates(scheduled: number, { generated, dropped, acknowledged, failed, unknown }: Totals) {
   return { scheduled, generated, dropped, unsent: scheduled - generated - dropped, acknowledged, failed, unknown };
+}
+
+function ledgerJson({ counts, replicas, ...balance }: BatchLedger): LedgerJson {
+  return {
+    batches: counts,
+    unknown_landed: balance.unknownLanded,
+    unknown_missing: balance.unknownMissing,
+    failed_landed: balance.failedLanded,
+    never_sent: balance.neverSent,
+    replicas: replicas.map(({ name, absent, landed, missing, duplicated }) => ({
+      "clickhouse-url": name,
+      ...(absent === undefined ? { landed, missing, duplicated } : { landed: null, missing: null, duplicated: null }),
+    })),
+  };
 }
 
 /** Null where there is no histogram: in a closed loop nothing is due. */
@@ -210,6 +225,7 @@ function optionsJson(result: Result): Report["options"] {
     compress: options.compress,
     "async-insert": options.asyncInsert,
     settings: options.settings,
+    quorum: options.quorum ?? null,
     timeout_s: options.timeoutMs / 1000,
     retries: options.retries,
     "retry-for_s": seconds(options.retryForNs),
@@ -220,6 +236,7 @@ function optionsJson(result: Result): Report["options"] {
     replay: options.replay?.file ?? null,
     "replay-once": options.replay?.once ?? false,
     "replay-time": options.replay?.timeColumn ?? null,
+    ledger: options.ledgerFile ?? null,
     config: options.configFile ?? null,
     "data-span_s": options.dataSpanNs === undefined ? null : seconds(options.dataSpanNs),
     "data-start": options.dataStartNs === undefined ? null : isoTime(options.dataStartNs),

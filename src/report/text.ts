@@ -4,9 +4,9 @@ import { ceilingOf } from "../ceiling.js";
 import { wrap } from "../help.js";
 import type { Compression } from "../replay/file.js";
 import { FORMATS } from "../rows/program.js";
-import { whyUnverifiable } from "../target.js";
 import { bytes, count, milliseconds, percent, printable, short, whole } from "../text.js";
 import { parseThreshold, valueText } from "../threshold.js";
+import { ledgerText, whyNoLedger } from "./ledger-text.js";
 import type { LatencyJson, Report } from "./schema.js";
 
 const WIDTH = 80;
@@ -283,27 +283,11 @@ function limitLines({ generator_limited: limited, generator }: Report): Lines {
 }
 
 function ledgerLines(report: Report): Lines {
-  const { rows, ledger_caveat: caveat } = report;
-  if (rows.landed === null) return words("ledger", whyNoLedger(report));
-  const sent = [`scheduled ${whole(rows.scheduled)}`, `acknowledged ${whole(rows.acknowledged)}`];
-  const found = [
-    `landed ${whole(rows.landed)}`,
-    `lost ${whole(rows.lost ?? 0)}`,
-    `duplicated ${whole(rows.duplicated ?? 0)}`,
-  ];
-  const all = words("ledger", [...sent, ...found].join(", "));
+  if (report.rows.landed === null) return words("ledger", whyNoLedger(report));
+  const { sent, found, notes } = ledgerText(report);
+  const all = words("ledger", `${sent}, ${found}`);
   return [
-    ...(all.length === 1 ? all : [...words("ledger", `${sent.join(", ")},`), ...words("", found.join(", "))]),
-    ...(caveat === null ? [] : words("", `(${caveat})`)),
+    ...(all.length === 1 ? all : [...words("ledger", `${sent},`), ...words("", found)]),
+    ...notes.flatMap((note) => words("", note)),
   ];
-}
-
-function whyNoLedger({ options, server, shards }: Report): string {
-  if (options.blind) return "none: --blind asks nothing";
-  if (!options.verify) return "none: --no-verify";
-  const names = server.table.columns.map(({ name }) => name);
-  const ledgerColumns = names.includes("run_id") && names.includes("seq");
-  const isShard = options.shard !== null || shards !== undefined;
-  const why = whyUnverifiable({ engine: server.table.engine ?? undefined, ledgerColumns }, isShard);
-  return why === undefined ? "could not be read" : `none: ${why}`;
 }
