@@ -1,6 +1,8 @@
 // What an insert's answer means: acknowledged, failed or unknown, why, and under which code it is counted. Pure.
 // Decided on ClickHouse's exception code where there is one: busy servers and full tables answer plain 500.
 
+import { tlsFault, tlsSentence } from "./tls-fault.js";
+
 /** Why rows were not taken. */
 export const REASONS = ["busy", "refused", "read_only", "unreachable"] as const;
 export type Reason = (typeof REASONS)[number];
@@ -118,7 +120,7 @@ export function transportCode(error: Error): TransportCode {
   const errno = "code" in error && typeof error.code === "string" ? error.code : "";
   const known = CODES_BY_ERRNO.get(errno);
   if (known !== undefined) return known;
-  if (/^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/.test(errno)) return "tls";
+  if (tlsFault(error) !== undefined) return "tls";
   // The name of undici's error for an answer that is no HTTP; its code is that of the parser, or none.
   if (errno.startsWith("HPE_") || error.name === "HTTPParserError") return "malformed_answer";
   return "other";
@@ -127,6 +129,7 @@ export function transportCode(error: Error): TransportCode {
 /** An insert that got no answer. `sent`: its request had begun to leave, so its rows may have landed. */
 export function classifyError(error: Error, sent: boolean, timedOut: boolean): Outcome {
   const code = timedOut ? "timeout" : transportCode(error);
-  const sentence = sentenceOf(error.message) || code;
+  const fault = tlsFault(error);
+  const sentence = fault === undefined || timedOut ? sentenceOf(error.message) || code : tlsSentence(fault, error);
   return sent ? { kind: "unknown", code, sentence } : { kind: "failed", reason: "unreachable", code, sentence };
 }

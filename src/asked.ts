@@ -2,10 +2,12 @@
 // insert. What it refuses becomes a sentence that names it. Main thread; called by target.ts. Creates the default table, and
 // changes nothing else.
 
+import { type Compression, encodingHeaders } from "./compress.js";
 import { type Endpoint, shown } from "./endpoint.js";
 import type { Options, TableOptions } from "./options.js";
 import { EVENT_TABLE, isEventTable, SEED_COLUMNS, type TableColumn } from "./rows/column.js";
 import { execute, insertNothing, type Patience, query, quoteIdentifier, ServerError } from "./server.js";
+import { isReplicated } from "./stores.js";
 import { nearest } from "./text.js";
 
 /** The target cannot be reached, authenticated or prepared: exit 3. */
@@ -13,6 +15,9 @@ export class TargetError extends Error {}
 
 /** The pre-flight was broken off by its signal. */
 export class InterruptedError extends Error {}
+
+/** The exception number of ClickHouse's. */
+export const ACCESS_DENIED = 497;
 
 const OLDEST: readonly [number, number] = [21, 8];
 export const VIEWS: ReadonlySet<string> = new Set([
@@ -59,9 +64,19 @@ export class Asked {
   }
 
   /** `parameters`: of every insert into the place. */
-  async takesInserts(place: Place, parameters: Readonly<Record<string, string>>): Promise<void> {
+  async takesInserts(
+    place: Place,
+    parameters: Readonly<Record<string, string>>,
+    compression: Compression,
+  ): Promise<void> {
     await insertNothing(this.endpoint, parameters, this.patience).catch(
       this.#refusal(`does not let this user insert into ${fullName(place)}`),
+    );
+    if (compression === "none") return;
+    // The header alone: who does not know its name says so, whatever the body.
+    const headers = { ...this.endpoint.headers, ...encodingHeaders(compression) };
+    await insertNothing({ ...this.endpoint, headers }, parameters, this.patience).catch(
+      this.#refusal(`does not take inserts with --compress ${compression}`),
     );
   }
 
@@ -129,6 +144,8 @@ export interface Found {
   readonly expires: boolean;
   /** The same for two endpoints that lead to the same table of the same server. */
   readonly identity: string;
+  /** The same for all replicas of a table; undefined: it is not replicated, or this user may not know. */
+  readonly replicated: string | undefined;
 }
 
 export async function placeOf(asked: Asked, { table: { database, table } }: TableOptions): Promise<Place> {
@@ -173,13 +190,25 @@ export async function find(asked: Asked, { database, table }: Place): Promise<Fo
       "FROM system.tables WHERE database = {database:String} AND name = {table:String}",
     { database, table },
   );
-  return (
-    row && {
-      engine: String(row.engine),
-      expires: Number(row.expires) === 1,
-      identity: `${row.server} ${row.uuid} ${row.paths}`,
-    }
-  );
+  if (row === undefined) return undefined;
+  const engine = String(row.engine);
+  return {
+    engine,
+    expires: Number(row.expires) === 1,
+    identity: `${row.server} ${row.uuid} ${row.paths}`,
+    replicated: isReplicated(engine) ? await replicaPath(asked, { database, table }) : undefined,
+  };
+}
+
+/** Where the replicas of the table meet. */
+async function replicaPath({ endpoint, patience }: Asked, { database, table }: Place): Promise<string | undefined> {
+  const sql =
+    "SELECT zookeeper_path AS path FROM system.replicas WHERE database = {database:String} AND table = {table:String}";
+  const [row] = await query(endpoint, sql, { database, table }, patience).catch((error: unknown) => {
+    if (error instanceof ServerError && error.code === ACCESS_DENIED) return [];
+    throw error;
+  });
+  return row && String(row.path);
 }
 
 const CREATE_IT = "create it, or leave --table out and events is created";

@@ -26,6 +26,7 @@ export function resolveBorrowed(
       { ...only(reader.raw, names), ...decided },
       only(reader.environment, variables),
       config && { ...config, options: only(config.options, names) },
+      reader.files,
     );
   } catch (error) {
     if (!(error instanceof OptionsError)) throw error;

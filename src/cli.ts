@@ -11,6 +11,7 @@ import { EmbeddedError } from "./embedded/server.js";
 import { EXIT } from "./exit.js";
 import {
   COMPARE_FLAGS,
+  type Flag,
   LADDER_FLAGS,
   MAX_FLAGS,
   MERGE_FLAGS,
@@ -25,13 +26,22 @@ import { resolveLadder } from "./ladder/options.js";
 import { max } from "./max/max.js";
 import { resolveMax } from "./max/options.js";
 import { resolveMerge } from "./merge/options.js";
-import { configFileOf, type Environment, OptionsError, type RawFlags, resolveRun, resolveServe } from "./options.js";
+import { openSecrets, readNamedFiles } from "./named-files.js";
+import {
+  configFileOf,
+  type Environment,
+  type FileText,
+  OptionsError,
+  type RawFlags,
+  resolveRun,
+  resolveServe,
+} from "./options.js";
 import { run } from "./run.js";
 import { sample } from "./sample.js";
 import { isLearning, resolveSample } from "./sample-options.js";
 import { serve } from "./serve.js";
 import { ServerError } from "./server.js";
-import { nearest } from "./text.js";
+import { nearest, printable } from "./text.js";
 import { VERSION } from "./version.js";
 
 interface Command extends CommandHelp {
@@ -60,7 +70,7 @@ const RUN: Command = {
     ["130, 143", "interrupted by SIGINT or SIGTERM, and drained whole"],
   ],
   prepare: async (raw) => {
-    const options = await withConfig(raw, resolveRun);
+    const options = await withConfig(RUN_FLAGS, raw, resolveRun);
     return (interrupt) => run(options, { out: process.stdout, err: process.stderr as WriteStream, interrupt });
   },
 };
@@ -84,8 +94,8 @@ const SAMPLE: Command = {
   prepare: async (raw) => {
     // What is learned is a config file, and none is read for it.
     const options = isLearning(raw, process.env)
-      ? resolveSample(raw, process.env)
-      : await withConfig(raw, resolveSample);
+      ? withFiles(SAMPLE_FLAGS, raw, undefined, resolveSample)
+      : await withConfig(SAMPLE_FLAGS, raw, resolveSample);
     return async (interrupt) => {
       const code = await sample(options, { out: process.stdout as WriteStream, err: process.stderr, interrupt });
       // Who does not read on cannot hold up the end.
@@ -112,7 +122,7 @@ const LADDER: Command = {
     ["130, 143", "interrupted by SIGINT or SIGTERM; the scratch database is dropped"],
   ],
   prepare: async (raw) => {
-    const options = await withConfig(raw, resolveLadder);
+    const options = await withConfig(LADDER_FLAGS, raw, resolveLadder);
     return (interrupt) => ladder(options, { out: process.stdout, err: process.stderr as WriteStream, interrupt });
   },
 };
@@ -134,7 +144,7 @@ const MAX: Command = {
     ["130, 143", "interrupted by SIGINT or SIGTERM; what was found so far is told"],
   ],
   prepare: async (raw) => {
-    const options = await withConfig(raw, resolveMax);
+    const options = await withConfig(MAX_FLAGS, raw, resolveMax);
     return (interrupt) => max(options, { out: process.stdout, err: process.stderr as WriteStream, interrupt });
   },
 };
@@ -150,7 +160,9 @@ const SERVE: Command = {
     ["3", "the server did not start, or ended by itself"],
   ],
   prepare: async (raw) => {
-    const options = resolveServe(raw, process.env);
+    const options = withFiles(SERVE_FLAGS, raw, undefined, (given, environment, _config, files) =>
+      resolveServe(given, environment, files),
+    );
     return (interrupt) => serve(options, { err: process.stderr, interrupt });
   },
 };
@@ -194,21 +206,33 @@ const MERGE: Command = {
   },
 };
 
-/** Options of flags, environment and config file; rejects with the problems of all three. */
-async function withConfig<T>(
+type Resolve<T> = (
   raw: RawFlags,
-  resolve: (raw: RawFlags, environment: Environment, config?: Config) => T,
-): Promise<T> {
+  environment: Environment,
+  config: Config | undefined,
+  files: ReadonlyMap<string, FileText>,
+) => T;
+
+/** Options, with the files that flags name. Throws an OptionsError. */
+function withFiles<T>(flags: readonly Flag[], raw: RawFlags, config: Config | undefined, resolve: Resolve<T>): T {
+  const files = readNamedFiles(flags, raw, process.env, config);
+  const options = resolve(raw, process.env, config, files);
+  for (const sentence of openSecrets(flags, raw, process.env, config, files)) warn(sentence);
+  return options;
+}
+
+/** Options of flags, environment and config file; rejects with the problems of all three. */
+async function withConfig<T>(flags: readonly Flag[], raw: RawFlags, resolve: Resolve<T>): Promise<T> {
   const file = configFileOf(raw, process.env);
-  if (file === undefined) return resolve(raw, process.env);
+  if (file === undefined) return withFiles(flags, raw, undefined, resolve);
   // YAML and validation take some 100 ms to load: whoever has no config file does not wait for them.
   const { ConfigError, readConfig } = await import("./config.js");
   try {
-    return resolve(raw, process.env, readConfig(file, RUN_FLAGS));
+    return withFiles(flags, raw, readConfig(file, RUN_FLAGS), resolve);
   } catch (error) {
     if (!(error instanceof ConfigError) || error.config === undefined) throw error;
     try {
-      resolve(raw, process.env, error.config);
+      withFiles(flags, raw, error.config, resolve);
     } catch (other) {
       if (other instanceof OptionsError) throw new OptionsError([...error.problems, ...other.problems]);
       throw other;
@@ -216,6 +240,8 @@ async function withConfig<T>(
     throw error;
   }
 }
+
+const warn = (sentence: string): void => void process.stderr.write(`warning: ${printable(sentence)}\n`);
 
 /** The first is the default. */
 const COMMANDS: readonly [Command, ...Command[]] = [RUN, SAMPLE, LADDER, MAX, SERVE, COMPARE, MERGE];
@@ -319,7 +345,8 @@ async function prepare({ command, raw, files, problems }: Line): ReturnType<Comm
 
 /** The exit code and, on standard error, the sentences for what went wrong before the first row. */
 function explain(error: unknown, interrupt: AbortSignal): number {
-  const say = (sentence: string): void => void process.stderr.write(`error: ${sentence}\n`);
+  const say = (sentence: string): void =>
+    void process.stderr.write(`error: ${sentence.split("\n").map(printable).join("\n")}\n`);
   if (error instanceof InterruptedError) return Number(interrupt.reason);
   if (error instanceof OptionsError) {
     for (const problem of error.problems) say(problem);
@@ -349,7 +376,7 @@ async function main(argv: readonly string[]): Promise<void> {
       process.stdout.write(line.text);
       return;
     }
-    for (const sentence of strangeVariables(process.env)) process.stderr.write(`warning: ${sentence}\n`);
+    for (const sentence of strangeVariables(process.env)) warn(sentence);
     const work = await prepare(line);
     const code = await work(interrupt);
     process.exitCode ??= code;

@@ -1,5 +1,7 @@
 // One --clickhouse-url: where it points, and the headers that authenticate. Pure. May cross to a worker thread.
 
+import type { Tls } from "./tls.js";
+
 export interface Credentials {
   readonly user: string;
   readonly password: string;
@@ -12,14 +14,19 @@ export interface Endpoint {
   readonly path: string;
   readonly host: string;
   readonly port: number;
+  /** Where to connect, of a host that has several addresses; undefined: wherever the host's name leads. */
+  readonly address?: string;
   /** The `database` of the URL's query. */
   readonly database: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  /** Of an https:// endpoint; absent: as Node does it by itself. */
+  readonly tls?: Tls;
 }
 
 /** What may be shown: no user information, no query. */
-export function shown(endpoint: Endpoint): string {
-  return endpoint.origin + endpoint.path.replace(/\?.*$/, "").replace(/\/$/, "");
+export function shown({ origin, path, address }: Endpoint): string {
+  const url = origin + path.replace(/\?.*$/, "").replace(/\/$/, "");
+  return address === undefined ? url : `${url} (${address})`;
 }
 
 /** A URL, or what was meant to be one, without what may be a password: user information, query, fragment. */
@@ -38,7 +45,7 @@ export function redact(url: string): string {
  * The endpoint of an http: or https: URL. User and password in it go before `credentials`, each by itself. Throws a
  * URIError when they hold a % that begins no escape.
  */
-export function endpointOf(url: URL, credentials: Credentials): Endpoint {
+export function endpointOf(url: URL, credentials: Credentials, tls?: Tls): Endpoint {
   const user = decodeURIComponent(url.username) || credentials.user;
   const password = decodeURIComponent(url.password) || credentials.password;
   return {
@@ -49,6 +56,7 @@ export function endpointOf(url: URL, credentials: Credentials): Endpoint {
     database: url.searchParams.get("database") || undefined,
     // The server reads header values as bytes of UTF-8, the client writes them as Latin-1.
     headers: { "x-clickhouse-user": utf8AsLatin1(user), "x-clickhouse-key": utf8AsLatin1(password) },
+    ...(tls !== undefined && url.protocol === "https:" && { tls }),
   };
 }
 

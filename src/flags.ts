@@ -1,6 +1,6 @@
 // The flags of every command: those of `run` are in run-flags.ts, those of the others follow from them. Data alone.
 
-import { type Flag, LOGIN, RUN_FLAGS, runFlag, variableOf } from "./run-flags.js";
+import { type Flag, LOGIN, RUN_FLAGS, runFlag, TLS, variableOf } from "./run-flags.js";
 import { nearest } from "./text.js";
 
 export { type Flag, GROUPS, type Group, RUN_FLAGS, variableOf } from "./run-flags.js";
@@ -13,6 +13,7 @@ export const SAMPLE_FLAGS: readonly Flag[] = [
     description: "table or database.table, which must exist; without this flag, events as it is or would be created",
   },
   ...LOGIN,
+  ...TLS,
   { ...runFlag("blind"), description: "Ask the server nothing: the rows of the table that would be created" },
   {
     name: "rows",
@@ -59,6 +60,7 @@ export const LADDER_FLAGS: readonly Flag[] = [
     description: "table or database.table, which must exist: copied, never written to",
   },
   ...LOGIN,
+  ...TLS,
   { ...runFlag("embedded"), description: "Start the embedded ClickHouse for this ladder and use it" },
   {
     name: "duration",
@@ -87,6 +89,7 @@ export const LADDER_FLAGS: readonly Flag[] = [
     fallbackDescription: "all that can carry the table",
     description: "JSONEachRow, JSONCompactEachRow, RowBinary, Native; repeat it, or separate them by commas",
   },
+  runFlag("compress"),
   runFlag("setting"),
   runFlag("timeout"),
   { ...runFlag("report"), description: "Write the ladder's figures to this file" },
@@ -100,6 +103,7 @@ export const MAX_FLAGS: readonly Flag[] = [
     description: "table or database.table, which must exist; without this flag, events is created if missing",
   },
   ...LOGIN,
+  ...TLS,
   { ...runFlag("embedded"), description: "Start the embedded ClickHouse for this search and use it" },
   {
     ...runFlag("blind"),
@@ -159,7 +163,9 @@ export const MAX_FLAGS: readonly Flag[] = [
   runFlag("flush-interval"),
   runFlag("async-insert"),
   runFlag("format"),
+  runFlag("compress"),
   runFlag("setting"),
+  runFlag("quorum"),
   runFlag("timeout"),
   { ...runFlag("report"), description: "Write all holds and the result to this file" },
 ];

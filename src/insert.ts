@@ -1,13 +1,15 @@
 // One HTTP insert: sends a slot's bytes to ClickHouse and says what became of them. Runs in a worker; writes, and times,
 // but never counts or retries.
 //
-// The body is the slot itself, not a copy. So an insert is over only when it is answered *and* its body has left: a
-// connection whose answer came first is destroyed before the slot may be filled again.
+// The body is the slot itself, not a copy, unless it is compressed. So an insert is over only when it is answered *and* its
+// body has left: a connection whose answer came first is destroyed before the slot may be filled again.
 
 import type { Socket } from "node:net";
-import { buildConnector, Client, type Dispatcher, Pool } from "undici";
+import { Client, type Dispatcher, Pool } from "undici";
 import { ACKNOWLEDGED, classifyAnswer, classifyError, type Outcome } from "./answer.js";
+import { type Compression, encodingHeaders } from "./compress.js";
 import { type Endpoint, withParameters } from "./endpoint.js";
+import { type Connector, connectorOf } from "./tls.js";
 
 /** Of an error's body so much is read. */
 const LONGEST_BODY = 4096;
@@ -22,6 +24,8 @@ export interface InsertPlan {
   readonly endpoints: readonly Endpoint[];
   /** Parameters every insert has: query, settings. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** What bodies are compressed with when they get here. */
+  readonly compression: Compression;
   /** Inserts in flight at once. */
   readonly permits: number;
   readonly timeoutMs: number;
@@ -37,8 +41,6 @@ export interface InsertRequest {
   /** The request begins to leave. */
   readonly onSent: () => void;
 }
-
-type Connector = ReturnType<typeof buildConnector>;
 
 /** A connection of the pool that knows its socket. */
 class Connection extends Client {
@@ -148,7 +150,7 @@ export class Inserter {
       return {
         pool: new Pool(endpoint.origin, {
           connections: plan.permits,
-          connect: buildConnector({ timeout: plan.timeoutMs, keepAlive: true }),
+          connect: connectorOf(endpoint, { timeout: plan.timeoutMs }),
           factory: (origin, options) => new Connection(origin, options as Pool.Options),
           // Each insert has a time limit of its own.
           headersTimeout: 0,
@@ -156,7 +158,7 @@ export class Inserter {
           keepAliveTimeoutThreshold: KEEP_ALIVE_MARGIN_MS,
         }),
         path: `${path}${path.includes("?") ? "&" : "?"}query_id=`,
-        headers: Object.entries(endpoint.headers).flat(),
+        headers: Object.entries({ ...endpoint.headers, ...encodingHeaders(plan.compression) }).flat(),
       };
     });
   }

@@ -27,7 +27,7 @@ import type { SampleSurroundings } from "./sample.js";
 import type { SampleOptions } from "./sample-options.js";
 import { query, quoteIdentifier, ServerError } from "./server.js";
 import { askDescription, type Description } from "./target.js";
-import { whole } from "./text.js";
+import { printable, whole } from "./text.js";
 
 /** The rows that were to be looked at are not where they were. */
 class PartsGone extends Error {}
@@ -60,7 +60,7 @@ export async function learn(
 ): Promise<number> {
   const [endpoint] = options.endpoints;
   if (endpoint === undefined) throw new TargetError("there is no endpoint");
-  const say = (sentence: string): void => void err.write(`${sentence}\n`);
+  const say = (sentence: string): void => void err.write(`${printable(sentence)}\n`);
   const patience = { signal: interrupt, onSlow: say, slowMs: 10_000, timeoutMs: (LIMIT_S + 10) * 1000 };
   const description = await askDescription(endpoint, options, patience);
   const name = `${description.database}.${description.table}`;

@@ -1,35 +1,46 @@
-// Did every row land, once? Asks ClickHouse, after the run, and compares with what the workers counted. Main thread.
+// Did every row land, once? Asks ClickHouse, after the run, and compares with what became of each batch. Main thread.
 //
-// With the ledger columns: rows and sum(seq) of each batch of this run against what the schedule says they must be.
+// With the ledger columns: the rows of each batch of this run, and how many of them differ, chunk by chunk (ledger/chunks.ts),
+// from every server that the URLs lead to (ledger/sources.ts).
 // Without: the difference of count() before and after, which takes for granted that nobody else writes.
 
-import { tableIdentifier } from "./asked.js";
-import type { Endpoint } from "./endpoint.js";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Fates } from "./fates.js";
-import type { Run, Shard } from "./schedule.js";
-import { type Patience, query } from "./server.js";
+import { batchesOf, type ChunkLimits, chunksOf, LIMITS, type Scheduled } from "./ledger/chunks.js";
+import type { LedgerFile } from "./ledger/file.js";
+import { patiently, WAITING, type Waiting } from "./ledger/patience.js";
+import { askCount, askRunning, type Search } from "./ledger/questions.js";
+import { type ReplicaFigures, Sources } from "./ledger/sources.js";
+import { type Balance, balance, endedAt, type FateCount, stateOf, Tally } from "./ledger/tally.js";
+import { endpointsOf, isReplicated } from "./stores.js";
 import type { Target } from "./target.js";
+import { count, whole } from "./text.js";
 
 export interface Ledger {
   /** Rows of this run in the table, however often. */
   readonly landed: number;
   /** Acknowledged rows that are not there. */
   readonly lost: number;
-  /** Rows that are there more than once, counting each surplus copy; and rows of this run that were never scheduled. */
+  /** Rows that are there more than once, counting each surplus copy; and rows of this run that were never sent. */
   readonly duplicated: number;
   /** What must be known to read the figures; undefined: nothing. */
   readonly caveat: string | undefined;
+  /** Undefined where rows cannot be told apart. */
+  readonly batches: BatchLedger | undefined;
+  /** Why it does not balance though no row is lost or duplicated, as sentences. */
+  readonly problems: readonly string[];
+}
+
+/** The same, batch by batch. */
+export interface BatchLedger extends Balance {
+  readonly counts: readonly FateCount[];
+  /** None: the table is not replicated. */
+  readonly replicas: readonly ReplicaFigures[];
 }
 
 /** What the workers say of a run that is over. */
-export interface Claim {
+export interface Claim extends Scheduled {
   readonly runId: string;
-  /** Of all shards. */
-  readonly scheduledRows: number;
-  /** How the rows of all shards are cut into batches; the last one may hold fewer. */
-  readonly runs: readonly Run[];
-  /** Only its batches are looked at. */
-  readonly shard: Shard;
   readonly acknowledgedRows: number;
   /** Rows whose fate the client does not know. */
   readonly unknownRows: number;
@@ -39,197 +50,188 @@ export interface Claim {
   readonly batches: number;
 }
 
-/** Where rows may show up late, it is asked again, at most so often. */
-const POLLS = 20;
-const POLL_MS = 500;
-/** Batches named in one query, and runs of batches. */
-const CHUNK = 2000;
-const RUNS = 1000;
+/** How rows are waited for that may show up late. */
+export interface Lateness {
+  readonly everyMs: number;
+  /** Nothing has changed for so long. */
+  readonly stableMs: number;
+  readonly mostMs: number;
+}
 
-/** Reading back hundreds of millions of rows may take minutes. */
-const PATIENCE: Patience = { timeoutMs: 15 * 60_000 };
+export interface Reading {
+  /** Undefined: no batch is written down. */
+  readonly file?: LedgerFile | undefined;
+  /** Hears, in a sentence, that a server is waited for. */
+  readonly onWait?: (sentence: string) => void;
+  readonly waiting?: Omit<Waiting, "onWait">;
+  readonly lateness?: Lateness;
+  readonly limits?: ChunkLimits;
+}
 
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const LATENESS: Lateness = { everyMs: 500, stableMs: 10_000, mostMs: 120_000 };
+/** Inserts without an answer may still be at work on the server: waited for so long. */
+const RUNNING = { mostMs: 30_000, everyMs: 250 } as const;
 
-/** Rows in the whole table, wherever they lie. */
-export async function countRows(target: Target): Promise<number> {
+const isLate = ({ engine = "" }: Target): boolean => /^(Distributed|Replicated|Shared|Buffer)/.test(engine);
+
+/** Rows in the whole table, wherever they lie. Throws a ServerError. */
+export async function countRows(target: Target, waiting: Waiting = WAITING): Promise<number> {
   const counts = await Promise.all(
-    target.stores.map((store) => ask(store, `SELECT count() AS rows FROM ${tableIdentifier(target)}`, {})),
+    target.stores.map(({ replicas }) =>
+      patiently(
+        { endpoints: replicas.flatMap(({ endpoints }) => endpoints) },
+        (endpoint) => askCount(endpoint, target),
+        waiting,
+      ),
+    ),
   );
-  return counts.reduce((sum, row) => sum + Number(row?.rows), 0);
+  return counts.reduce((sum, rows) => sum + rows, 0);
 }
 
-/** @param rowsBefore of the table, counted before the run; used where the table has no ledger columns */
-export async function readLedger(target: Target, claim: Claim, rowsBefore: number): Promise<Ledger> {
-  const late = /^(Distributed|Replicated|Shared|Buffer)/.test(target.engine ?? "");
-  let ledger: Ledger;
-  for (let poll = 0; ; poll++) {
-    ledger = target.ledgerColumns
-      ? await byBatch(target, claim)
-      : byDifference((await countRows(target)) - rowsBefore, claim);
-    if (!late || ledger.lost === 0 || poll === POLLS) break;
-    await sleep(POLL_MS);
+/**
+ * Throws a ServerError where nobody can be asked for some of the rows.
+ *
+ * @param rowsBefore of the table, counted before the run; used where the table has no ledger columns
+ */
+export async function readLedger(
+  target: Target,
+  claim: Claim,
+  rowsBefore: number,
+  { file, onWait, waiting: given = WAITING, lateness = LATENESS, limits = LIMITS }: Reading = {},
+): Promise<Ledger> {
+  const waiting: Waiting = onWait === undefined ? given : { ...given, onWait };
+  const running = claim.unknownRows > 0 ? await afterRunning(target, claim) : 0;
+  const read = target.ledgerColumns
+    ? batchReader(target, claim, { file, waiting, limits })
+    : async () => byDifference((await countRows(target, waiting)) - rowsBefore, claim);
+  try {
+    const found = isLate(target) ? await settled(read, lateness) : await read();
+    const { notes: _, ...ledger } = found;
+    return { ...ledger, caveat: caveatOf(found, target, running, lateness) };
+  } finally {
+    await file?.close();
   }
-  if (ledger.lost === 0) return ledger;
-  const notes = [
-    ledger.caveat,
-    late && `${target.engine} tables may show rows late: asked for ${(POLLS * POLL_MS) / 1000} s`,
-    target.expires && "the table has a TTL, which removes old rows",
-  ].filter((note) => typeof note === "string");
-  return { ...ledger, caveat: notes.length === 0 ? undefined : notes.join("; ") };
 }
 
-async function ask(store: Endpoint, sql: string, values: Readonly<Record<string, string>>) {
-  return (await query(store, sql, values, PATIENCE))[0];
+type Read = Omit<Ledger, "caveat"> & { readonly notes: readonly string[] };
+
+/** Asks again until everything is there, or nothing changes any more. */
+async function settled(read: () => Promise<Read>, { everyMs, stableMs, mostMs }: Lateness): Promise<Read> {
+  const startMs = performance.now();
+  let changedMs = startMs;
+  let seen = -1;
+  for (;;) {
+    const ledger = await read();
+    const { lost, landed, batches } = ledger;
+    const replicas = batches?.replicas ?? [];
+    if (lost === 0 && replicas.every(({ missing }) => missing === 0)) return ledger;
+    const nowMs = performance.now();
+    const now = replicas.reduce((sum, replica) => sum + replica.landed, landed);
+    if (now !== seen) [seen, changedMs] = [now, nowMs];
+    if (nowMs - changedMs >= stableMs || nowMs - startMs >= mostMs) return ledger;
+    await sleep(everyMs);
+  }
 }
 
-function byDifference(landed: number, claim: Claim): Ledger {
+function byDifference(landed: number, claim: Claim): Read {
   return {
     landed,
     lost: Math.max(0, claim.acknowledgedRows - landed),
     duplicated: Math.max(0, landed - claim.acknowledgedRows - claim.unknownRows),
-    caveat: "by the difference of count() before and after, which assumes no other writer",
+    batches: undefined,
+    problems: [],
+    notes: ["by the difference of count() before and after, which assumes no other writer"],
   };
 }
 
-/** What one store holds of the run. */
-interface Found {
-  readonly landed: number;
-  /** Of the landed rows, those that are not copies. */
-  readonly distinct: number;
-  /** Of these, those that nobody acknowledged. */
-  readonly unacknowledged: number;
-}
-
-async function byBatch(target: Target, claim: Claim): Promise<Ledger> {
-  const found = await Promise.all(target.stores.map((store) => askByBatch(store, target, claim)));
-  const sum = (pick: (found: Found) => number): number => found.reduce((total, one) => total + pick(one), 0);
-  const [landed, distinct] = [sum((one) => one.landed), sum((one) => one.distinct)];
-  // Rows nobody acknowledged, and that are there all the same, do not make up for lost ones.
-  const confirmed = distinct - sum((one) => one.unacknowledged);
-  return {
-    landed,
-    lost: Math.max(0, claim.acknowledgedRows - confirmed),
-    duplicated: landed - distinct,
-    caveat:
-      claim.batches <= claim.fates.capacity
-        ? undefined
-        : "more batches failed than are remembered: more rows may be lost than are shown",
-  };
-}
-
-async function askByBatch(store: Endpoint, target: Target, claim: Claim): Promise<Found> {
-  const found = { landed: 0, distinct: 0, unacknowledged: 0 };
-  for (let at = 0; at < Math.max(1, claim.runs.length); at += RUNS) {
-    const part = await askByRuns(
-      store,
-      target,
-      claim,
-      claim.runs.slice(at, at + RUNS),
-      claim.runs[at + RUNS]?.firstRow,
-    );
-    found.landed += part.landed;
-    found.distinct += part.distinct;
-    found.unacknowledged += part.unacknowledged;
-  }
-  return found;
-}
-
-/** A row behind the last of the schedule is nobody's: it stands for none that is lost. */
-const SCHEDULED = "seq < {scheduled:UInt64}";
-
-/** The rows of these runs of batches. `endRow`: where those behind them begin; undefined: there are none. */
-async function askByRuns(
-  store: Endpoint,
+/** Reads all batches each time it is called. */
+function batchReader(
   target: Target,
-  { runId, scheduledRows, shard, fates, batches: mostBatches }: Claim,
-  runs: readonly Run[],
-  endRow: number | undefined,
-): Promise<Found> {
-  const { batch, first, rows: full, values: places } = placesOf(runs);
-  const values = {
-    ...places,
-    run: runId,
-    scheduled: String(scheduledRows),
-    from_row: String(runs[0]?.firstRow ?? 0),
-    ...(endRow !== undefined && { end_row: String(endRow) }),
-    ...(shard.of > 1 && { shards: String(shard.of), shard: String(shard.index) }),
+  claim: Claim,
+  { file, waiting, limits }: { file: LedgerFile | undefined; waiting: Waiting; limits: ChunkLimits },
+): () => Promise<Read> {
+  const search: Search = { place: target, ...claim };
+  const sources = new Sources(target.stores, search, waiting);
+  return async () => {
+    sources.begin();
+    await file?.begin();
+    const tally = new Tally();
+    for (const chunk of chunksOf(claim, limits)) {
+      const heldOf = await sources.read(chunk);
+      for (const due of batchesOf(chunk, claim)) {
+        const ended = endedAt(claim.fates, chunk.firstPlace + due.at);
+        const isAcknowledged = ended.fate === "acknowledged";
+        const held = heldOf(due, isAcknowledged);
+        const state = stateOf(due.rows, held);
+        tally.add(ended, due.rows, held, state);
+        if (file === undefined || (isAcknowledged && state === "whole")) continue;
+        file.add(due, ended, held, state);
+        if (file.isFull) await file.flush();
+      }
+    }
+    const strangers = await sources.strangers();
+    await file?.flush();
+    return summed(target, claim, tally.counts, strangers, sources.figures, file?.failure);
   };
-  const from = [
-    `FROM ${tableIdentifier(target)} WHERE run_id = {run:String}`,
-    "seq >= {from_row:UInt64}",
-    ...(endRow === undefined ? [] : ["seq < {end_row:UInt64}"]),
-    ...(shard.of > 1 ? [`(${batch}) % {shards:UInt64} = {shard:UInt64}`] : []),
-  ].join(" AND ");
-  // What a batch must hold: its rows, fewer where the schedule ended, and the sum of consecutive numbers from its first row.
-  const batches = `
-    SELECT ${batch} AS batch, count() AS rows, sum(seq) AS total, any(${first}) AS first, any(${full}) AS full,
-      toUInt64(greatest(least(toInt64(full), toInt64({scheduled:UInt64}) - toInt64(first)), 0)) AS due,
-      rows = due AND total = due * first + intDiv(due * (due - 1), 2) AS whole
-    ${from} GROUP BY batch`;
-  const sums = await ask(
-    store,
-    `SELECT sum(rows) AS landed, sum(if(whole, rows, 0)) AS whole_rows, countIf(NOT whole) AS odd FROM (${batches})`,
-    values,
-  );
-  let distinct = Number(sums?.whole_rows ?? 0);
-  if (Number(sums?.odd ?? 0) > 0) {
-    const odd = await ask(
-      store,
-      `SELECT uniqExact(seq) AS rows ${from} AND ${SCHEDULED} AND ${batch} IN (SELECT batch FROM (${batches}) WHERE NOT whole)`,
-      values,
-    );
-    distinct += Number(odd?.rows ?? 0);
-  }
-  let unacknowledged = 0;
-  const last = runs.at(-1);
-  const mine: number[] = [];
-  for (let index = 0; index < Math.min(mostBatches, fates.capacity); index++) {
-    const number = index * shard.of + shard.index;
-    if (number < (runs[0]?.firstBatch ?? 0) || last === undefined || number >= last.firstBatch + last.batches) continue;
-    if (["failed", "unknown", "in_flight"].includes(fates.kindAt(index))) mine.push(number);
-  }
-  for (let at = 0; at < mine.length; at += CHUNK) {
-    const there = await ask(
-      store,
-      `SELECT uniqExact(seq) AS rows ${from} AND ${SCHEDULED} AND has({batches:Array(UInt64)}, ${batch})`,
-      {
-        ...values,
-        batches: `[${mine.slice(at, at + CHUNK)}]`,
-      },
-    );
-    unacknowledged += Number(there?.rows ?? 0);
-  }
-  return { landed: Number(sums?.landed ?? 0), distinct, unacknowledged };
 }
 
-/** SQL for the batch that row seq is in, the batch's first row, and how many it holds when it is whole; the values they take. */
-function placesOf(runs: readonly Run[]) {
-  const [only, ...others] = runs;
-  const of = (pick: (run: Run) => number): string => `[${runs.map(pick)}]`;
-  if (only === undefined || others.length === 0) {
-    const { firstBatch, firstRow, rows } = only ?? { firstBatch: 0, firstRow: 0, rows: 1 };
-    const at = "intDiv(seq - {first_row:UInt64}, {per_batch:UInt64})";
-    return {
-      batch: `${at} + {first_batch:UInt64}`,
-      first: `${at} * {per_batch:UInt64} + {first_row:UInt64}`,
-      rows: "{per_batch:UInt64}",
-      values: { first_batch: String(firstBatch), first_row: String(firstRow), per_batch: String(rows) },
-    };
-  }
-  // A table in the query: the run's first row leads to its first batch and to the rows a batch of it has.
-  const run = "roundDown(seq, {first_rows:Array(UInt64)})";
-  const its = (column: string): string =>
-    `transform(${run}, {first_rows:Array(UInt64)}, {${column}:Array(UInt64)}, toUInt64(1))`;
-  const at = `intDiv(seq - ${run}, ${its("per_batch")})`;
+function summed(
+  target: Target,
+  claim: Claim,
+  counts: readonly FateCount[],
+  strangers: number,
+  figures: readonly ReplicaFigures[],
+  failure: string | undefined,
+): Read {
+  const sums = balance(counts, strangers, claim);
+  const replicas = isReplicated(target.engine) ? figures : [];
+  const short = replicas.filter(({ missing }) => missing > 0);
   return {
-    batch: `${at} + ${its("first_batches")}`,
-    first: `${at} * ${its("per_batch")} + ${run}`,
-    rows: its("per_batch"),
-    values: {
-      first_rows: of(({ firstRow }) => firstRow),
-      first_batches: of(({ firstBatch }) => firstBatch),
-      per_batch: of(({ rows }) => rows),
-    },
+    landed: sums.landed,
+    lost: sums.lost,
+    duplicated: sums.duplicated,
+    batches: { ...sums, counts, replicas },
+    problems: [
+      ...short.map(({ name, missing }) => `the replica ${name} lacks ${count(missing, "row")} that others have`),
+      ...(failure === undefined ? [] : [failure]),
+    ],
+    notes: [
+      ...figures.flatMap(({ name, absent }) => (absent === undefined ? [] : [`${name} was not asked: ${absent}`])),
+      ...forgotten(claim),
+    ],
   };
+}
+
+/** What is not known of each batch. */
+const forgotten = ({ batches, fates }: Claim): readonly string[] =>
+  batches <= fates.capacity
+    ? []
+    : [`of ${whole(batches)} batches the fates of the first ${whole(fates.capacity)} are known: more may be lost`];
+
+/** Inserts of the run that go on all the same; 0: none. */
+async function afterRunning(target: Target, claim: Claim): Promise<number> {
+  const search: Search = { place: target, ...claim };
+  for (const startMs = performance.now(); ; ) {
+    const running = await Promise.all(endpointsOf(target.stores).map((endpoint) => askRunning(endpoint, search)));
+    const most = Math.max(0, ...running);
+    if (most === 0 || performance.now() - startMs >= RUNNING.mostMs) return most;
+    await sleep(RUNNING.everyMs);
+  }
+}
+
+function caveatOf(
+  { notes, lost, problems }: Read,
+  target: Target,
+  running: number,
+  { stableMs }: Lateness,
+): string | undefined {
+  const all = [
+    ...notes,
+    running > 0 && `${count(running, "insert")} of the run still ran: their rows may land yet`,
+    lost + problems.length > 0 &&
+      isLate(target) &&
+      `${target.engine} tables may show rows late: asked until nothing had changed for ${stableMs / 1000} s`,
+    lost > 0 && target.expires && "the table has a TTL, which removes old rows",
+  ].filter((note) => typeof note === "string");
+  return all.length === 0 ? undefined : all.join("; ");
 }

@@ -1,7 +1,5 @@
-// Prometheus: one registry, filled at each scrape from the shared counters, and GET /metrics. Main thread.
+// Prometheus: one registry, filled at each scrape from the shared counters. Main thread; served by metrics-server.ts.
 
-import { createServer, type Server } from "node:http";
-import { isIPv6 } from "node:net";
 import type { Float64Histogram } from "hdr-histogram-js";
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from "prom-client";
 import { REASONS } from "./answer.js";
@@ -24,8 +22,6 @@ export interface MetricsSource {
 const OUTCOMES = ["acknowledged", "failed", "unknown"] as const;
 /** Windows of the workers' utilization. */
 const UTILIZATION_MS = 1000;
-/** Connections that say nothing are looked for so often. */
-const CHECK_CONNECTIONS_MS = 5000;
 /** Upper bounds in seconds. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] as const;
 
@@ -68,7 +64,7 @@ interface Scrape {
 }
 
 /** The registry of a run. It reads the load anew at each scrape, and the workers' utilization once a second. */
-class RunRegistry extends Registry {
+export class RunRegistry extends Registry {
   /** Undefined before the load starts. Valid while a scrape is being collected, which takes no turn of the event loop. */
   scrape: Scrape | undefined;
   /** Busy share of each worker in the last whole second: the same for every scraper, however often each comes. */
@@ -213,82 +209,4 @@ export function createRegistry(
     registers,
   }).set(info, 1);
   return registry;
-}
-
-/** The port is taken or the address is not ours. */
-export class MetricsPortError extends Error {}
-
-export interface MetricsServer {
-  readonly url: string;
-  close(): Promise<void>;
-}
-
-/** Serves GET /metrics, and stops the registry when it is closed. Rejects with a MetricsPortError. */
-export async function serveMetrics(
-  registry: RunRegistry,
-  port: number,
-  host: string | undefined,
-): Promise<MetricsServer> {
-  const server = createServer({ connectionsCheckingInterval: CHECK_CONNECTIONS_MS }, (request, response) => {
-    if (request.url?.split("?")[0] !== "/metrics") {
-      response.writeHead(404, { "content-type": "text/plain" }).end("see /metrics\n");
-      return;
-    }
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      response.writeHead(405, { allow: "GET, HEAD" }).end();
-      return;
-    }
-    registry.metrics().then(
-      (text) => {
-        const length = Buffer.byteLength(text);
-        response.writeHead(200, { "content-type": registry.contentType, "content-length": length }).end(text);
-      },
-      (error: unknown) => response.writeHead(500, { "content-type": "text/plain" }).end(`${error}\n`),
-    );
-  });
-  server.headersTimeout = 10_000;
-  server.requestTimeout = 10_000;
-  server.maxConnections = 64;
-  try {
-    await listen(server, port, host);
-  } catch (error) {
-    registry.stop();
-    throw error;
-  }
-  const shownHost = host === undefined ? "localhost" : isIPv6(host) ? `[${host}]` : host;
-  return {
-    url: `http://${shownHost}:${portOf(server)}/metrics`,
-    async close() {
-      registry.stop();
-      await close(server);
-    },
-  };
-}
-
-function listen(server: Server, port: number, host: string | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    // Stays: a connection that could not be accepted, for want of file descriptors, must not end the run.
-    server.on("error", (error) => reject(new MetricsPortError(describe(error, port, host))));
-    server.listen({ port, ...(host !== undefined && { host }) }, resolve);
-  });
-}
-
-function describe(error: Error, port: number, host: string | undefined): string {
-  const code = "code" in error ? error.code : undefined;
-  if (code === "EADDRINUSE") return `port ${port} is taken`;
-  if (code === "EACCES") return `port ${port} may not be opened by this user`;
-  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") return `${host} is not an address of this machine`;
-  return error.message;
-}
-
-function portOf(server: Server): number {
-  const address = server.address();
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
-
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }

@@ -2,12 +2,14 @@
 // What goes before what: reader.ts.
 
 import { randomBytes, randomInt } from "node:crypto";
+import { COMPRESSIONS, type Compression } from "./compress.js";
 import type { Config } from "./config.js";
 import { type Credentials, type Endpoint, endpointOf, fitsHeader, redact } from "./endpoint.js";
 import { RUN_FLAGS, SERVE_FLAGS } from "./flags.js";
+import { type Quorum, readLedgerFile, readQuorum } from "./ledger-options.js";
 import { readLoad } from "./load-options.js";
 import { LAST_NS, MS, parseHttpUrl, parseTable, parseTime, SPANS, type TableName } from "./quantities.js";
-import { type Environment, type RawFlags, Reader, unfitForHeader } from "./reader.js";
+import { type Environment, type FileText, type RawFlags, Reader, unfitForHeader } from "./reader.js";
 import { type ReplayOptions, readReplay } from "./replay/options.js";
 import { readRetries } from "./retry-options.js";
 import { FORMATS, type Format } from "./rows/program.js";
@@ -17,9 +19,11 @@ import type { Stage } from "./stage.js";
 import { nearest } from "./text.js";
 import type { Threshold } from "./threshold.js";
 import { readThresholds } from "./threshold-options.js";
+import type { Tls } from "./tls.js";
+import { checkTlsIsUsed, readTls, type TlsOptions } from "./tls-options.js";
 
 export type { TableName } from "./quantities.js";
-export type { Environment, RawFlags } from "./reader.js";
+export type { Environment, FileText, RawFlags } from "./reader.js";
 
 /** What `run` is asked to do; valid in itself. */
 export interface Options {
@@ -27,6 +31,8 @@ export interface Options {
   readonly endpoints: readonly Endpoint[];
   readonly embedded: boolean;
   readonly credentials: Credentials;
+  /** What is in the files, the endpoints have. */
+  readonly tls: TlsOptions;
   /** With stages: of the warm-up, the first of them above 0. */
   readonly rate: Ratio | "max";
   /** As it was given, for the summary and the report. */
@@ -59,7 +65,11 @@ export interface Options {
   readonly flushNs: bigint;
   readonly asyncInsert: boolean;
   readonly format: Format;
+  /** Of the bodies of inserts. */
+  readonly compress: Compression;
   readonly settings: Readonly<Record<string, string>>;
+  /** Replicas that must have an insert before it is acknowledged; undefined: as the server has it. */
+  readonly quorum: Quorum | undefined;
   readonly timeoutMs: number;
   /** Attempts of an insert after the first. */
   readonly retries: number;
@@ -88,6 +98,8 @@ export interface Options {
   /** Undefined: rows are generated. */
   readonly replay: ReplayOptions | undefined;
   readonly reportFile: string | undefined;
+  /** Undefined: batches are counted, and not written down. */
+  readonly ledgerFile: string | undefined;
   readonly thresholds: readonly Threshold[];
   readonly verify: boolean;
   readonly blind: boolean;
@@ -132,15 +144,27 @@ export function configFileOf(raw: RawFlags, environment: Environment): string | 
 
 const readConfigFile = (reader: Reader): string | undefined => reader.word("config", "a file name");
 
-/** `config`: what stands in the file of configFileOf. Throws an OptionsError with every problem at once. */
-export function resolveRun(raw: RawFlags, environment: Environment, config?: Config): Options {
-  const reader = new Reader(RUN_FLAGS, raw, environment, config);
+/**
+ * `config`: what stands in the file of configFileOf; `files`: in those that flags name (named-files.ts). Throws an OptionsError
+ * with every problem at once.
+ */
+export function resolveRun(
+  raw: RawFlags,
+  environment: Environment,
+  config?: Config,
+  files?: ReadonlyMap<string, FileText>,
+): Options {
+  const reader = new Reader(RUN_FLAGS, raw, environment, config, files);
   const embedded = reader.switch("embedded");
   const blind = reader.switch("blind");
   const credentials = reader.credentials();
   if (embedded) reader.checkEmbeddedLogin(credentials);
-  const endpoints = embedded ? [] : readEndpoints(reader, credentials);
+  const { options: tlsOptions, tls } = readTls(reader);
+  const endpoints = embedded ? [] : readEndpoints(reader, credentials, tls);
   reader.exclude("embedded", "clickhouse-url", "it is the one or the other");
+  for (const name of ["tls-ca", "tls-cert", "tls-key", "tls-insecure"]) {
+    reader.exclude("embedded", name, "that server is on this machine, and speaks no TLS");
+  }
   if (embedded && blind) {
     const [first, second] = [reader.label("blind"), reader.label("embedded")];
     reader.problem(`${first} cannot be used with ${second}: nobody would create the table`);
@@ -159,10 +183,12 @@ export function resolveRun(raw: RawFlags, environment: Environment, config?: Con
   }
   const load = readLoad(reader);
   const dataStartNs = readDataStart(reader);
+  const settings = readSettings(reader, endpoints);
   const options: Options = {
     endpoints,
     embedded,
     credentials,
+    tls: tlsOptions,
     ...load,
     rate: load.rate ?? "max",
     drainNs: reader.duration("drain", SPANS.drain),
@@ -175,7 +201,9 @@ export function resolveRun(raw: RawFlags, environment: Environment, config?: Con
     flushNs: reader.duration("flush-interval", SPANS.flush),
     asyncInsert: reader.switch("async-insert"),
     format: readFormat(reader),
-    settings: readSettings(reader, endpoints),
+    compress: reader.choice("compress", COMPRESSIONS) ?? "none",
+    settings,
+    quorum: readQuorum(reader, settings),
     timeoutMs: Number(reader.duration("timeout", SPANS.timeout) / MS),
     ...readRetries(reader),
     metrics: reader.switch("no-metrics")
@@ -196,6 +224,7 @@ export function resolveRun(raw: RawFlags, environment: Environment, config?: Con
     rules: config?.rules ?? NO_RULES,
     replay: readReplay(reader, config?.rules ?? NO_RULES),
     reportFile: reader.word("report", "a file name"),
+    ledgerFile: readLedgerFile(reader),
     thresholds: readThresholds(reader, load.rate === "max"),
     verify: !reader.switch("no-verify") && !blind,
     blind,
@@ -223,7 +252,7 @@ export const readRunId = (reader: Reader): string =>
     (text) => (/^[\w.-]{1,64}$/.test(text) ? text : undefined),
   );
 
-export function readEndpoints(reader: Reader, credentials: Credentials): Endpoint[] {
+export function readEndpoints(reader: Reader, credentials: Credentials, tls: Tls | undefined): Endpoint[] {
   const { label, values } = reader.texts("clickhouse-url");
   const endpoints: Endpoint[] = [];
   for (const value of values) {
@@ -240,9 +269,10 @@ export function readEndpoints(reader: Reader, credentials: Credentials): Endpoin
     for (const [flag, inUrl] of [
       ["user", url.username],
       ["password", url.password],
+      ["password-file", url.password],
     ] as const) {
       if (inUrl !== "" && (reader.source(flag) === "flag" || reader.areTogether("clickhouse-url", flag))) {
-        reader.problem(`${label} names a ${flag}, and so does ${reader.label(flag)}`);
+        reader.problem(`${label} names a ${flag.replace("-file", "")}, and so does ${reader.label(flag)}`);
       }
     }
     for (const name of url.searchParams.keys()) {
@@ -253,11 +283,12 @@ export function readEndpoints(reader: Reader, credentials: Credentials): Endpoin
       if (![url.username, url.password].every((text) => fitsHeader(decodeURIComponent(text)))) {
         reader.problem(unfitForHeader(`user or password in ${label}`));
       }
-      endpoints.push(endpointOf(url, credentials));
+      endpoints.push(endpointOf(url, credentials, tls));
     } catch {
       reader.problem(`${label} must have a % in user or password written as %25`);
     }
   }
+  checkTlsIsUsed(reader, endpoints);
   return endpoints;
 }
 
@@ -350,8 +381,12 @@ function readOtlpEndpoint(reader: Reader): string | undefined {
 }
 
 /** Throws an OptionsError with every problem at once. */
-export function resolveServe(raw: RawFlags, environment: Environment): ServeOptions {
-  const reader = new Reader(SERVE_FLAGS, raw, environment);
+export function resolveServe(
+  raw: RawFlags,
+  environment: Environment,
+  files?: ReadonlyMap<string, FileText>,
+): ServeOptions {
+  const reader = new Reader(SERVE_FLAGS, raw, environment, undefined, files);
   const credentials = reader.credentials();
   reader.checkEmbeddedLogin(credentials);
   const options: ServeOptions = {

@@ -4,7 +4,7 @@
 import { clearLine, cursorTo } from "node:readline";
 import type { WriteStream } from "node:tty";
 import type { Snapshot } from "./snapshot.js";
-import { clockTime, milliseconds, short, whole } from "./text.js";
+import { clockTime, milliseconds, printable, short, whole } from "./text.js";
 
 const PLAIN_SECONDS = 5;
 const GAP = "  ";
@@ -61,7 +61,7 @@ export class Progress {
   /** A line of its own, above the live line. */
   say(text: string): void {
     this.stop();
-    this.#stream.write(`${text}\n`);
+    this.#stream.write(`${printable(text)}\n`);
   }
 
   /** Takes the live line away, or the ^C that stands in its place. */

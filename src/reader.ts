@@ -12,6 +12,16 @@ import { nearest } from "./text.js";
 export type RawFlags = Readonly<Record<string, unknown>>;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** A file that a flag names, as it was read: `mode` are its permissions. The fault goes on from the file's name. */
+export type FileText = { readonly text: string; readonly mode: number } | { readonly fault: string };
+
+/** The file of a flag. */
+export interface FlagFile {
+  readonly label: string;
+  readonly path: string;
+  readonly text: string;
+}
+
 /** What goes before what. */
 const SOURCES = ["flag", "variable", "config", "default"] as const;
 type Source = Exclude<(typeof SOURCES)[number], "default">;
@@ -31,6 +41,8 @@ export class Reader {
     readonly raw: RawFlags,
     readonly environment: Environment,
     readonly config?: Config,
+    /** By the name that was given. */
+    readonly files: ReadonlyMap<string, FileText> = new Map(),
   ) {
     const names = flags.map(({ name }) => name);
     for (const name of Object.keys(raw).filter((given) => !names.includes(given))) {
@@ -128,6 +140,17 @@ export class Reader {
     return this.value(name, what, undefined, (text) => (text === "" ? undefined : text));
   }
 
+  /** The file a flag names, which has been read; undefined where none was given, or with a problem. */
+  file(name: string): FlagFile | undefined {
+    const { label, value: path } = this.text(name);
+    if (path === undefined) return undefined;
+    const file = this.files.get(path);
+    if (file === undefined) throw new RangeError(`${label} ${path} has not been read`);
+    if ("text" in file) return { label, path, text: file.text };
+    this.problem(path === "" ? `${label} must be a file name, got nothing` : `${label}: ${path} ${file.fault}`);
+    return undefined;
+  }
+
   integer<F>(name: string, from: number, to: number, absent: F): number | F {
     const range = to >= Number.MAX_SAFE_INTEGER ? `from ${from} up` : `from ${from} to ${to}`;
     return this.value(name, `an integer ${range}`, absent, (text) => parseInteger(text, from, to));
@@ -173,7 +196,7 @@ export class Reader {
   /** Undefined stands for the default, as it does where something else is wrong. */
   credentials(): Credentials {
     const user = this.word("user", "a name");
-    const { label, value: password = "" } = this.text("password");
+    const { label, password } = this.#password();
     for (const [name, text] of [
       [this.text("user").label, user],
       [label, password],
@@ -181,6 +204,18 @@ export class Reader {
       if (text !== undefined && !fitsHeader(text)) this.problem(unfitForHeader(name));
     }
     return { user: user ?? "default", password };
+  }
+
+  #password(): { readonly label: string; readonly password: string } {
+    const { label, value: password = "" } = this.text("password");
+    if (!this.isGiven("password-file") || this.goesBefore("password", "password-file")) return { label, password };
+    if (this.source("password") === this.source("password-file")) {
+      this.problem(`${this.label("password-file")} cannot be used with ${label}: it is the one or the other`);
+    }
+    const file = this.file("password-file");
+    const [line = ""] = file?.text.split(/\r?\n/, 1) ?? [];
+    if (file !== undefined && line === "") this.problem(`${file.label}: the first line of ${file.path} is empty`);
+    return { label: `the first line of ${file?.path}`, password: line };
   }
 
   /** The embedded server cannot offer every login. */

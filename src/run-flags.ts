@@ -19,7 +19,11 @@ export interface Flag {
   readonly fallbackDescription?: string;
   /** The seed service's environment variable. */
   readonly variable?: string;
+  /** The value names a file, and its text is what is meant. */
+  readonly holds?: { readonly isSecret: boolean; readonly mostBytes: number };
 }
+
+const PEM_BYTES = 1_000_000;
 
 /** Who one is to ClickHouse. */
 export const LOGIN = [
@@ -39,6 +43,49 @@ export const LOGIN = [
     placeholder: "TEXT",
     variable: "CLICKHOUSE_PASSWORD",
     description: "Its password; others see a flag in the process list, but not a variable",
+  },
+  {
+    name: "password-file",
+    group: "Target",
+    kind: "text",
+    placeholder: "FILE",
+    description: "The password is the first line of this file",
+    holds: { isSecret: true, mostBytes: 4096 },
+  },
+] as const satisfies readonly Flag[];
+
+/** How https:// endpoints are spoken to. */
+export const TLS = [
+  {
+    name: "tls-ca",
+    group: "Target",
+    kind: "text",
+    placeholder: "FILE.pem",
+    fallbackDescription: "those Node knows, and NODE_EXTRA_CA_CERTS",
+    description: "Certificates of the authorities an https:// server is trusted by, in place of all others",
+    holds: { isSecret: false, mostBytes: PEM_BYTES },
+  },
+  {
+    name: "tls-cert",
+    group: "Target",
+    kind: "text",
+    placeholder: "FILE.pem",
+    description: "Client certificate, for a server that asks for one",
+    holds: { isSecret: false, mostBytes: PEM_BYTES },
+  },
+  {
+    name: "tls-key",
+    group: "Target",
+    kind: "text",
+    placeholder: "FILE.pem",
+    description: "Its private key, without a passphrase",
+    holds: { isSecret: true, mostBytes: PEM_BYTES },
+  },
+  {
+    name: "tls-insecure",
+    group: "Target",
+    kind: "switch",
+    description: "Verify no certificate: whoever answers is sent password and rows",
   },
 ] as const satisfies readonly Flag[];
 
@@ -61,6 +108,7 @@ export const RUN_FLAGS = [
     description: "table or database.table, which must exist; without this flag, events is created if missing",
   },
   ...LOGIN,
+  ...TLS,
   {
     name: "embedded",
     group: "Target",
@@ -268,11 +316,28 @@ export const RUN_FLAGS = [
     description: "JSONEachRow, JSONCompactEachRow, RowBinary or Native",
   },
   {
+    name: "compress",
+    group: "Inserts",
+    kind: "text",
+    placeholder: "NAME",
+    fallback: "none",
+    description: "Compress the bodies of inserts: none, gzip, zstd or lz4; gzip and zstd at level 1",
+  },
+  {
     name: "setting",
     group: "Inserts",
     kind: "texts",
     placeholder: "K=V",
     description: "A ClickHouse setting of each insert; repeatable",
+  },
+  {
+    name: "quorum",
+    group: "Inserts",
+    kind: "text",
+    placeholder: "N",
+    fallbackDescription: "the server's",
+    description:
+      "Of a replicated table: an insert is acknowledged when so many replicas have it; or auto, for most of them",
   },
   {
     name: "timeout",
@@ -326,6 +391,13 @@ export const RUN_FLAGS = [
     kind: "text",
     placeholder: "FILE.json",
     description: "Write the report to this file",
+  },
+  {
+    name: "ledger",
+    group: "Observe",
+    kind: "text",
+    placeholder: "FILE.ndjson",
+    description: "Write each batch that is not whole, or not acknowledged, to this file as a line of JSON",
   },
   {
     name: "threshold",

@@ -2,17 +2,22 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
+import { addressed } from "./addresses.js";
 import type { Code } from "./answer.js";
 import { closeBooks } from "./books.js";
 import { ceilingOf } from "./ceiling.js";
+import { whyTooFewThreads } from "./compress.js";
 import { retryAdvice } from "./deduplication.js";
 import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
 import { type Endpoint, endpointOf, shown } from "./endpoint.js";
 import { EXIT } from "./exit.js";
+import { LedgerFile } from "./ledger/file.js";
 import { countRows, readLedger } from "./ledger.js";
+import { unlisted } from "./ledger-options.js";
 import { limitsOf } from "./limits.js";
 import { subjectOf } from "./messages.js";
-import { createRegistry, MetricsPortError, type MetricsServer, type MetricsSource, serveMetrics } from "./metrics.js";
+import { createRegistry, type MetricsSource } from "./metrics.js";
+import { MetricsPortError, type MetricsServer, serveMetrics } from "./metrics-server.js";
 import { type Options, OptionsError } from "./options.js";
 import { tracesUrl } from "./otlp.js";
 import { insertsPerSecond, makePlan, type Plan, readKernel, scheduleOf } from "./plan.js";
@@ -26,9 +31,10 @@ import { endsWithFile, makeReport, type Result, toJson } from "./report/make.js"
 import { whyUnwritable, whyUnwritten } from "./report/place.js";
 import { isIncomplete, replayText, toText } from "./report/text.js";
 import { rowsPerBatch, timeOfRows } from "./schedule.js";
-import { blindTarget, prepareTarget, type Target, whyUnverifiable } from "./target.js";
+import { blindTarget, prepareTarget, type Target, whyUnlisted, whyUnverifiable } from "./target.js";
 import { bytes, timespan, whole } from "./text.js";
 import { unverifiable } from "./threshold-options.js";
+import { INSECURE } from "./tls-options.js";
 import { VERSION } from "./version.js";
 import { watch } from "./watch.js";
 
@@ -52,9 +58,10 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
   let source: MetricsSource | undefined;
   let metrics: MetricsServer | undefined;
   let embedded: EmbeddedServer | undefined;
-  checkReport(options);
+  checkFiles({ "--report": options.reportFile, "--ledger": options.ledgerFile });
   checkStart(options);
   const file = options.replay && lookedAt(options.replay.file);
+  if (options.tls.insecure) warn(INSECURE);
   try {
     metrics = await openMetrics(options, () => source, warn);
     if (metrics !== undefined) progress.say(`metrics at ${metrics.url}`);
@@ -64,7 +71,9 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       void embedded.exited.then((sentence) => sentence !== undefined && warn(sentence));
     }
     const endpoints =
-      embedded === undefined ? options.endpoints : [endpointOf(new URL(embedded.url), options.credentials)];
+      embedded === undefined
+        ? await addressed(options, (note) => progress.say(note))
+        : [endpointOf(new URL(embedded.url), options.credentials)];
     const target = options.blind
       ? blindTarget(options)
       : await prepareTarget(endpoints, options, {
@@ -74,7 +83,10 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     const replay = file && (await readThrough(file, options, progress, interrupt));
     if (interrupt.aborted) return Number(interrupt.reason);
     const whyNoLedger = whyUnverifiable(target, options.shard !== undefined);
-    const unchecked = unverifiable(options.thresholds, whyNoLedger);
+    const unchecked = [
+      ...unverifiable(options.thresholds, whyNoLedger),
+      ...unlisted(options.ledgerFile, whyNoLedger ?? whyUnlisted(target)),
+    ];
     if (unchecked.length > 0) throw new OptionsError(unchecked);
     if (replay !== undefined) {
       options = untilFileEnds(options, replay);
@@ -86,6 +98,8 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       const { says, isWarning } = retryAdvice(target.deduplication, options, insertsPerSecond(plan.spec));
       isWarning ? warn(says) : progress.say(says);
     }
+    const tooFew = whyTooFewThreads(options.compress, plan.workers.length);
+    if (tooFew !== undefined) warn(tooFew);
     const ceiling = ceilingOf(options.format, target);
     if (ceiling !== undefined) progress.measures(ceiling.name);
     progress.lasts(endsWithFile(options) ? undefined : plan.counters.endNs);
@@ -134,11 +148,15 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       unsent: () => books.scheduled - books.totals.generated - books.totals.dropped,
     };
     const ledger = verify
-      ? await readLedger(target, { runId: options.runId, ...books.claim }, rowsBefore).catch((error: Error) => {
+      ? await readLedger(target, { runId: options.runId, ...books.claim }, rowsBefore, {
+          file: options.ledgerFile === undefined ? undefined : new LedgerFile(options.ledgerFile),
+          onWait: (sentence) => progress.say(sentence),
+        }).catch((error: Error) => {
           problems.push(`the ledger cannot be read: ${error.message}`);
           return undefined;
         })
       : undefined;
+    problems.push(...(ledger?.problems ?? []));
     const result: Result = {
       options,
       endpoints,
@@ -247,9 +265,15 @@ function untilFileEnds(options: Options, { rows }: Scan): Options {
 }
 
 /** A report that could not be written at the end is a run wasted: looked at before the start. */
-export function checkReport({ reportFile }: Pick<Options, "reportFile">): void {
-  const why = reportFile === undefined ? undefined : whyUnwritable("--report", reportFile);
-  if (why !== undefined) throw new OptionsError([why]);
+export const checkReport = ({ reportFile }: Pick<Options, "reportFile">): void =>
+  checkFiles({ "--report": reportFile });
+
+/** By the flags that name them. Throws an OptionsError. */
+function checkFiles(files: Readonly<Record<string, string | undefined>>): void {
+  const why = Object.entries(files)
+    .map(([flag, file]) => file && whyUnwritable(flag, file))
+    .filter((sentence) => sentence !== undefined);
+  if (why.length > 0) throw new OptionsError(why);
 }
 
 async function openMetrics(

@@ -17,11 +17,14 @@ import {
   type TableOptions,
 } from "./options.js";
 import { SPANS } from "./quantities.js";
-import { type Environment, type RawFlags, Reader } from "./reader.js";
+import { type Environment, type FileText, type RawFlags, Reader } from "./reader.js";
 import { NO_RULES } from "./rows/rule.js";
 import type { Ratio } from "./schedule.js";
+import { readTls } from "./tls-options.js";
 
-export interface SampleOptions extends TableOptions, Pick<Options, "endpoints" | "blind" | "rateText" | "seed"> {
+export interface SampleOptions
+  extends TableOptions,
+    Pick<Options, "endpoints" | "tls" | "blind" | "rateText" | "seed"> {
   readonly rate: Ratio;
   readonly rows: number;
   /** Print what the rows follow, and no rows. */
@@ -37,10 +40,19 @@ export function isLearning(raw: RawFlags, environment: Environment): boolean {
   return new Reader(SAMPLE_FLAGS, raw, environment).switch("learn");
 }
 
-/** `config`: as for `run`, whose other options are no matter here. Throws an OptionsError with every problem at once. */
-export function resolveSample(raw: RawFlags, environment: Environment, config?: Config): SampleOptions {
-  const reader = new Reader(SAMPLE_FLAGS, raw, environment, config);
-  const endpoints = readEndpoints(reader, reader.credentials());
+/**
+ * `config` and `files`: as for `run`, whose other options are no matter here. Throws an OptionsError with every problem at
+ * once.
+ */
+export function resolveSample(
+  raw: RawFlags,
+  environment: Environment,
+  config?: Config,
+  files?: ReadonlyMap<string, FileText>,
+): SampleOptions {
+  const reader = new Reader(SAMPLE_FLAGS, raw, environment, config, files);
+  const { options: tlsOptions, tls } = readTls(reader);
+  const endpoints = readEndpoints(reader, reader.credentials(), tls);
   const explain = reader.switch("explain");
   const learn = readLearn(reader);
   const rate = readRate(reader);
@@ -54,6 +66,7 @@ export function resolveSample(raw: RawFlags, environment: Environment, config?: 
   const dataStartNs = readDataStart(reader);
   const options: SampleOptions = {
     endpoints,
+    tls: tlsOptions,
     blind: reader.switch("blind"),
     table: readTable(reader, endpoints),
     tableGiven: reader.isGiven("table"),

@@ -13,7 +13,8 @@ import type { Column } from "./rows/value.js";
 import type { SampleOptions } from "./sample-options.js";
 import { holding, Schedule } from "./schedule.js";
 import { askTable, blindTable, type TableColumns } from "./target.js";
-import { count } from "./text.js";
+import { count, printable } from "./text.js";
+import { INSECURE } from "./tls-options.js";
 
 export interface SampleSurroundings {
   /** Rows, or what they follow; nothing else. */
@@ -31,6 +32,7 @@ const NS = 1_000_000_000n;
 /** Returns the exit code. Throws an OptionsError or a TargetError before the first row. */
 export async function sample(options: SampleOptions, surroundings: SampleSurroundings): Promise<number> {
   const { out } = surroundings;
+  if (options.tls.insecure) surroundings.err.write(`warning: ${INSECURE}\n`);
   if (options.learn !== undefined) {
     const { learn } = await import("./learn.js");
     return learn(options, options.learn, surroundings);
@@ -187,7 +189,3 @@ function broken(text: string, width: number): readonly string[] {
 }
 
 const lines = (texts: readonly string[]): string => `${texts.map((text) => text.trimEnd()).join("\n")}\n`;
-
-/** Names and texts may hold anything: line breaks, or what moves a terminal's cursor. */
-const printable = (text: string): string =>
-  text.replace(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);

@@ -1,8 +1,10 @@
 // Questions to one ClickHouse endpoint over HTTP: pre-flight and ledger. Main thread only; the load never goes this way.
 
-import { request } from "undici";
+import { Agent, request } from "undici";
 import { type Code, classifyAnswer, classifyError } from "./answer.js";
 import { type Endpoint, shown, withParameters } from "./endpoint.js";
+import { printable } from "./text.js";
+import { connectorOf } from "./tls.js";
 
 /** ClickHouse said no, or could not be asked. The message is fit for a user and holds no password. */
 export class ServerError extends Error {
@@ -40,15 +42,32 @@ const ADVICE: Readonly<Partial<Record<Code, string>>> = {
   malformed_answer: `the answer is not HTTP: ${HTTP_PORT}`,
 };
 
+const CLOSED_OVER_TLS =
+  "the connection was closed without an answer: the server may ask for a client certificate, or not accept it: --tls-cert and --tls-key";
+
+/** Those of endpoints that are not connected to as undici would. They keep no connection open: there is nothing to close. */
+const agents = new WeakMap<Endpoint, Agent>();
+
+/** Undefined: undici's own. */
+function agentFor(endpoint: Endpoint): Agent | undefined {
+  if (endpoint.tls === undefined && endpoint.address === undefined) return undefined;
+  const agent = agents.get(endpoint) ?? new Agent({ connect: connectorOf(endpoint) });
+  agents.set(endpoint, agent);
+  return agent;
+}
+
+/** `onBytes`: takes what comes with a good answer, whose text is then none. */
 async function post(
   endpoint: Endpoint,
   parameters: Readonly<Record<string, string>>,
   body: string,
   { signal, onSlow, slowMs = 3000, timeoutMs = 30_000 }: Patience = {},
+  onBytes?: (bytes: Uint8Array) => void,
 ): Promise<string> {
   const name = shown(endpoint);
   const slow = setTimeout(() => onSlow?.(`waiting for an answer from ${name}, up to ${timeoutMs / 1000} s`), slowMs);
   const late = AbortSignal.timeout(timeoutMs);
+  const dispatcher = agentFor(endpoint);
   try {
     const answer = await request(endpoint.origin + withParameters(endpoint.path, parameters), {
       method: "POST",
@@ -56,13 +75,22 @@ async function post(
       body,
       // A connection kept open for nothing holds up the end of a server that waits for its clients.
       reset: true,
+      ...(dispatcher !== undefined && { dispatcher }),
       signal: signal === undefined ? late : AbortSignal.any([signal, late]),
     });
-    const text = await textOf(answer.body, name);
     const header = answer.headers["x-clickhouse-exception-code"];
+    // What is no ClickHouse would be taken for one that has no rows.
+    if (onBytes !== undefined && header === undefined && answer.headers["x-clickhouse-format"] === "RowBinary") {
+      for await (const bytes of answer.body) onBytes(bytes);
+      return "";
+    }
+    const text = await textOf(answer.body, name);
     const exception = Array.isArray(header) ? header[0] : header;
     const outcome = classifyAnswer(answer.statusCode, exception, text.slice(0, 4096));
-    if (outcome.kind === "acknowledged") return text;
+    if (outcome.kind === "acknowledged" && onBytes === undefined) return text;
+    if (outcome.kind === "acknowledged") {
+      throw new ServerError(`${name} does not answer as ClickHouse does`, "malformed_answer");
+    }
     if (typeof outcome.code === "number") throw new ServerError(plain(outcome.sentence), outcome.code);
     const sentence = plain(outcome.sentence.replace(/<[^>]*>/g, " "));
     throw new ServerError(`${name} does not answer as ClickHouse does: ${sentence}`, outcome.code);
@@ -70,7 +98,8 @@ async function post(
     if (error instanceof ServerError || !(error instanceof Error) || signal?.aborted) throw error;
     const outcome = classifyError(rootOf(error), true, late.aborted);
     if (outcome.kind === "acknowledged") throw error;
-    const why = outcome.code === "timeout" ? `no answer within ${timeoutMs / 1000} s: ${HTTP_PORT}` : reason(outcome);
+    const why =
+      outcome.code === "timeout" ? `no answer within ${timeoutMs / 1000} s: ${HTTP_PORT}` : reason(outcome, endpoint);
     throw new ServerError(`cannot reach ClickHouse at ${name}: ${why}`, outcome.code);
   } finally {
     clearTimeout(slow);
@@ -90,10 +119,9 @@ async function textOf(body: AsyncIterable<Uint8Array>, name: string): Promise<st
   return Buffer.concat(chunks).toString("utf8");
 }
 
-function reason({ code, sentence }: { readonly code: Code; readonly sentence: string }): string {
-  if (code !== "tls") return ADVICE[code] ?? plain(sentence);
-  if (sentence.includes("wrong version number")) return "no TLS is spoken there: http:// in place of https://?";
-  return `TLS failed (${plain(sentence)}): NODE_EXTRA_CA_CERTS names a file of further authorities`;
+function reason({ code, sentence }: { readonly code: Code; readonly sentence: string }, { origin }: Endpoint): string {
+  if (code === "connection_reset" && origin.startsWith("https:")) return CLOSED_OVER_TLS;
+  return ADVICE[code] ?? plain(sentence);
 }
 
 /** A host with several addresses fails with an error of errors. */
@@ -101,10 +129,8 @@ function rootOf(error: Error): Error {
   return error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error;
 }
 
-/** What a stranger said, fit for a terminal: one line without control characters. */
-function plain(text: string): string {
-  return text.replace(/[\p{Cc}\s]+/gu, " ").trim();
-}
+/** What a stranger said, fit for a terminal, in one line. */
+const plain = (text: string): string => printable(text.replace(/[\p{Cc}\s]+/gu, " ")).trim();
 
 /** The rows of a query, as objects; `values` fills {name:Type} in the text. Numbers of 64 bits may come as strings. */
 export async function query(
@@ -113,15 +139,33 @@ export async function query(
   values: Readonly<Record<string, string>> = {},
   patience: Patience = {},
 ): Promise<readonly Readonly<Record<string, unknown>>[]> {
-  const parameters = Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [`param_${name}`, value.replace(/[\\\t\n\r]/g, escaped)]),
-  );
-  const answer = parseJson(await post(endpoint, parameters, `${sql} FORMAT JSON`, patience));
+  const answer = parseJson(await post(endpoint, substituted(values), `${sql} FORMAT JSON`, patience));
   if (typeof answer !== "object" || answer === null || !("data" in answer) || !Array.isArray(answer.data)) {
     throw new ServerError(`${shown(endpoint)} does not answer as ClickHouse does`, "malformed_answer");
   }
   return answer.data;
 }
+
+/**
+ * The rows of a query in the format RowBinary, as they come. The server keeps its answer back until it is whole, so that
+ * nothing comes of a query that fails.
+ */
+export async function queryBinary(
+  endpoint: Endpoint,
+  sql: string,
+  values: Readonly<Record<string, string>>,
+  onBytes: (bytes: Uint8Array) => void,
+  patience: Patience = {},
+): Promise<void> {
+  const parameters = { ...substituted(values), wait_end_of_query: "1" };
+  await post(endpoint, parameters, `${sql} FORMAT RowBinary`, patience, onBytes);
+}
+
+/** Values of {name:Type} as parameters. */
+const substituted = (values: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [`param_${name}`, value.replace(/[\\\t\n\r]/g, escaped)]),
+  );
 
 /** The server reads a value as a field of TabSeparated. */
 const escaped = (character: string): string => `\\${{ "\t": "t", "\n": "n", "\r": "r" }[character] ?? character}`;

@@ -3,6 +3,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import {
+  ACCESS_DENIED,
   Asked,
   askVersion,
   changedSettings,
@@ -22,6 +23,7 @@ import {
 } from "./asked.js";
 import { askDeduplication, type Deduplication } from "./deduplication.js";
 import type { Endpoint } from "./endpoint.js";
+import type { Quorum } from "./ledger-options.js";
 import { type Options, OptionsError, type TableOptions } from "./options.js";
 import type { TimeColumn } from "./replay/replayer.js";
 import { timeColumnOf } from "./replay/time.js";
@@ -30,6 +32,7 @@ import type { TimeSpan } from "./rows/fit.js";
 import { FORMAT_SETTINGS, FORMATS, type Format, formatSettings, whyNotCarried } from "./rows/program.js";
 import type { Column } from "./rows/value.js";
 import { type Patience, query, quoteIdentifier, ServerError } from "./server.js";
+import { endpointsOf, isReplicated, type Store, storesOf } from "./stores.js";
 
 export interface Target {
   /** Undefined when nothing was asked (--blind). */
@@ -38,8 +41,8 @@ export interface Target {
   readonly table: string;
   /** Undefined when nothing was asked. */
   readonly engine: string | undefined;
-  /** One endpoint for each place where rows of the table lie; the ledger adds up what they say. */
-  readonly stores: readonly Endpoint[];
+  /** Where rows of the table lie; the ledger adds up what they hold. */
+  readonly stores: readonly Store[];
   /** None where rows come from a file. */
   readonly columns: readonly Column[];
   /** Of all that the table has. */
@@ -67,8 +70,6 @@ export interface Target {
 /** Sent where the server knows it. */
 const TOKEN_SETTING = "insert_deduplication_token";
 
-const ACCESS_DENIED = 497;
-
 /**
  * Columns are named: those left out, and EPHEMERAL ones, need it, and what is added to the table does no harm. Rows from a
  * file name theirs themselves.
@@ -88,8 +89,17 @@ function insertParameters(
     ...Object.fromEntries(
       Object.entries(formatSettings(columns, options.format)).filter(([setting]) => known(setting)),
     ),
+    ...quorumSettings(options),
     ...options.settings,
   };
+}
+
+/** The server is to say that there is no quorum before nobody listens any more. */
+const QUORUM_TIME = 0.9;
+
+function quorumSettings({ quorum, timeoutMs }: Options): Record<string, string> {
+  if (quorum === undefined) return {};
+  return { insert_quorum: String(quorum), insert_quorum_timeout: String(Math.ceil(timeoutMs * QUORUM_TIME)) };
 }
 
 /** Engines that make one row of several with the same key, sooner or later. */
@@ -107,6 +117,10 @@ export function whyUnverifiable(
   if (isShard && !ledgerColumns) return "the table has no run_id and seq to tell the rows of one shard from another's";
   return undefined;
 }
+
+/** Why the rows of a batch cannot be told from others; undefined: they can. */
+export const whyUnlisted = ({ ledgerColumns }: Pick<Target, "ledgerColumns">): string | undefined =>
+  ledgerColumns ? undefined : "the table has no run_id and seq to tell the rows of one batch from another's";
 
 /** With --blind: everything as for the default table of a new server, nothing asked. Throws an OptionsError. */
 export function blindTarget(options: Options): Target {
@@ -226,7 +240,6 @@ export async function prepareTarget(
     return await preflight(
       endpoints.map((endpoint) => new Asked(endpoint, patience)),
       options,
-      patience,
     );
   } catch (error) {
     if (patience.signal?.aborted) throw new InterruptedError("interrupted before the first row");
@@ -234,7 +247,7 @@ export async function prepareTarget(
   }
 }
 
-async function preflight(all: readonly Asked[], options: Options, patience: Patience): Promise<Target> {
+async function preflight(all: readonly Asked[], options: Options): Promise<Target> {
   const [first] = all;
   if (first === undefined) throw new TargetError("there is no endpoint");
   const versions: string[] = [];
@@ -256,51 +269,44 @@ async function preflight(all: readonly Asked[], options: Options, patience: Pati
   const place = await placeOf(first, options);
   const found: Found[] = [];
   for (const asked of all) found.push(await findOrCreate(asked, place, options));
+  if (options.quorum !== undefined) await checkQuorum(first, place, found, options.quorum);
   const table = await describeTable(first, place, options);
   for (const asked of all.slice(1)) {
     if (isDeepStrictEqual(await describeTable(asked, place, options), table)) continue;
     throw new TargetError(`${fullName(place)} has other columns on ${asked.name} than on ${first.name}`);
   }
   const rows = insertedRows(place, table, options);
+  const endpoints = all.map(({ endpoint }) => endpoint);
+  const stores = storesOf(endpoints, found);
   const target: Target = {
     version,
     ...place,
     engine: found[0]?.engine,
     expires: found.some(({ expires }) => expires),
-    stores: storesOf(
-      all.map(({ endpoint }) => endpoint),
-      found,
-    ),
+    stores,
     ...rows,
     tableColumns: table,
     settings: await changedSettings(first),
     tokens: known.has(TOKEN_SETTING),
     deduplication:
       options.retries === 0 ? undefined : await askDeduplication(first, place, options, known.has(TOKEN_SETTING)),
-    storeOf: storeNumbers(found),
+    storeOf: endpoints.map((endpoint) => stores.findIndex((store) => endpointsOf([store]).includes(endpoint))),
     parameters: insertParameters(place, rows.columns, options, (setting) => known.has(setting)),
   };
-  for (const asked of all) await asked.takesInserts(target, target.parameters);
-  if (options.verify) for (const endpoint of target.stores) await checkLedger(new Asked(endpoint, patience), target);
+  for (const asked of all) await asked.takesInserts(target, target.parameters, options.compress);
+  if (options.verify) for (const asked of all) await checkLedger(asked, target);
   if (options.runIdGiven && target.ledgerColumns) await refuseUsedRunId(first, target, options);
   return target;
 }
 
-/** Engines that show the same rows on every server, sooner or later. */
-const SHARED_ROWS = /^(Replicated|Shared|Distributed)/;
-
-/** One endpoint for each place where rows of the table lie. */
-function storesOf(endpoints: readonly Endpoint[], found: readonly Found[]): readonly Endpoint[] {
-  if (SHARED_ROWS.test(found[0]?.engine ?? "")) return endpoints.slice(0, 1);
-  const identities = found.map(({ identity }) => identity);
-  return endpoints.filter((_, index) => identities.indexOf(identities[index] ?? "") === index);
-}
-
-/** Endpoints with the same number lead to the same rows. */
-function storeNumbers(found: readonly Found[]): readonly number[] {
-  if (SHARED_ROWS.test(found[0]?.engine ?? "")) return found.map(() => 0);
-  const identities = found.map(({ identity }) => identity);
-  return identities.map((identity) => identities.indexOf(identity));
+async function checkQuorum(asked: Asked, place: Place, found: readonly Found[], quorum: Quorum): Promise<void> {
+  const plain = found.find(({ engine }) => !isReplicated(engine));
+  if (plain !== undefined) {
+    throw new TargetError(
+      `--quorum needs a table of a Replicated engine, and ${fullName(place)} is of engine ${plain.engine}: leave it out`,
+    );
+  }
+  await asked.check("SELECT 1", `does not take --quorum ${quorum}`, { insert_quorum: String(quorum) });
 }
 
 /** Of the target, what the rows decide on. */

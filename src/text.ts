@@ -90,3 +90,13 @@ function edits(name: string, word: string): number {
   const swapped = `${name.slice(0, at)}${name[at + 1] ?? ""}${name[at] ?? ""}${name.slice(at + 2)}`;
   return at >= 0 && swapped === word ? 1 : leven(name, word);
 }
+
+/**
+ * What others have named or said, fit for a terminal: what moves its cursor, or turns the direction of a line, is written as
+ * \u001b. Neither line breaks nor tabs are left.
+ */
+export const printable = (text: string): string =>
+  text.replace(
+    /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );

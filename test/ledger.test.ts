@@ -162,11 +162,8 @@ describe("ledger", () => {
       database,
     );
     await clickhouse("OPTIMIZE TABLE fading FINAL", database);
-    expect(await readLedger(target, CLAIM, 0)).to.deep.equal({
-      landed: 900,
-      lost: 50,
-      duplicated: 0,
-      caveat: "the table has a TTL, which removes old rows",
-    });
+    const { landed, lost, duplicated, caveat } = await readLedger(target, CLAIM, 0);
+    expect({ landed, lost, duplicated }).to.deep.equal({ landed: 900, lost: 50, duplicated: 0 });
+    expect(caveat).to.equal("the table has a TTL, which removes old rows");
   });
 });

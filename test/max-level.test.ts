@@ -115,8 +115,14 @@ describe("max: parts of a real table", function () {
   }
 
   function targetOf(engine: string, place: Place): Target {
-    const store = endpointOf(new URL(serverUrl()), { user: "default", password: "" });
-    return { ...blindTarget(resolveRun({}, {})), ...place, engine, version: "26.7", stores: [store] };
+    const server = endpointOf(new URL(serverUrl()), { user: "default", password: "" });
+    return {
+      ...blindTarget(resolveRun({}, {})),
+      ...place,
+      engine,
+      version: "26.7",
+      stores: [{ replicas: [{ endpoints: [server] }] }],
+    };
   }
 
   const insert = (place: Place, day: number) =>

@@ -57,6 +57,7 @@ function figures(report: Report) {
     rows: report.rows,
     measured: report.measured,
     inserts: report.inserts,
+    ledger: report.ledger,
     bytes: report.bytes,
     elapsed: report.elapsed_s,
     target: rounded(report.target_rows_per_s),

@@ -166,6 +166,31 @@ describe("traces", () => {
     });
   });
 
+  it("an insert that was reset once and sent again is one InsertEvent, with http.request.resend_count 1, and ends well", async () => {
+    const collector = await open();
+    let requests = 0;
+    const resets = await Sink.open(() => (requests++ === 2 ? "late-reset" : undefined));
+    const retrying = ["--blind", "--retries", "3", "--retry-ambiguous", "--otlp-endpoint", collector.url];
+    const { code, stderr } = await singles(resets.url, 20, "500ms", retrying);
+    await resets.close();
+    expect(code, stderr).to.equal(0);
+    const again = resets.received.filter(({ target }) => /-2[&]/.test(target));
+    expect(resets.received.length).to.equal(11);
+    expect(again.length).to.equal(1);
+    const inserts = [...tracesByBatch(collector)].map(([batch, { insert }]) => ({
+      batch,
+      resent: insert.attributes["http.request.resend_count"],
+      status: insert.status.code,
+    }));
+    expect(inserts.toSorted((a, b) => Number(a.batch) - Number(b.batch))).to.deep.equal(
+      Array.from({ length: 10 }, (_, batch) => ({
+        batch,
+        resent: batch === again[0]?.batch ? 1 : undefined,
+        status: "UNSET",
+      })),
+    );
+  });
+
   describe("by the standard variables", () => {
     it("OTEL_SERVICE_NAME, OTEL_EXPORTER_OTLP_ENDPOINT and _HEADERS are honoured: 10 pairs from storm-7, with the header", async () => {
       const collector = await open();

@@ -2,6 +2,7 @@
 
 import { wrap } from "../help.js";
 import type { Named } from "../report/read.js";
+import { printable } from "../text.js";
 import type { Change, Comparison, Demand } from "./compare.js";
 import { isKept, isUnsure } from "./compare.js";
 
@@ -34,7 +35,7 @@ export function toTable(comparison: Comparison, demands: readonly Demand[]): str
   const notes = warningsOf(comparison, demands).map((warning) => `warning: ${warning}`);
   if (notes.length > 0) lines.push("", ...notes.flatMap((note) => wrap(note, WIDTH)));
   if (demands.length > 0) lines.push("", ...demandLines(comparison, demands));
-  return `${lines.join("\n")}\n`;
+  return `${lines.map(printable).join("\n")}\n`;
 }
 
 export function toMarkdown(comparison: Comparison, demands: readonly Demand[]): string {
@@ -53,7 +54,7 @@ export function toMarkdown(comparison: Comparison, demands: readonly Demand[]): 
   const notes = warningsOf(comparison, demands).map((warning) => `> warning: ${escaped(warning)}`);
   if (notes.length > 0) lines.push("", notes.join("\n>\n"));
   if (demands.length > 0) lines.push("", ...demandLines(comparison, demands).map((line) => `- ${escaped(line)}`));
-  return `${lines.join("\n")}\n`;
+  return `${lines.map(printable).join("\n")}\n`;
 }
 
 /** What Markdown would take for its own. */

@@ -16,6 +16,7 @@ import { rowsPerBatch } from "../schedule.js";
 import { ServerError } from "../server.js";
 import { named } from "../short-load.js";
 import { askServer, askTable, formatProblems, prepareTarget, type Target } from "../target.js";
+import { INSECURE } from "../tls-options.js";
 import { VERSION } from "../version.js";
 import { type Count, countDiscarded, countInserted, countLanded, insertedRows, keepsRows } from "./count.js";
 import { type Discarder, startDiscarder } from "./discard.js";
@@ -59,6 +60,7 @@ export async function ladder(options: LadderOptions, surroundings: LadderSurroun
   const progress = new Progress(err, options.run.durationNs);
   const startedAt = new Date();
   let embedded: EmbeddedServer | undefined;
+  if (options.run.tls.insecure) progress.say(`warning: ${INSECURE}`);
   try {
     if (options.run.embedded) {
       embedded = await startEmbedded(options.run.credentials);

@@ -6,7 +6,7 @@ import type { Config } from "../config.js";
 import { LADDER_FLAGS } from "../flags.js";
 import { formatOf, type Options, OptionsError } from "../options.js";
 import { MS, type Span } from "../quantities.js";
-import { type Environment, type RawFlags, Reader } from "../reader.js";
+import { type Environment, type FileText, type RawFlags, Reader } from "../reader.js";
 import type { Format } from "../rows/program.js";
 
 /** What `ladder` is asked to do. */
@@ -28,9 +28,14 @@ const OWN: ReadonlySet<string> = new Set(["duration", "format", "report"]);
 /** What a ladder decides on by itself. */
 const DECIDED = { rate: "max", "no-metrics": "true", "no-traces": "true" } as const;
 
-/** `config`: as for `run`. Throws an OptionsError with every problem at once. */
-export function resolveLadder(raw: RawFlags, environment: Environment, config?: Config): LadderOptions {
-  const reader = new Reader(LADDER_FLAGS, raw, environment);
+/** `config` and `files`: as for `run`. Throws an OptionsError with every problem at once. */
+export function resolveLadder(
+  raw: RawFlags,
+  environment: Environment,
+  config?: Config,
+  files?: ReadonlyMap<string, FileText>,
+): LadderOptions {
+  const reader = new Reader(LADDER_FLAGS, raw, environment, undefined, files);
   const windowNs = reader.duration("duration", WINDOW);
   const formats = readFormats(reader);
   const reportFile = reader.word("report", "a file name");

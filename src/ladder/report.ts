@@ -3,7 +3,7 @@
 import { availableParallelism } from "node:os";
 import { wrap } from "../help.js";
 import type { Format } from "../rows/program.js";
-import { whole } from "../text.js";
+import { printable, whole } from "../text.js";
 import type { Count } from "./count.js";
 import type { LadderOptions } from "./options.js";
 import type { Measured } from "./rung.js";
@@ -91,7 +91,7 @@ export function toText(result: LadderResult): string {
   const notes = climbs.flatMap((climb) => unchecked(climb, table)).map((note) => `note: ${note}`);
   const all = problemsOf(result).map((problem) => `problem: ${problem}`);
   if (notes.length + all.length > 0) lines.push("", ...[...notes, ...all].flatMap((text) => wrap(text, WIDTH)));
-  return `${lines.join("\n")}\n`;
+  return `${lines.map(printable).join("\n")}\n`;
 }
 
 const indented = (sentence: string): readonly string[] => wrap(sentence, WIDTH - 2).map((line) => `  ${line}`);
@@ -181,6 +181,7 @@ export function toJson(result: LadderResult): string {
       workers,
       in_flight: run.inFlight,
       batch_rows: batchRows,
+      compress: run.compress,
       async_insert: run.asyncInsert,
       settings: run.settings,
       seed: run.seed,

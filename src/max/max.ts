@@ -3,6 +3,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
+import { addressed } from "../addresses.js";
 import { fullName, InterruptedError, TargetError } from "../asked.js";
 import { type EmbeddedServer, startEmbedded } from "../embedded/server.js";
 import { type Endpoint, endpointOf, shown } from "../endpoint.js";
@@ -17,6 +18,7 @@ import { ServerError } from "../server.js";
 import { named } from "../short-load.js";
 import { blindTarget, prepareTarget, type Target } from "../target.js";
 import { count } from "../text.js";
+import { INSECURE } from "../tls-options.js";
 import { VERSION } from "../version.js";
 import type { MaxOptions } from "./options.js";
 import { PartsWatch } from "./parts.js";
@@ -70,13 +72,16 @@ export async function max(options: MaxOptions, surroundings: MaxSurroundings): P
   checkReport(options);
   const progress = new Progress(err, options.run.durationNs);
   let embedded: EmbeddedServer | undefined;
+  if (options.run.tls.insecure) progress.say(`warning: ${INSECURE}`);
   try {
     if (options.run.embedded) {
       embedded = await startEmbedded(options.run.credentials);
       progress.say(`embedded ClickHouse at ${embedded.url}`);
     }
     const endpoints =
-      embedded === undefined ? options.run.endpoints : [endpointOf(new URL(embedded.url), options.run.credentials)];
+      embedded === undefined
+        ? await addressed(options.run, (note) => progress.say(note))
+        : [endpointOf(new URL(embedded.url), options.run.credentials)];
     const search = await prepared({ ...surroundings, options, endpoints, progress });
     const result = await searched(search.search, search.subject);
     progress.stop();

@@ -6,7 +6,7 @@ import type { Config } from "../config.js";
 import { MAX_FLAGS } from "../flags.js";
 import { type Options, OptionsError } from "../options.js";
 import { MS, parseRate, parseShare, SPANS, type Span } from "../quantities.js";
-import { type Environment, type RawFlags, Reader } from "../reader.js";
+import { type Environment, type FileText, type RawFlags, Reader } from "../reader.js";
 import { ratioOf } from "../schedule.js";
 import { type Bounds, LOWEST_RATE } from "./search.js";
 
@@ -34,9 +34,14 @@ const OWN: ReadonlySet<string> = new Set(["from", "to", "step", "precision", "p9
 /** What max decides on by itself, hold by hold. */
 const DECIDED = { rate: "1", "no-metrics": "true", "no-traces": "true", "no-verify": "true" } as const;
 
-/** `config`: as for `run`. Throws an OptionsError with every problem at once. */
-export function resolveMax(raw: RawFlags, environment: Environment, config?: Config): MaxOptions {
-  const reader = new Reader(MAX_FLAGS, raw, environment);
+/** `config` and `files`: as for `run`. Throws an OptionsError with every problem at once. */
+export function resolveMax(
+  raw: RawFlags,
+  environment: Environment,
+  config?: Config,
+  files?: ReadonlyMap<string, FileText>,
+): MaxOptions {
+  const reader = new Reader(MAX_FLAGS, raw, environment, undefined, files);
   const bounds = readBounds(reader);
   const stepNs = reader.duration("step", STEP);
   const p99Ns = readP99(reader);

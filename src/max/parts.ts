@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Endpoint } from "../endpoint.js";
 import { query, ServerError } from "../server.js";
+import { serversOf } from "../stores.js";
 import type { Target } from "../target.js";
 import type { Reading } from "./level.js";
 
@@ -47,7 +48,7 @@ export class PartsWatch {
   /** Throws a ServerError. */
   async ask(): Promise<Parts> {
     const { database, table, stores } = this.#target;
-    const all = await Promise.all(stores.map((store) => askStore(store, { database, table })));
+    const all = await Promise.all(serversOf(stores).map((server) => askServer(server, { database, table })));
     const most = (name: keyof Parts): number => Math.max(...all.map((parts) => parts[name]));
     return { parts: most("parts"), largest: most("largest"), unmerged: most("unmerged"), merges: most("merges") };
   }
@@ -72,8 +73,11 @@ export class PartsWatch {
   }
 }
 
-async function askStore(store: Endpoint, place: { readonly database: string; readonly table: string }): Promise<Parts> {
-  const [row] = await query(store, QUESTION, place, { timeoutMs: TIMEOUT_MS });
+async function askServer(
+  server: Endpoint,
+  place: { readonly database: string; readonly table: string },
+): Promise<Parts> {
+  const [row] = await query(server, QUESTION, place, { timeoutMs: TIMEOUT_MS });
   const number = (name: keyof Parts): number => Number(row?.[name] ?? 0);
   return { parts: number("parts"), largest: number("largest"), unmerged: number("unmerged"), merges: number("merges") };
 }

@@ -4,7 +4,7 @@
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { wrap } from "../help.js";
 import type { Options } from "../options.js";
-import { count, milliseconds, percent, whole } from "../text.js";
+import { count, milliseconds, percent, printable, whole } from "../text.js";
 import type { Reading } from "./level.js";
 import type { MaxOptions } from "./options.js";
 import { type Finding, findingOf, type Outcome, SEARCHES } from "./search.js";
@@ -147,7 +147,7 @@ function explanation({ confidence = 0, searches, generatorLimited, high }: Findi
 const rateText = (rowsPerSecond: number): string =>
   rowsPerSecond >= 100 ? whole(rowsPerSecond) : String(Number(rowsPerSecond.toPrecision(4)));
 
-const lines = (all: readonly string[]): string => all.map((line) => `${line}\n`).join("");
+const lines = (all: readonly string[]): string => all.map((line) => `${printable(line)}\n`).join("");
 
 const row = (cells: readonly string[]): string =>
   cells.map((cell, index) => cell.padStart(WIDTHS[index] ?? 0)).join("");
@@ -181,6 +181,7 @@ export function toJson(result: MaxResult): string {
       batch_rows: run.batchRows,
       flush_interval_s: Number(run.flushNs) / 1e9,
       format: run.format,
+      compress: run.compress,
       async_insert: run.asyncInsert,
       settings: run.settings,
       seed: run.seed,

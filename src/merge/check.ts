@@ -5,7 +5,19 @@ import type { Named } from "../report/read.js";
 import type { Report } from "../report/schema.js";
 
 /** What each process has of its own; a file may lie elsewhere on another machine. */
-const OWN: ReadonlySet<string> = new Set(["shard", "workers", "in-flight", "clickhouse-url", "config", "replay"]);
+const OWN: ReadonlySet<string> = new Set([
+  "shard",
+  "workers",
+  "in-flight",
+  "clickhouse-url",
+  "config",
+  "replay",
+  "ledger",
+  "tls-ca",
+  "tls-cert",
+  "tls-key",
+  "tls-insecure",
+]);
 
 /** "2/3" → the second of three, from 1. */
 export function partOf({ options }: Report): { readonly index: number; readonly of: number } | undefined {

@@ -6,25 +6,8 @@ import { latencyJson } from "../report/make.js";
 import type { LatencyJson, Point, PointLatency, Report } from "../report/schema.js";
 import { pointLatency } from "../report/series.js";
 import { partOf } from "./check.js";
-
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-
-/** Null where one of them is. */
-function sumOrNull(values: readonly (number | null)[]): number | null {
-  const known = values.filter((value) => value !== null);
-  return known.length === values.length ? sum(known) : null;
-}
-
-/** One of numbers alone, field by field. */
-function sumFields<K extends string>(records: readonly Readonly<Record<K, number>>[]): Record<K, number> {
-  const [first] = records;
-  if (first === undefined) throw new RangeError("there is nothing to add up");
-  const names = Object.keys(first) as K[];
-  return Object.fromEntries(names.map((name) => [name, sum(records.map((record) => record[name]))])) as Record<
-    K,
-    number
-  >;
-}
+import { mergeLedgers } from "./ledgers.js";
+import { sum, sumFields, sumOrNull } from "./sums.js";
 
 /**
  * @param shards all of one run: check.ts says whether they are
@@ -53,6 +36,7 @@ export function mergeReports(
       ...first.options,
       shard: null,
       "clickhouse-url": [...new Set(all((report) => report.options["clickhouse-url"]).flat())],
+      "tls-insecure": all((report) => report.options["tls-insecure"]).includes(true),
       workers: sum(all((report) => report.options.workers)),
       "in-flight": sum(all((report) => report.options["in-flight"])),
     },
@@ -71,6 +55,7 @@ export function mergeReports(
       lost: sumOrNull(all((report) => report.rows.lost)),
       duplicated: sumOrNull(all((report) => report.rows.duplicated)),
     },
+    ledger: mergeLedgers(all((report) => report.ledger)),
     ledger_caveat: caveats.length === 0 ? null : caveats.join("; "),
     bytes: sumFields(all((report) => report.bytes)),
     inserts: sumFields(all((report) => report.inserts)),

@@ -10,12 +10,12 @@ import type { EndpointTotals, Totals } from "../counters.js";
 import type { Endpoint } from "../endpoint.js";
 import { shown } from "../endpoint.js";
 import { summarize } from "../latency.js";
-import type { Ledger } from "../ledger.js";
+import type { BatchLedger, Ledger } from "../ledger.js";
 import type { Options } from "../options.js";
 import type { Scan } from "../replay/scan.js";
 import { ratioOf } from "../schedule.js";
 import type { Target } from "../target.js";
-import type { LatencyJson, Point, Report } from "./schema.js";
+import type { LatencyJson, LedgerJson, Point, Report } from "./schema.js";
 
 /** All that is known when a run is over. */
 export interface Result extends Omit<Books, "claim"> {
@@ -93,6 +93,7 @@ export function makeReport(result: Result): Report {
       duplicated: ledger?.duplicated ?? null,
     },
     ledger_caveat: ledger?.caveat ?? null,
+    ledger: ledger?.batches === undefined ? null : ledgerJson(ledger.batches),
     bytes: totals.bytes,
     inserts: totals.inserts,
     retries: totals.retries,
@@ -151,6 +152,20 @@ function fates(scheduled: number, { generated, dropped, acknowledged, failed, un
   return { scheduled, generated, dropped, unsent: scheduled - generated - dropped, acknowledged, failed, unknown };
 }
 
+function ledgerJson({ counts, replicas, ...balance }: BatchLedger): LedgerJson {
+  return {
+    batches: counts,
+    unknown_landed: balance.unknownLanded,
+    unknown_missing: balance.unknownMissing,
+    failed_landed: balance.failedLanded,
+    never_sent: balance.neverSent,
+    replicas: replicas.map(({ name, absent, landed, missing, duplicated }) => ({
+      "clickhouse-url": name,
+      ...(absent === undefined ? { landed, missing, duplicated } : { landed: null, missing: null, duplicated: null }),
+    })),
+  };
+}
+
 /** Null where there is no histogram: in a closed loop nothing is due. */
 export function latencyJson(histogram: Float64Histogram, sumNs: number): LatencyJson;
 export function latencyJson(histogram: Float64Histogram | undefined, sumNs: number): LatencyJson | null;
@@ -207,8 +222,10 @@ function optionsJson(result: Result): Report["options"] {
     "flush-interval_s": seconds(options.flushNs),
     rows_per_batch: rowsPerBatch,
     format: options.format,
+    compress: options.compress,
     "async-insert": options.asyncInsert,
     settings: options.settings,
+    quorum: options.quorum ?? null,
     timeout_s: options.timeoutMs / 1000,
     retries: options.retries,
     "retry-for_s": seconds(options.retryForNs),
@@ -219,10 +236,15 @@ function optionsJson(result: Result): Report["options"] {
     replay: options.replay?.file ?? null,
     "replay-once": options.replay?.once ?? false,
     "replay-time": options.replay?.timeColumn ?? null,
+    ledger: options.ledgerFile ?? null,
     config: options.configFile ?? null,
     "data-span_s": options.dataSpanNs === undefined ? null : seconds(options.dataSpanNs),
     "data-start": options.dataStartNs === undefined ? null : isoTime(options.dataStartNs),
     verify: options.verify,
     blind: options.blind,
+    "tls-ca": options.tls.caFile ?? null,
+    "tls-cert": options.tls.certFile ?? null,
+    "tls-key": options.tls.keyFile ?? null,
+    "tls-insecure": options.tls.insecure,
   };
 }

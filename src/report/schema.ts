@@ -2,6 +2,9 @@
 // docs/report.schema.json. Loading zod takes some 100 ms: `run` imports the type alone. It grows by adding fields.
 
 import { z } from "zod";
+import { REASONS } from "../answer.js";
+import { COMPRESSIONS } from "../compress.js";
+import { FATE_NAMES } from "../ledger/tally.js";
 
 /** A whole number from 0 up. */
 const count = (description: string) => z.int().min(0).describe(description);
@@ -100,8 +103,13 @@ const options = z
     "flush-interval_s": amount("Seconds after its first row a batch closes"),
     rows_per_batch: count("Rows every full batch had"),
     format: text("The format of inserts"),
+    compress: z.enum(COMPRESSIONS).describe("What the bodies of inserts were compressed with"),
     "async-insert": flag("Whether async_insert=1 was sent"),
     settings: z.record(z.string(), z.string()).describe("ClickHouse settings of each insert that were asked for"),
+    quorum: z
+      .union([z.int().min(2), z.literal("auto")])
+      .nullable()
+      .describe("Replicas that must have had an insert before it was acknowledged; null: as the server has it"),
     timeout_s: amount("Seconds an attempt of an insert might take"),
     retries: count("Attempts an insert might have after its first"),
     "retry-for_s": amount("Seconds after its first attempt in which others might begin"),
@@ -114,11 +122,16 @@ const options = z
     replay: text("The file rows came from; null: they were generated").nullable(),
     "replay-once": flag("Whether the run was to end with the file"),
     "replay-time": text("The column that got the time of the schedule").nullable(),
+    ledger: text("The file batches were written to; null: none").nullable(),
     config: text("The config file").nullable(),
     "data-span_s": amount("Seconds row times were spread over; null: the run's own time").nullable(),
     "data-start": text("The time of the first row, ISO 8601; null: when the run started").nullable(),
     verify: flag("Whether the ledger was asked for"),
     blind: flag("Whether the server was asked nothing"),
+    "tls-ca": text("The file of authorities; null: those Node knows").nullable(),
+    "tls-cert": text("The file of the client certificate; null: none").nullable(),
+    "tls-key": text("The file of its key, whose content is in no report; null: none").nullable(),
+    "tls-insecure": flag("Whether no certificate was verified"),
   })
   .describe("What was asked for, named as the flags are; no password, no user information");
 
@@ -130,6 +143,44 @@ const machine = z
     memory_bytes: count("Bytes of memory"),
   })
   .describe("Where the generator ran; of a merged report: its first shard's");
+
+const ledger = z.object({
+  batches: z
+    .array(
+      z.object({
+        fate: z
+          .enum(FATE_NAMES)
+          .describe(
+            "What became of these batches; unsent: never handed to an insert; unremembered: there were too many to remember",
+          ),
+        reason: z.enum(REASONS).nullable().describe("Why they failed; null: they did not"),
+        code: text("Under which they are counted in errors; null: neither failed nor unknown").nullable(),
+        batches: count("Batches: whole + partial + missing + duplicated"),
+        rows: count("Rows they were to hold"),
+        whole: count("Batches of which every row is there, once"),
+        partial: count("Batches of which some rows are there and some are not"),
+        missing: count("Batches of which no row is there"),
+        duplicated: count("Batches of which every row is there, some more than once"),
+        landed: count("Rows of them that are there, with copies"),
+        distinct: count("Rows of them that are there, without copies"),
+      }),
+    )
+    .describe("All batches, by what became of them"),
+  unknown_landed: count("Rows without an answer that are there"),
+  unknown_missing: count("Rows without an answer that are not"),
+  failed_landed: count("Rows that the server said it does not have, and that are there"),
+  never_sent: count("Rows of this run's id that it never sent; counted in rows.duplicated"),
+  replicas: z
+    .array(
+      z.object({
+        "clickhouse-url": text("Without user information and query"),
+        landed: count("Rows of the run it holds, with copies; null: it could not be asked").nullable(),
+        missing: count("Acknowledged rows that others of its replicas hold, and it does not").nullable(),
+        duplicated: count("Surplus copies").nullable(),
+      }),
+    )
+    .describe("Each replica that the URLs lead to; none: the table is not replicated"),
+});
 
 const point = z.object({
   t_s: count("End of the interval, in whole seconds from the start"),
@@ -231,6 +282,9 @@ export const reportSchema = z
       })
       .describe("All rows of the run, with its warm-up"),
     ledger_caveat: text("What must be known to read landed, lost and duplicated; null: nothing").nullable(),
+    ledger: ledger
+      .nullable()
+      .describe("What is there of each batch, as ClickHouse says; null: not asked, or rows cannot be told apart"),
     bytes: z.object({
       rendered: count("Bytes of the rows"),
       sent: count("Bytes of the request bodies"),
@@ -276,7 +330,7 @@ export const reportSchema = z
           z.object({
             busy_s: amount("Seconds its event loop was busy"),
             idle_s: amount("Seconds its event loop was idle"),
-            rendering_s: amount("Seconds spent on making rows"),
+            rendering_s: amount("Seconds spent on making rows and compressing them"),
             waiting_s: amount("Seconds in which a batch was overdue, waiting for a place among --in-flight"),
             delayed_s: amount("Seconds in which a batch was overdue though there was a place: the generator was late"),
           }),
@@ -307,6 +361,7 @@ type Deep<T> = T extends object ? { readonly [K in keyof T]: Deep<T[K]> } : T;
 export type Report = Deep<z.infer<typeof reportSchema>>;
 export type Point = Report["series"][number];
 export type PointLatency = Point["latency_ms"];
+export type LedgerJson = NonNullable<Report["ledger"]>;
 export type LatencyJson = Report["service_ms"];
 
 /** The text of docs/report.schema.json. */

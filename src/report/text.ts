@@ -4,9 +4,9 @@ import { ceilingOf } from "../ceiling.js";
 import { wrap } from "../help.js";
 import type { Compression } from "../replay/file.js";
 import { FORMATS } from "../rows/program.js";
-import { whyUnverifiable } from "../target.js";
-import { bytes, count, milliseconds, percent, short, whole } from "../text.js";
+import { bytes, count, milliseconds, percent, printable, short, whole } from "../text.js";
 import { parseThreshold, valueText } from "../threshold.js";
+import { ledgerText, whyNoLedger } from "./ledger-text.js";
 import type { LatencyJson, Report } from "./schema.js";
 
 const WIDTH = 80;
@@ -46,6 +46,7 @@ export function toText(report: Report): string {
       ],
     ),
     ...interruptedLines(report),
+    ...insecureLines(report),
     ...warmupLines(report),
     ...rateLines(report),
     ...line(
@@ -54,6 +55,7 @@ export function toText(report: Report): string {
       `${bytes(size.sent)} sent`,
       report.retries > 0 && `${whole(report.retries)} ${report.retries === 1 ? "retry" : "retries"}`,
     ),
+    ...compressionLines(report),
     ...endpointLines(report),
     ...measuresLines(report),
     ...latencyLines(report),
@@ -67,7 +69,7 @@ export function toText(report: Report): string {
     ...limitLines(report),
     ...ledgerLines(report),
   ];
-  return `${lines.join("\n")}\n`;
+  return `${lines.map(printable).join("\n")}\n`;
 }
 
 /** Parts two spaces apart; a line is broken between them. */
@@ -131,6 +133,11 @@ function interruptedLines({ interrupted, elapsed_s: elapsedS }: Report): Lines {
   return words("ended", `interrupted after ${elapsedS.toFixed(1)} s: what was not due by then was never scheduled`);
 }
 
+function insecureLines({ options }: Report): Lines {
+  if (!options["tls-insecure"]) return [];
+  return words("insecure", "--tls-insecure: no certificate was verified, anybody may have answered");
+}
+
 function warmupLines({ options, lateness_ms }: Report): Lines {
   if (options.warmup_s === 0) return [];
   const times = lateness_ms === null ? "latency and service" : "latency, service and lateness";
@@ -184,6 +191,11 @@ function endpointLines({ endpoints }: Report): Lines {
       leftOut > 0 && `left out ${whole(leftOut)} ${leftOut === 1 ? "time" : "times"}`,
     ),
   );
+}
+
+function compressionLines({ options: { compress }, bytes: { rendered, sent } }: Report): Lines {
+  if (compress === "none" || sent === 0) return [];
+  return words("", `${compress}: ${bytes(rendered)} before compression, ${short(rendered / sent)} times what was sent`);
 }
 
 /** Which limit it is that a rate this high runs into. */
@@ -271,27 +283,11 @@ function limitLines({ generator_limited: limited, generator }: Report): Lines {
 }
 
 function ledgerLines(report: Report): Lines {
-  const { rows, ledger_caveat: caveat } = report;
-  if (rows.landed === null) return words("ledger", whyNoLedger(report));
-  const sent = [`scheduled ${whole(rows.scheduled)}`, `acknowledged ${whole(rows.acknowledged)}`];
-  const found = [
-    `landed ${whole(rows.landed)}`,
-    `lost ${whole(rows.lost ?? 0)}`,
-    `duplicated ${whole(rows.duplicated ?? 0)}`,
-  ];
-  const all = words("ledger", [...sent, ...found].join(", "));
+  if (report.rows.landed === null) return words("ledger", whyNoLedger(report));
+  const { sent, found, notes } = ledgerText(report);
+  const all = words("ledger", `${sent}, ${found}`);
   return [
-    ...(all.length === 1 ? all : [...words("ledger", `${sent.join(", ")},`), ...words("", found.join(", "))]),
-    ...(caveat === null ? [] : words("", `(${caveat})`)),
+    ...(all.length === 1 ? all : [...words("ledger", `${sent},`), ...words("", found)]),
+    ...notes.flatMap((note) => words("", note)),
   ];
-}
-
-function whyNoLedger({ options, server, shards }: Report): string {
-  if (options.blind) return "none: --blind asks nothing";
-  if (!options.verify) return "none: --no-verify";
-  const names = server.table.columns.map(({ name }) => name);
-  const ledgerColumns = names.includes("run_id") && names.includes("seq");
-  const isShard = options.shard !== null || shards !== undefined;
-  const why = whyUnverifiable({ engine: server.table.engine ?? undefined, ledgerColumns }, isShard);
-  return why === undefined ? "could not be read" : `none: ${why}`;
 }

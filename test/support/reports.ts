@@ -73,6 +73,41 @@ function outcomes(inserts: readonly MadeInsert[]) {
   return { acknowledged: of("acknowledged"), failed: of("failed"), unknown: of("unknown") };
 }
 
+/** A batch an insert: what was acknowledged is there, and nothing else. */
+function ledgerOf(inserts: readonly MadeInsert[]): Report["ledger"] {
+  const outcomes = ["acknowledged", "failed", "unknown"] as const;
+  const codes = [...new Set(inserts.map(({ code }) => code))].sort();
+  const landed = rowsOf(inserts.filter(({ outcome }) => outcome === "acknowledged"));
+  return {
+    batches: outcomes.flatMap((outcome) =>
+      (outcome === "acknowledged" ? [null] : codes).flatMap((code) => {
+        const same = inserts.filter((insert) => insert.outcome === outcome && (code === null || insert.code === code));
+        if (same.length === 0) return [];
+        const [batches, rows] = [same.length, rowsOf(same)];
+        const isThere = outcome === "acknowledged";
+        return {
+          fate: outcome,
+          reason: outcome === "failed" ? ("busy" as const) : null,
+          code,
+          batches,
+          rows,
+          whole: isThere ? batches : 0,
+          partial: 0,
+          missing: isThere ? 0 : batches,
+          duplicated: 0,
+          landed: isThere ? rows : 0,
+          distinct: isThere ? rows : 0,
+        };
+      }),
+    ),
+    unknown_landed: 0,
+    unknown_missing: rowsOf(inserts.filter(({ outcome }) => outcome === "unknown")),
+    failed_landed: 0,
+    never_sent: 0,
+    replicas: [{ "clickhouse-url": "http://db:8123", landed, missing: 0, duplicated: 0 }],
+  };
+}
+
 /** The report of these inserts, of one process or all. */
 export function madeReport(inserts: readonly MadeInsert[], making: Making): Report {
   const { durationS, warmupS, rowsPerS, shard } = making;
@@ -109,8 +144,10 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
       "flush-interval_s": 1,
       rows_per_batch: 100,
       format: "JSONEachRow",
+      compress: "none",
       "async-insert": false,
       settings: {},
+      quorum: null,
       timeout_s: 30,
       retries: 0,
       "retry-for_s": 120,
@@ -121,11 +158,16 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
       replay: null,
       "replay-once": false,
       "replay-time": null,
+      ledger: null,
       config: null,
       "data-span_s": null,
       "data-start": null,
       verify: true,
       blind: false,
+      "tls-ca": null,
+      "tls-cert": null,
+      "tls-key": null,
+      "tls-insecure": false,
     },
     versions: { clickstorm: "0.1.0", node: "20.0.0", clickhouse: "26.7.1.1" },
     machine: { cores: 2, platform: "linux x64", cpu: "made up", memory_bytes: 2 ** 30 },
@@ -149,6 +191,7 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
       duplicated: 0,
     },
     ledger_caveat: null,
+    ledger: ledgerOf(inserts),
     bytes: { rendered: 10 * rowsOf(inserts), sent: 10 * rowsOf(inserts) },
     inserts: outcomes(inserts),
     retries: 0,

@@ -18,12 +18,23 @@ import { Loader, type LoaderParts } from "../../workers/loader.js";
 /** When the insert of this batch, sent at `sentMs`, is answered, in milliseconds from the start. */
 export type Service = (sentMs: number, batch: number) => number;
 
+/** An attempt of an insert: the first is 1. */
+export interface Sent {
+  readonly batch: number;
+  readonly atMs: number;
+  readonly attempt: number;
+  readonly endpoint: number;
+  readonly token: string | undefined;
+  /** A copy of its bytes. */
+  readonly body: string;
+}
+
 export interface VirtualRun {
   readonly options: Options;
   readonly plan: Plan;
   readonly books: Books;
   /** In the order they were sent. */
-  readonly sent: readonly { readonly batch: number; readonly atMs: number }[];
+  readonly sent: readonly Sent[];
   readonly said: readonly FromWorker[];
   /** As the program would write it; of what real time alone knows (CPU, event loops) it has nothing. */
   readonly report: Report;
@@ -37,11 +48,14 @@ interface Happening {
 
 const MS = 1e6;
 
-/** @param flags of `run`, which asks nobody: --blind, --no-traces */
+/**
+ * @param flags of `run`, which asks nobody: --blind, --no-traces
+ * @param outcome of an attempt, sent at `atMs`
+ */
 export async function runVirtually(
   flags: RawFlags,
   service: Service,
-  outcome: (batch: number) => Outcome = () => ACKNOWLEDGED,
+  outcome: (batch: number, sent: Sent) => Outcome = () => ACKNOWLEDGED,
 ): Promise<VirtualRun> {
   const options = resolveRun({ blind: "true", "no-traces": "true", ...flags }, {});
   const target = blindTarget(options);
@@ -51,7 +65,7 @@ export async function runVirtually(
     Number(options.warmUpNs),
   );
   const happenings: Happening[] = [];
-  const sent: { batch: number; atMs: number }[] = [];
+  const sent: Sent[] = [];
   const said: FromWorker[] = [];
   let nowNs = 0;
   let order = 0;
@@ -64,11 +78,14 @@ export async function runVirtually(
   const parts: LoaderParts = {
     clock: () => clock,
     inserter: () => ({
-      insert: ({ queryId, onSent }) => {
-        const batch = Number(/-(\d+)-\d+$/.exec(queryId)?.[1]);
-        onSent();
-        sent.push({ batch, atMs: nowNs / MS });
-        return new Promise((resolve) => at(service(nowNs / MS, batch) * MS, () => resolve(outcome(batch))));
+      insert: ({ queryId, endpoint, token, body, onSent }) => {
+        const [batch = 0, attempt = 0] = (/-(\d+)-(\d+)$/.exec(queryId) ?? []).slice(1).map(Number);
+        const one = { batch, atMs: nowNs / MS, attempt, endpoint, token, body: Buffer.from(body).toString() };
+        const answer = outcome(batch, one);
+        // What cannot be reached is not sent.
+        if (answer.kind !== "failed" || answer.reason !== "unreachable") onSent();
+        sent.push(one);
+        return new Promise((resolve) => at(service(nowNs / MS, batch) * MS, () => resolve(answer)));
       },
       close: async () => undefined,
     }),

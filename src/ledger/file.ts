@@ -1,0 +1,64 @@
+// --ledger FILE: a line of JSON for each batch that is not whole, or not acknowledged. Main thread. Written piece by piece:
+// there may be millions of lines.
+
+import { type FileHandle, open } from "node:fs/promises";
+import type { Due } from "./chunks.js";
+import type { Ended, Held, State } from "./tally.js";
+
+const PIECE_CHARACTERS = 2 ** 20;
+
+export class LedgerFile {
+  readonly #path: string;
+  #handle: FileHandle | undefined;
+  #text = "";
+  #failure: string | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Why it could not be written, as a sentence; undefined: all is well. Nothing is written behind a failure. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  /** From its beginning, whatever was in it. */
+  async begin(): Promise<void> {
+    await this.#guarded(async () => {
+      await this.#handle?.close();
+      this.#handle = await open(this.#path, "w");
+    });
+  }
+
+  add({ number, firstRow, rows }: Due, { fate, reason, code }: Ended, { landed, distinct }: Held, state: State): void {
+    const line = { batch: number, first_row: firstRow, rows, fate, reason, code, landed, distinct, state };
+    this.#text += `${JSON.stringify(line)}\n`;
+  }
+
+  get isFull(): boolean {
+    return this.#text.length >= PIECE_CHARACTERS;
+  }
+
+  async flush(): Promise<void> {
+    const text = this.#text;
+    this.#text = "";
+    await this.#guarded(async () => {
+      await this.#handle?.appendFile(text);
+    });
+  }
+
+  /** With what is left. */
+  async close(): Promise<void> {
+    await this.flush();
+    const handle = this.#handle;
+    this.#handle = undefined;
+    await this.#guarded(async () => handle?.close());
+  }
+
+  async #guarded(work: () => Promise<void>): Promise<void> {
+    if (this.#failure !== undefined) return;
+    await work().catch((error: Error) => {
+      this.#failure = `the batches cannot be written to ${this.#path}: ${error.message}`;
+    });
+  }
+}

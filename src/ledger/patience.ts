@@ -1,0 +1,57 @@
+// Asks a replica until it answers: at the end of a run that broke things a server may just be starting again. Main thread.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Code } from "../answer.js";
+import { type Endpoint, shown } from "../endpoint.js";
+import { ServerError } from "../server.js";
+import type { Replica } from "../stores.js";
+
+/** What passes when a server has started, or has less to do. */
+const PASSING: ReadonlySet<Code> = new Set([
+  "connection_refused",
+  "connection_reset",
+  "connect_timeout",
+  "host_not_found",
+  "host_unreachable",
+  "http_429",
+  "http_502",
+  "http_503",
+  "http_504",
+  "other",
+  202, // TOO_MANY_SIMULTANEOUS_QUERIES
+  210, // NETWORK_ERROR
+  241, // MEMORY_LIMIT_EXCEEDED: merges and inserts of the run end by and by.
+]);
+
+/** How long somebody who does not answer is asked again. */
+export interface Waiting {
+  readonly forMs: number;
+  readonly everyMs: number;
+  /** Hears once, in a sentence, that somebody is waited for. */
+  readonly onWait?: (sentence: string) => void;
+}
+
+export const WAITING: Waiting = { forMs: 30_000, everyMs: 500 };
+
+/** The answer of the first endpoint that gives one. Throws what the last one asked said. */
+export async function patiently<T>(
+  { endpoints }: Replica,
+  question: (endpoint: Endpoint) => Promise<T>,
+  { forMs, everyMs, onWait }: Waiting,
+): Promise<T> {
+  const endMs = performance.now() + forMs;
+  for (let round = 0; ; round++) {
+    for (const [index, endpoint] of endpoints.entries()) {
+      try {
+        return await question(endpoint);
+      } catch (error) {
+        if (!(error instanceof ServerError) || !PASSING.has(error.code)) throw error;
+        if (round === 0 && index === 0) {
+          onWait?.(`the ledger waits for ${shown(endpoint)}, up to ${forMs / 1000} s: ${error.message}`);
+        }
+        if (index === endpoints.length - 1 && performance.now() >= endMs) throw error;
+      }
+    }
+    await sleep(everyMs);
+  }
+}
