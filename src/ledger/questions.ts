@@ -9,7 +9,7 @@ import { type Place, tableIdentifier } from "../asked.js";
 import type { Endpoint } from "../endpoint.js";
 import type { Run, Shard } from "../schedule.js";
 import { type Patience, query, queryBinary, ServerError } from "../server.js";
-import { type Chunk, type Scheduled, WORD_ROWS } from "./chunks.js";
+import { type Chunk, LIMITS, type Scheduled, WORD_ROWS } from "./chunks.js";
 
 /** Whose rows are looked for, and where. */
 export interface Search extends Scheduled {
@@ -130,15 +130,38 @@ export async function askRows(
   await askNumbers(endpoint, sql, all, 2, ([index = 0, row = 0]) => onRow(index, row));
 }
 
-/** Rows of the run behind the last that was scheduled. Throws a ServerError. */
+/** Rows of the run behind the last that was scheduled: of a shard, in batches that would be its own. Throws a ServerError. */
 export async function askStrangers(endpoint: Endpoint, search: Search): Promise<number> {
-  const { place, runId, runs, scheduledRows, shard } = search;
-  const { batch, values } = whereabouts(runs.slice(-1));
-  const sql =
-    `SELECT count() AS rows FROM ${tableIdentifier(place)} WHERE run_id = {run:String} ` +
-    `AND seq >= {scheduled:UInt64}${ownOnly(batch, shard)}`;
-  const all = { ...values, ...shardValues(shard), run: runId, scheduled: String(scheduledRows) };
-  return Number((await query(endpoint, sql, all, PATIENCE))[0]?.rows);
+  const { place, runId, scheduledRows, shard } = search;
+  const groups = runsBehind(search);
+  let strangers = 0;
+  for (const [index, runs] of groups.entries()) {
+    const { batch, values } = whereabouts(runs);
+    const end = groups[index + 1]?.[0]?.firstRow;
+    const sql =
+      `SELECT count() AS rows FROM ${tableIdentifier(place)} WHERE run_id = {run:String} AND seq >= {from_row:UInt64}` +
+      `${end === undefined ? "" : " AND seq < {end_row:UInt64}"}${ownOnly(batch, shard)}`;
+    const all = {
+      ...values,
+      ...shardValues(shard),
+      run: runId,
+      from_row: String(Math.max(scheduledRows, runs[0]?.firstRow ?? 0)),
+      ...(end !== undefined && { end_row: String(end) }),
+    };
+    strangers += Number((await query(endpoint, sql, all, PATIENCE))[0]?.rows);
+  }
+  return strangers;
+}
+
+/** Of a schedule that was ended: the run that was cut, and those behind it; at least the last. As many as fit into a query. */
+function runsBehind({ runs, scheduledRows, shard }: Search): readonly (readonly Run[])[] {
+  // Whose batch a row is in matters to shards alone.
+  if (shard.of === 1 || runs.length === 0) return [[]];
+  const cut = runs.findIndex(({ firstRow, rows, batches }) => firstRow + rows * batches > scheduledRows);
+  const behind = runs.slice(cut);
+  return Array.from({ length: Math.ceil(behind.length / LIMITS.runs) }, (_, group) =>
+    behind.slice(group * LIMITS.runs, (group + 1) * LIMITS.runs),
+  );
 }
 
 /** Rows of the whole table. Throws a ServerError. */
