@@ -193,20 +193,20 @@ async function askNumbers(
   onRow: (numbers: Uint32Array) => void,
 ): Promise<void> {
   const row = new Uint32Array(width);
-  const bytes = new Uint8Array(row.buffer);
-  let filled = 0;
-  const onBytes = (chunk: Uint8Array): void => {
-    for (let from = 0; from < chunk.length; ) {
-      const part = chunk.subarray(from, from + bytes.length - filled);
-      bytes.set(part, filled);
-      from += part.length;
-      filled += part.length;
-      if (filled < bytes.length) return;
-      filled = 0;
+  // Of a row that has not come whole.
+  let rest = new Uint8Array(0);
+  const onBytes = (piece: Uint8Array): void => {
+    const bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    let at = 0;
+    for (; at + row.byteLength <= bytes.length; at += row.byteLength) {
+      for (let column = 0; column < width; column++) row[column] = view.getUint32(at + 4 * column, true);
       onRow(row);
     }
+    rest = bytes.slice(at);
   };
   await queryBinary(endpoint, sql, values, onBytes, PATIENCE);
-  if (filled > 0)
+  if (rest.length > 0) {
     throw new ServerError("an answer to the ledger's question ended in the middle of a row", "malformed_answer");
+  }
 }
