@@ -37,6 +37,17 @@ export async function spreadOverAddresses(
   };
 }
 
+/** For a command: nobody is asked for addresses with --blind. */
+export async function addressed(
+  { endpoints, blind }: { readonly endpoints: readonly Endpoint[]; readonly blind: boolean },
+  say: (note: string) => void,
+): Promise<readonly Endpoint[]> {
+  if (blind) return endpoints;
+  const spread = await spreadOverAddresses(endpoints);
+  for (const note of spread.notes) say(note);
+  return spread.endpoints;
+}
+
 async function spread(endpoint: Endpoint, { addressesOf, isThere }: Resolving): Promise<Spread> {
   const { host, port } = endpoint;
   const asItIs = { endpoints: [endpoint], notes: [] };

@@ -53,9 +53,13 @@ function exceptionNumber(text: string): number | undefined {
   return match?.[1] === undefined ? undefined : Number(match[1]);
 }
 
-/** The first line of what a server said, at most 500 characters. */
+/** The first line of what was said, fit for a terminal: at most 500 characters, none of them a control character. */
 function sentenceOf(text: string): string {
-  return (text.trim().split("\n")[0] ?? "").slice(0, 500);
+  const [line = ""] = text.trim().split("\n");
+  return line
+    .slice(0, 500)
+    .replace(/\p{Cc}+/gu, " ")
+    .trim();
 }
 
 /**
@@ -95,23 +99,26 @@ function classifyException(number: number, status: number, sentence: string): Ou
   return { kind: "failed", reason: "refused", code: number, sentence };
 }
 
-const CODES_BY_ERRNO: Readonly<Record<string, TransportCode>> = {
-  ECONNREFUSED: "connection_refused",
-  ECONNRESET: "connection_reset",
-  EPIPE: "connection_reset",
-  UND_ERR_SOCKET: "connection_reset",
-  UND_ERR_CONNECT_TIMEOUT: "connect_timeout",
-  ETIMEDOUT: "connect_timeout",
-  ENOTFOUND: "host_not_found",
-  EAI_AGAIN: "host_not_found",
-  EHOSTUNREACH: "host_unreachable",
-  ENETUNREACH: "host_unreachable",
-};
+const CODES_BY_ERRNO: ReadonlyMap<string, TransportCode> = new Map([
+  ["ECONNREFUSED", "connection_refused"],
+  ["ECONNRESET", "connection_reset"],
+  ["EPIPE", "connection_reset"],
+  ["UND_ERR_SOCKET", "connection_reset"],
+  ["UND_ERR_CONNECT_TIMEOUT", "connect_timeout"],
+  ["ETIMEDOUT", "connect_timeout"],
+  ["ENOTFOUND", "host_not_found"],
+  ["EAI_AGAIN", "host_not_found"],
+  ["EHOSTUNREACH", "host_unreachable"],
+  ["ENETUNREACH", "host_unreachable"],
+  ["UND_ERR_HEADERS_OVERFLOW", "malformed_answer"],
+  // What undici says of a status such as 000.
+  ["ERR_ASSERTION", "malformed_answer"],
+]);
 
 /** The counted code of an error of the connection. */
 export function transportCode(error: Error): TransportCode {
   const errno = "code" in error && typeof error.code === "string" ? error.code : "";
-  const known = CODES_BY_ERRNO[errno];
+  const known = CODES_BY_ERRNO.get(errno);
   if (known !== undefined) return known;
   if (tlsFault(error) !== undefined) return "tls";
   // The name of undici's error for an answer that is no HTTP; its code is that of the parser, or none.
@@ -123,6 +130,6 @@ export function transportCode(error: Error): TransportCode {
 export function classifyError(error: Error, sent: boolean, timedOut: boolean): Outcome {
   const code = timedOut ? "timeout" : transportCode(error);
   const fault = tlsFault(error);
-  const sentence = fault === undefined || timedOut ? error.message || code : tlsSentence(fault, error);
+  const sentence = fault === undefined || timedOut ? sentenceOf(error.message) || code : tlsSentence(fault, error);
   return sent ? { kind: "unknown", code, sentence } : { kind: "failed", reason: "unreachable", code, sentence };
 }

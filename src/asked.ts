@@ -2,6 +2,7 @@
 // insert. What it refuses becomes a sentence that names it. Main thread; called by target.ts. Creates the default table, and
 // changes nothing else.
 
+import { type Compression, encodingHeaders } from "./compress.js";
 import { type Endpoint, shown } from "./endpoint.js";
 import type { Options, TableOptions } from "./options.js";
 import { EVENT_TABLE, isEventTable, SEED_COLUMNS, type TableColumn } from "./rows/column.js";
@@ -63,9 +64,19 @@ export class Asked {
   }
 
   /** `parameters`: of every insert into the place. */
-  async takesInserts(place: Place, parameters: Readonly<Record<string, string>>): Promise<void> {
+  async takesInserts(
+    place: Place,
+    parameters: Readonly<Record<string, string>>,
+    compression: Compression,
+  ): Promise<void> {
     await insertNothing(this.endpoint, parameters, this.patience).catch(
       this.#refusal(`does not let this user insert into ${fullName(place)}`),
+    );
+    if (compression === "none") return;
+    // The header alone: who does not know its name says so, whatever the body.
+    const headers = { ...this.endpoint.headers, ...encodingHeaders(compression) };
+    await insertNothing({ ...this.endpoint, headers }, parameters, this.patience).catch(
+      this.#refusal(`does not take inserts with --compress ${compression}`),
     );
   }
 

@@ -30,6 +30,8 @@ export interface Parcel {
   readonly turn: number;
   /** Unchanged until it is over. */
   readonly body: Uint8Array;
+  /** Of its rows, before compression. */
+  readonly renderedBytes: number;
   readonly trace: Trace | undefined;
 }
 
@@ -47,12 +49,15 @@ export class Delivery {
   }
 
   /** One insert with all its attempts. Resolves when it is over; rejects only where the program is wrong. */
-  async deliver(clock: Pick<Clock, "now" | "until">, { batch, turn, body, trace }: Parcel): Promise<void> {
+  async deliver(
+    clock: Pick<Clock, "now" | "until">,
+    { batch, turn, body, renderedBytes, trace }: Parcel,
+  ): Promise<void> {
     const { insert, retry, schedule } = this.#plan;
     const dueNs = schedule.kind === "max" ? undefined : batch.dueNs;
     const firstNs = clock.now();
     let endpoint = this.#rotation.pick(turn, firstNs);
-    this.#own.generated(batch, body.length);
+    this.#own.generated(batch, renderedBytes);
     this.#parts.fates.mark(turn, "in_flight");
     const traceparent = trace?.inserting(insert.endpoints[endpoint]);
     let firstSentNs: number | undefined;

@@ -1,12 +1,13 @@
 // One HTTP insert: sends a slot's bytes to ClickHouse and says what became of them. Runs in a worker; writes, and times,
 // but never counts or retries.
 //
-// The body is the slot itself, not a copy. So an insert is over only when it is answered *and* its body has left: a
-// connection whose answer came first is destroyed before the slot may be filled again.
+// The body is the slot itself, not a copy, unless it is compressed. So an insert is over only when it is answered *and* its
+// body has left: a connection whose answer came first is destroyed before the slot may be filled again.
 
 import type { Socket } from "node:net";
 import { Client, type Dispatcher, Pool } from "undici";
 import { ACKNOWLEDGED, classifyAnswer, classifyError, type Outcome } from "./answer.js";
+import { type Compression, encodingHeaders } from "./compress.js";
 import { type Endpoint, withParameters } from "./endpoint.js";
 import { type Connector, connectorOf } from "./tls.js";
 
@@ -23,6 +24,8 @@ export interface InsertPlan {
   readonly endpoints: readonly Endpoint[];
   /** Parameters every insert has: query, settings. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** What bodies are compressed with when they get here. */
+  readonly compression: Compression;
   /** Inserts in flight at once. */
   readonly permits: number;
   readonly timeoutMs: number;
@@ -155,7 +158,7 @@ export class Inserter {
           keepAliveTimeoutThreshold: KEEP_ALIVE_MARGIN_MS,
         }),
         path: `${path}${path.includes("?") ? "&" : "?"}query_id=`,
-        headers: Object.entries(endpoint.headers).flat(),
+        headers: Object.entries({ ...endpoint.headers, ...encodingHeaders(plan.compression) }).flat(),
       };
     });
   }

@@ -29,12 +29,16 @@ export function limitsOf({
   const busiest = Math.max(...shares.map(({ busyNs, idleNs }) => (busyNs > 0 ? busyNs / (busyNs + idleNs) : 0)));
   const [waitingNs, delayedNs] = [sum(shares, "waitingNs"), sum(shares, "delayedNs")];
   const busySentence = `a worker's event loop was busy ${percent(busiest)} of the time: more --workers, on more cores, would send more`;
+  // Compressing keeps other threads busy, and the event loop idle.
+  const making = Math.max(...shares.map(({ renderingNs }) => renderingNs)) / measuredNs;
+  const makingSentence = `a worker was rendering and compressing for ${percent(making)} of the time: more --workers, on more cores, would send more`;
+  const atLimit = busiest >= BUSY ? [busySentence] : making >= BUSY ? [makingSentence] : [];
   // A closed loop sends whenever it can.
-  if (latency === undefined || lateness === undefined) return busiest >= BUSY ? [busySentence] : [];
+  if (latency === undefined || lateness === undefined) return atLimit;
 
   const { scheduled, totals, spanNs } = measured;
   const isMissed = totals.generated * spanNs < KEPT * scheduled * measuredNs || totals.dropped > 0;
-  if (isMissed && busiest >= BUSY) return [busySentence];
+  if (isMissed && atLimit.length > 0) return atLimit;
   const late = `batches were due and not sent for ${percent(delayedNs / shares.length / measuredNs)} of the time though there was room among the inserts in flight`;
   if (isMissed && delayedNs > waitingNs) return [late];
   const isInLatency =

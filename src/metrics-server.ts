@@ -6,7 +6,7 @@ import { isIPv6, type Socket } from "node:net";
 import type { RunRegistry } from "./metrics.js";
 
 /** Further connections are closed as they come. */
-const CONNECTIONS = 64;
+const CONNECTIONS = 32;
 /** Request line and headers. */
 const HEADER_BYTES = 8192;
 /** From the first byte of a request, or from connecting, to its last. */
@@ -75,7 +75,10 @@ export async function serveMetrics(
 
 async function answer(registry: RunRegistry, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const say = (status: number, text: string, headers: Readonly<Record<string, string>> = {}): void => {
-    response.writeHead(status, { "content-type": "text/plain", connection: "close", ...headers }).end(text);
+    const length = Buffer.byteLength(text);
+    response
+      .writeHead(status, { "content-type": "text/plain", "content-length": length, connection: "close", ...headers })
+      .end(text);
   };
   if (request.method !== "GET") return say(405, "", { allow: "GET" });
   if (request.url?.split("?")[0] !== "/metrics") return say(404, "see /metrics\n");

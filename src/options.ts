@@ -2,6 +2,7 @@
 // What goes before what: reader.ts.
 
 import { randomBytes, randomInt } from "node:crypto";
+import { COMPRESSIONS, type Compression } from "./compress.js";
 import type { Config } from "./config.js";
 import { type Credentials, type Endpoint, endpointOf, fitsHeader, redact } from "./endpoint.js";
 import { RUN_FLAGS, SERVE_FLAGS } from "./flags.js";
@@ -64,6 +65,8 @@ export interface Options {
   readonly flushNs: bigint;
   readonly asyncInsert: boolean;
   readonly format: Format;
+  /** Of the bodies of inserts. */
+  readonly compress: Compression;
   readonly settings: Readonly<Record<string, string>>;
   /** Replicas that must have an insert before it is acknowledged; undefined: as the server has it. */
   readonly quorum: Quorum | undefined;
@@ -198,6 +201,7 @@ export function resolveRun(
     flushNs: reader.duration("flush-interval", SPANS.flush),
     asyncInsert: reader.switch("async-insert"),
     format: readFormat(reader),
+    compress: reader.choice("compress", COMPRESSIONS) ?? "none",
     settings,
     quorum: readQuorum(reader, settings),
     timeoutMs: Number(reader.duration("timeout", SPANS.timeout) / MS),

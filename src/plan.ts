@@ -1,8 +1,9 @@
-// Options and target → one plan a worker. Pure but for reading the compiled kernel and the size of the machine.
+// Options and target → one plan a worker. Pure but for reading the compiled kernel and what the machine has.
 
 import { readFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import type { RowSource, WorkerPlan } from "../workers/loader.js";
+import { type Compression, compressionThreads, whyNotCompressed } from "./compress.js";
 import { Counters, type CountersShape } from "./counters.js";
 import type { Endpoint } from "./endpoint.js";
 import { Fates } from "./fates.js";
@@ -36,8 +37,13 @@ export interface Plan {
   readonly workers: readonly WorkerPlan[];
 }
 
-/** A worker renders and sends at least so much on one core, with a margin: bench/README.md. */
-const WORKER_BYTES_PER_SECOND = 1_000_000_000;
+/** A worker renders, compresses and sends at least so much, before compression, with a margin: bench/README.md. */
+const WORKER_BYTES_PER_SECOND: Readonly<Record<Compression, number>> = {
+  none: 1_000_000_000,
+  gzip: 80_000_000,
+  zstd: 250_000_000,
+  lz4: 350_000_000,
+};
 const WORKER_INSERTS_PER_SECOND = 5_000;
 /** Slots may take so much of the machine's memory. */
 const MEMORY_SHARE = 0.5;
@@ -106,15 +112,19 @@ function sizesOf(rows: RowSource): Sizes {
 }
 
 /** As many as the load needs, as few as it can: a core given to the generator is taken from a server beside it. */
-function defaultWorkers(schedule: ScheduleSpec, source: RowSource, { inFlight, shard }: Options): number {
+function defaultWorkers(schedule: ScheduleSpec, source: RowSource, { inFlight, shard, compress }: Options): number {
   // Each worker goes through the whole file, and decompresses it.
   if (source.kind === "file" && source.replay.scan.file.compression !== "none") return 1;
-  const most = Math.min(inFlight, Math.max(1, Math.floor(availableParallelism() / 2)));
-  if (schedule.kind === "max") return source.kind === "file" ? 1 : Math.min(most, 2);
+  const half = Math.min(inFlight, Math.max(1, Math.floor(availableParallelism() / 2)));
+  const most = compress === "none" ? half : Math.min(half, compressionThreads());
+  if (schedule.kind === "max") {
+    if (source.kind === "file") return 1;
+    return compress === "none" ? Math.min(most, 2) : most;
+  }
   const rowBytes = source.kind === "rules" ? source.program.longestRowBytes : meanRowBytes(source.replay.scan);
   const rowsPerSecond = peakOf(schedule) / (shard?.of ?? 1);
   const needed = Math.max(
-    (rowsPerSecond * rowBytes) / WORKER_BYTES_PER_SECOND,
+    (rowsPerSecond * rowBytes) / WORKER_BYTES_PER_SECOND[compress],
     rowsPerSecond / rowsPerBatch(schedule) / WORKER_INSERTS_PER_SECOND,
   );
   return Math.min(most, Math.max(1, Math.ceil(needed)));
@@ -127,7 +137,7 @@ export const readKernel = (): WebAssembly.Module =>
   new WebAssembly.Module(readFileSync(new URL("./rows/kernel/kernel.wasm", import.meta.url)));
 
 /**
- * Throws an OptionsError where the batches asked for do not fit into memory. `scan`: of the file that rows come from; undefined
+ * Throws an OptionsError where the batches asked for do not fit into memory, or cannot be compressed here. `scan`: of the file that rows come from; undefined
  * where they are generated.
  */
 export function makePlan(
@@ -137,6 +147,8 @@ export function makePlan(
   version: string,
   scan?: Scan,
 ): Plan {
+  const uncompressed = whyNotCompressed(options.compress);
+  if (uncompressed !== undefined) throw new OptionsError([uncompressed]);
   const source: RowSource =
     scan === undefined
       ? { kind: "rules", program: compileRows(target.columns, options.format, options.seed) }
@@ -150,12 +162,12 @@ export function makePlan(
   // One more slot than permits: the next batch is rendered while the others are on the wire.
   const slots = permits(0) + 1;
   const rows = rowsPerBatch(asked);
-  const most = fittingRows(sizes, slots, workers, rows);
+  const most = fittingRows(sizes, slots, workers, rows, options.compress);
   const allSlots = options.inFlight + workers;
   if (most < 1) {
     const row = `a row may have ${(sizes.longestRowBytes / 2 ** 20).toFixed(1)} MiB`;
     throw new OptionsError([
-      fittingRows(sizes, 2, 1, 1) < 1
+      fittingRows(sizes, 2, 1, 1, options.compress) < 1
         ? `rows are too long for memory: ${row}${scan === undefined ? "; shorten the lengths of arrays and maps" : ""}`
         : `--in-flight is too large: ${allSlots} slots would need ${gibibytes(allSlots, sizes, 1)}, as ${row}`,
     ]);
@@ -204,6 +216,7 @@ export function makePlan(
         sends: "bodies",
         endpoints,
         parameters: target.parameters,
+        compression: options.compress,
         permits: permits(worker),
         timeoutMs: options.timeoutMs,
       },
@@ -238,10 +251,12 @@ function batchesOf(spec: ScheduleSpec, schedule: Schedule | undefined): number {
 }
 
 /** How many rows a slot can have, if not as many as are `wanted`. */
-function fittingRows(sizes: Sizes, slots: number, workers: number, wanted: number): number {
+function fittingRows(sizes: Sizes, slots: number, workers: number, wanted: number, compress: Compression): number {
   // A container's limit, where there is one; without, some systems answer 0 or a number beyond any machine.
   const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
-  const limit = Math.min(renderer.MEMORY_LIMIT_BYTES, (memory * MEMORY_SHARE) / workers);
+  // A compressed body lies beside its slot, and may be as long.
+  const copies = compress === "none" ? 1 : 2;
+  const limit = Math.min(renderer.MEMORY_LIMIT_BYTES, (memory * MEMORY_SHARE) / workers / copies);
   // Rows of a file differ in length: a batch of them is not as long as that many of the longest.
   if (sizes.memoryBytes(slots, sizes.slotBytes(wanted)) <= limit) return wanted;
   const overhead = sizes.memoryBytes(slots, sizes.slotBytes(0)) + slots * SLOT_OVERHEAD_BYTES;

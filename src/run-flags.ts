@@ -316,6 +316,14 @@ export const RUN_FLAGS = [
     description: "JSONEachRow, JSONCompactEachRow, RowBinary or Native",
   },
   {
+    name: "compress",
+    group: "Inserts",
+    kind: "text",
+    placeholder: "NAME",
+    fallback: "none",
+    description: "Compress the bodies of inserts: none, gzip, zstd or lz4; gzip and zstd at level 1",
+  },
+  {
     name: "setting",
     group: "Inserts",
     kind: "texts",

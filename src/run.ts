@@ -2,10 +2,11 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
-import { spreadOverAddresses } from "./addresses.js";
+import { addressed } from "./addresses.js";
 import type { Code } from "./answer.js";
 import { closeBooks } from "./books.js";
 import { ceilingOf } from "./ceiling.js";
+import { whyTooFewThreads } from "./compress.js";
 import { retryAdvice } from "./deduplication.js";
 import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
 import { type Endpoint, endpointOf, shown } from "./endpoint.js";
@@ -71,7 +72,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     }
     const endpoints =
       embedded === undefined
-        ? await withAddresses(options, progress)
+        ? await addressed(options, (note) => progress.say(note))
         : [endpointOf(new URL(embedded.url), options.credentials)];
     const target = options.blind
       ? blindTarget(options)
@@ -97,6 +98,8 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       const { says, isWarning } = retryAdvice(target.deduplication, options, insertsPerSecond(plan.spec));
       isWarning ? warn(says) : progress.say(says);
     }
+    const tooFew = whyTooFewThreads(options.compress, plan.workers.length);
+    if (tooFew !== undefined) warn(tooFew);
     const ceiling = ceilingOf(options.format, target);
     if (ceiling !== undefined) progress.measures(ceiling.name);
     progress.lasts(endsWithFile(options) ? undefined : plan.counters.endNs);
@@ -186,14 +189,6 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     await metrics?.close();
     await embedded?.stop();
   }
-}
-
-/** Nobody is asked for addresses with --blind. */
-async function withAddresses({ endpoints, blind }: Options, progress: Progress): Promise<readonly Endpoint[]> {
-  if (blind) return endpoints;
-  const { endpoints: spread, notes } = await spreadOverAddresses(endpoints);
-  for (const note of notes) progress.say(note);
-  return spread;
 }
 
 /** Looked at early: getting ready takes seconds. */

@@ -29,6 +29,9 @@ export interface Patience {
   readonly timeoutMs?: number;
 }
 
+/** Bytes; the columns of the widest tables are a tenth of it. */
+const LONGEST_ANSWER = 64 * 2 ** 20;
+
 const HTTP_PORT = "is this ClickHouse's HTTP port (8123, or 8443 with https://; not 9000)?";
 const ADVICE: Readonly<Partial<Record<Code, string>>> = {
   connection_refused: "nothing listens there: is ClickHouse running? `clickstorm serve` starts one",
@@ -81,7 +84,7 @@ async function post(
       for await (const bytes of answer.body) onBytes(bytes);
       return "";
     }
-    const text = await answer.body.text();
+    const text = await textOf(answer.body, name);
     const exception = Array.isArray(header) ? header[0] : header;
     const outcome = classifyAnswer(answer.statusCode, exception, text.slice(0, 4096));
     if (outcome.kind === "acknowledged" && onBytes === undefined) return text;
@@ -101,6 +104,19 @@ async function post(
   } finally {
     clearTimeout(slow);
   }
+}
+
+/** The whole text, if it is not too long: a stranger's may never end. */
+async function textOf(body: AsyncIterable<Uint8Array>, name: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > LONGEST_ANSWER)
+      throw new ServerError(`${name} does not answer as ClickHouse does: with more than 64 MiB`, "malformed_answer");
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 function reason({ code, sentence }: { readonly code: Code; readonly sentence: string }, { origin }: Endpoint): string {

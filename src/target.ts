@@ -293,7 +293,7 @@ async function preflight(all: readonly Asked[], options: Options): Promise<Targe
     storeOf: endpoints.map((endpoint) => stores.findIndex((store) => endpointsOf([store]).includes(endpoint))),
     parameters: insertParameters(place, rows.columns, options, (setting) => known.has(setting)),
   };
-  for (const asked of all) await asked.takesInserts(target, target.parameters);
+  for (const asked of all) await asked.takesInserts(target, target.parameters, options.compress);
   if (options.verify) for (const asked of all) await checkLedger(asked, target);
   if (options.runIdGiven && target.ledgerColumns) await refuseUsedRunId(first, target, options);
   return target;

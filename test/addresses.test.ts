@@ -1,8 +1,15 @@
 // One name with several addresses: which endpoints come of it, and that load goes to each of them.
 
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect } from "chai";
 import { type Resolving, spreadOverAddresses } from "../src/addresses.js";
 import { endpointOf, shown } from "../src/endpoint.js";
+import type { Report } from "../src/report/schema.js";
+import { clickstorm } from "./support/cli.js";
+import { newDatabase, numberOf } from "./support/server.js";
 
 const LOGIN = { user: "u", password: "secret" };
 const endpoint = (url: string) => endpointOf(new URL(url), LOGIN);
@@ -90,5 +97,57 @@ describe("a host name with several addresses", () => {
     );
     expect(endpoints.map(shown)).to.deep.equal(["http://ch:8123/p (10.0.0.1)", "http://ch:8123/p (10.0.0.2)"]);
     expect(endpoints.map(({ headers }) => headers["x-clickhouse-key"])).to.deep.equal(["secret", "secret"]);
+  });
+
+  it("a run sends half of its inserts to each of two addresses, and both are in the report", async () => {
+    const { database, url } = await newDatabase();
+    const port = Number(new URL(url).port);
+    // The server is at 127.0.0.1; at 127.0.0.2 is a way to it.
+    let forwarded = 0;
+    const way = createServer((socket) => {
+      const onward = connect(port, "127.0.0.1");
+      socket.on("data", (chunk) => {
+        forwarded += chunk.toString("latin1").split("&query_id=").length - 1;
+      });
+      socket.pipe(onward).pipe(socket);
+      for (const end of [socket, onward]) end.on("error", () => undefined);
+    });
+    await new Promise<void>((resolve) => way.listen(port, "127.0.0.2", resolve));
+    const directory = mkdtempSync(join(tmpdir(), "clickstorm-addresses-"));
+    const [preload, reportFile] = [join(directory, "resolver.mjs"), join(directory, "report.json")];
+    writeFileSync(
+      preload,
+      `import dns from "node:dns";
+       import { syncBuiltinESMExports } from "node:module";
+       const addresses = ["127.0.0.1", "127.0.0.2"].map((address) => ({ address, family: 4 }));
+       const { lookup } = dns.promises;
+       dns.promises.lookup = async (host, options) => (host === "clickhouse.test" ? addresses : lookup(host, options));
+       syncBuiltinESMExports();`,
+    );
+    try {
+      const named = url.replace("127.0.0.1", "clickhouse.test");
+      const { code, stderr } = await clickstorm(
+        [
+          ...["--clickhouse-url", named, "--rate", "2000", "--duration", "1", "--batch-rows", "100"],
+          ...["--no-metrics", "--no-traces", "--report", reportFile],
+        ],
+        { NODE_OPTIONS: `--import=${preload}` },
+      );
+      expect(code, stderr).to.equal(0);
+      expect(stderr).to.contain("clickhouse.test has 2 addresses: inserts rotate over all");
+      const { endpoints, rows }: Report = JSON.parse(readFileSync(reportFile, "utf8"));
+      expect(endpoints.map((one) => [one["clickhouse-url"], one.inserts.acknowledged, one.acknowledged])).to.deep.equal(
+        [
+          [`http://clickhouse.test:${port} (127.0.0.1)`, 10, 1000],
+          [`http://clickhouse.test:${port} (127.0.0.2)`, 10, 1000],
+        ],
+      );
+      expect([forwarded, await numberOf("SELECT uniqExact(seq) FROM events", database), rows.landed]).to.deep.equal([
+        10, 2000, 2000,
+      ]);
+    } finally {
+      rmSync(directory, { recursive: true });
+      way.close();
+    }
   });
 });

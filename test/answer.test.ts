@@ -112,7 +112,9 @@ describe("answer: what an insert's answer means", () => {
   });
 
   describe("of a connection that failed", () => {
-    const table: readonly (readonly [errno: string, code: string])[] = [
+    const UNKNOWN =
+      "the server's certificate is of an authority not known here: --tls-ca names a file with the authority that signed it";
+    const table: readonly (readonly [errno: string, code: string, sentence?: string])[] = [
       ["ECONNREFUSED", "connection_refused"],
       ["ECONNRESET", "connection_reset"],
       ["EPIPE", "connection_reset"],
@@ -123,24 +125,40 @@ describe("answer: what an insert's answer means", () => {
       ["EAI_AGAIN", "host_not_found"],
       ["EHOSTUNREACH", "host_unreachable"],
       ["ENETUNREACH", "host_unreachable"],
-      ["ERR_TLS_CERT_ALTNAME_INVALID", "tls"],
-      ["ERR_SSL_WRONG_VERSION_NUMBER", "tls"],
-      ["CERT_HAS_EXPIRED", "tls"],
-      ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "tls"],
-      ["SELF_SIGNED_CERT_IN_CHAIN", "tls"],
-      ["DEPTH_ZERO_SELF_SIGNED_CERT", "tls"],
+      ["ERR_TLS_CERT_ALTNAME_INVALID", "tls", "the server's certificate is for another host name"],
+      ["ERR_SSL_WRONG_VERSION_NUMBER", "tls", "no TLS is spoken there: http:// in place of https://?"],
+      ["CERT_HAS_EXPIRED", "tls", "the server's certificate, or that of its authority, has expired"],
+      ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "tls", UNKNOWN],
+      ["SELF_SIGNED_CERT_IN_CHAIN", "tls", UNKNOWN],
+      [
+        "DEPTH_ZERO_SELF_SIGNED_CERT",
+        "tls",
+        "the server's certificate is self-signed: --tls-ca names a file with that certificate, if it is to be trusted",
+      ],
+      [
+        "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED",
+        "tls",
+        "the server asks for a client certificate: --tls-cert and --tls-key",
+      ],
+      [
+        "ERR_SSL_TLSV1_ALERT_UNKNOWN_CA",
+        "tls",
+        "the server does not accept the client certificate: --tls-cert and --tls-key",
+      ],
+      ["ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", "tls", "the server speaks no TLS from 1.2 up"],
+      ["ERR_SSL_SOMETHING_NEW", "tls", "TLS failed: words (ERR_SSL_SOMETHING_NEW)"],
       ["EMFILE", "other"],
     ];
-    for (const [errno, code] of table) {
+    for (const [errno, code, sentence = "words"] of table) {
       it(`${errno} is counted as ${code}: unreachable before the request left, unknown after`, () => {
         const error = Object.assign(new Error("words"), { code: errno });
         expect(classifyError(error, false, false)).to.deep.equal({
           kind: "failed",
           reason: "unreachable",
           code,
-          sentence: "words",
+          sentence,
         });
-        expect(classifyError(error, true, false)).to.deep.equal({ kind: "unknown", code, sentence: "words" });
+        expect(classifyError(error, true, false)).to.deep.equal({ kind: "unknown", code, sentence });
       });
     }
 

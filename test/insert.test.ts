@@ -20,6 +20,7 @@ async function insertsTo(answer: RequestListener, inserts: number) {
   const { port } = server.address() as AddressInfo;
   const inserter = new Inserter({
     sends: "bodies",
+    compression: "none",
     endpoints: [
       { origin: `http://127.0.0.1:${port}`, path: "/", host: "127.0.0.1", port, database: undefined, headers: {} },
     ],

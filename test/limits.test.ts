@@ -87,6 +87,11 @@ describe("limits", () => {
       "a worker's event loop was busy 97% of the time",
     ],
     [
+      "a closed loop with an idle event loop that waits 95% of the time for batches to be rendered and compressed",
+      { closedLoop: true, shares: [{ busyNs: 2 * S, idleNs: 8 * S, renderingNs: 9.5 * S }] },
+      "a worker was rendering and compressing for 95% of the time",
+    ],
+    [
       "10 s of rows sent in 12 s by a worker that was always busy, even if there was no place at times",
       { tookS: 12, shares: [{ busyNs: 11.5 * S, idleNs: 0.5 * S, waitingNs: 3 * S, delayedNs: 2 * S }] },
       "a worker's event loop was busy 95.8% of the time",

@@ -5,6 +5,7 @@ import { type Flag, RUN_FLAGS, SERVE_FLAGS, variableOf } from "../src/flags.js";
 import {
   configFileOf,
   type Environment,
+  type FileText,
   type Options,
   OptionsError,
   type RawFlags,
@@ -13,6 +14,7 @@ import {
 } from "../src/options.js";
 import { parseDuration, parseRate, parseTime } from "../src/quantities.js";
 import { NO_RULES } from "../src/rows/rule.js";
+import { certificate } from "./support/certificates.js";
 
 /** The sentences a command line gets; none when it is taken. */
 function problemsOf(
@@ -46,6 +48,11 @@ const SAMPLES: Readonly<Record<string, string>> = {
   table: "a.b",
   user: "bob",
   password: "x",
+  "password-file": "password.txt",
+  "tls-ca": "ca.pem",
+  "tls-cert": "one.pem",
+  "tls-key": "one.key",
+  "tls-insecure": "true",
   embedded: "true",
   blind: "true",
   rate: "7",
@@ -65,6 +72,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
   "flush-interval": "6",
   "async-insert": "true",
   format: "JSONCompactEachRow",
+  compress: "lz4",
   setting: "k=v",
   quorum: "3",
   timeout: "7",
@@ -93,7 +101,18 @@ const NEEDED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "retry-for": { retries: "1" },
   "retry-ambiguous": { retries: "1" },
   shard: { "start-at": "2100-01-01T00:00:00Z" },
+  "tls-ca": { "clickhouse-url": "https://db" },
+  "tls-cert": { "clickhouse-url": "https://db", "tls-key": "one.key" },
+  "tls-key": { "clickhouse-url": "https://db", "tls-cert": "one.pem" },
+  "tls-insecure": { "clickhouse-url": "https://db" },
 };
+
+/** What is in the files some of them name. */
+function samplesFiles(): ReadonlyMap<string, FileText> {
+  const { cert, key } = certificate("one", undefined);
+  const texts = { "password.txt": "s3cret\n", "ca.pem": cert, "one.pem": cert, "one.key": key };
+  return new Map(Object.entries(texts).map(([name, text]) => [name, { text, mode: 0o600 }]));
+}
 
 describe("options", () => {
   describe("parseRate: rows per second as an exact fraction", () => {
@@ -270,6 +289,9 @@ describe("options", () => {
         "--format must be JSONEachRow, JSONCompactEachRow, RowBinary or Native, got JsonCompact",
       ],
       [{ format: "" }, "--format must be JSONEachRow, JSONCompactEachRow, RowBinary or Native, got nothing"],
+      [{ compress: "brotli" }, "--compress must be none, gzip, zstd or lz4, got brotli"],
+      [{ compress: "gizp" }, "--compress must be none, gzip, zstd or lz4, got gizp: did you mean gzip?"],
+      [{ compress: "" }, "--compress must be none, gzip, zstd or lz4, got nothing"],
       [{ "data-span": "0" }, `--data-span ${TIME}, from 1ms to 36500d, got 0`],
       [{ "data-span": "36501d" }, `--data-span ${TIME}, from 1ms to 36500d, got 36501d`],
       [
@@ -437,6 +459,7 @@ describe("options", () => {
         ],
         embedded: false,
         credentials: { user: "default", password: "" },
+        tls: { caFile: undefined, certFile: undefined, keyFile: undefined, insecure: false },
         rate: { numerator: 5n, denominator: 1n },
         rateText: "5",
         stages: [],
@@ -458,6 +481,7 @@ describe("options", () => {
         flushNs: 1_000_000_000n,
         asyncInsert: false,
         format: "JSONEachRow",
+        compress: "none",
         settings: {},
         timeoutMs: 30_000,
         retries: 0,
@@ -622,12 +646,15 @@ describe("options", () => {
     it("every flag of run does the same as a variable", () => {
       expect(Object.keys(SAMPLES).toSorted()).to.deep.equal(RUN_FLAGS.map(({ name }) => name as string).toSorted());
       const fixed = { CLICKSTORM_SEED: "1", CLICKSTORM_RUN_ID: "fixed" };
+      const files = samplesFiles();
       for (const flag of RUN_FLAGS) {
         const others = NEEDED[flag.name] ?? {};
-        const byFlag = resolveRun({ ...others, [flag.name]: SAMPLES[flag.name] }, fixed);
-        const byVariable = resolveRun(others, { ...fixed, [variableOf(flag)]: SAMPLES[flag.name] });
-        expect(byVariable, flag.name).to.deep.equal(byFlag);
-        expect(byFlag, flag.name).to.not.deep.equal(resolveRun(others, fixed));
+        const byFlag = resolveRun({ ...others, [flag.name]: SAMPLES[flag.name] }, fixed, undefined, files);
+        const variables = { ...fixed, [variableOf(flag)]: SAMPLES[flag.name] };
+        expect(resolveRun(others, variables, undefined, files), flag.name).to.deep.equal(byFlag);
+        // A certificate needs its key, and the key its certificate.
+        const without = ["tls-cert", "tls-key"].includes(flag.name) ? { "clickhouse-url": "https://db" } : others;
+        expect(byFlag, flag.name).to.not.deep.equal(resolveRun(without, fixed, undefined, files));
       }
     });
 
@@ -693,6 +720,7 @@ describe("options", () => {
 
     it("every flag of run does the same in a config file", () => {
       const fixed = { CLICKSTORM_SEED: "1", CLICKSTORM_RUN_ID: "fixed" };
+      const files = samplesFiles();
       for (const flag of RUN_FLAGS as readonly Flag[]) {
         const { name, kind } = flag;
         if (name === "config") continue;
@@ -700,8 +728,8 @@ describe("options", () => {
         const value = SAMPLES[name] ?? "";
         const file = { file: "c.yaml", options: { [name]: kind === "texts" ? [value] : value }, rules: NO_RULES };
         const { [variableOf(flag)]: _, ...environment } = fixed as Record<string, string>;
-        expect(resolveRun(others, environment, file), name).to.deep.equal(
-          resolveRun({ ...others, [name]: value }, environment),
+        expect(resolveRun(others, environment, file, files), name).to.deep.equal(
+          resolveRun({ ...others, [name]: value }, environment, undefined, files),
         );
       }
     });
@@ -783,7 +811,7 @@ describe("options", () => {
         CLICKHOUSE_PASSWORD: "x",
       };
       expect(resolveServe({}, environment)).to.deep.equal({ port: 0, path: "/data", user: "bob", password: "x" });
-      expect(SERVE_FLAGS.map(({ name }) => name)).to.deep.equal(["port", "path", "user", "password"]);
+      expect(SERVE_FLAGS.map(({ name }) => name)).to.deep.equal(["port", "path", "user", "password", "password-file"]);
     });
   });
 });

@@ -3,6 +3,7 @@
 
 import type { MessagePort } from "node:worker_threads";
 import { Clock, LONGEST_TIMER_MS } from "../src/clock.js";
+import { Compressor } from "../src/compress.js";
 import { Counters, type CountersShape, type WorkerCounters } from "../src/counters.js";
 import { Delivery } from "../src/delivery.js";
 import { Fates } from "../src/fates.js";
@@ -120,6 +121,8 @@ export class Loader {
   /** Undefined in a closed loop. */
   readonly #schedule: Schedule | undefined;
   readonly #renderer: Renderer | Replayer;
+  /** Undefined: bodies are sent as they were rendered. */
+  readonly #compressor: Compressor | undefined;
   readonly #inserter: Pick<Inserter, "insert" | "close">;
   readonly #tracing: Tracing | undefined;
   readonly #slots: Stock<Slot>;
@@ -147,6 +150,8 @@ export class Loader {
       rows.kind === "rules"
         ? new Renderer(kernel, rows.program, slots, slotBytes)
         : new Replayer(kernel, rows.replay, slots, slotBytes);
+    const { compression } = plan.insert;
+    this.#compressor = compression === "none" ? undefined : new Compressor(compression);
     this.#inserter = parts.inserter(plan.insert);
     this.#tracing =
       plan.traces && startTracing(plan.traces, (sentence) => this.#say({ kind: "traces-failed", sentence }));
@@ -175,10 +180,10 @@ export class Loader {
     const rows = rowsPerBatch(this.#plan.schedule);
     // One batch after the other: a file is not to be begun anew for each.
     for (let batch = 0, bytes = 0; batch * rows < WARM_UP_ROWS && bytes < WARM_UP_BYTES; batch++) {
-      await this.#renderer.fill(slot, claimedBatch(batch, rows, 0), 0n);
+      await this.#fill(slot, claimedBatch(batch, rows, 0), 0n);
       bytes += slot.bytes;
     }
-    await rehearse(this.#plan.insert, this.#renderer.body(slot).subarray(0, REHEARSAL_BYTES));
+    await rehearse(this.#plan.insert, this.#body(slot).subarray(0, REHEARSAL_BYTES));
   }
 
   async run(startNs: bigint, dataStartNs: bigint): Promise<void> {
@@ -218,9 +223,9 @@ export class Loader {
         continue;
       }
       if (batch.measured) this.#timesheet.begin();
-      // Before it is due: latency is never our own rendering, unless we are behind.
+      // Before it is due: latency is never our own rendering or compressing, unless we are behind.
       const trace = this.#tracing?.begin(batch);
-      await this.#renderer.fill(slot, batch, dataStartNs);
+      await this.#fill(slot, batch, dataStartNs);
       trace?.rendered(slot.bytes);
       const renderedNs = clock.now();
       const due = await this.#untilDue(clock, batch, slot, dataStartNs);
@@ -245,6 +250,17 @@ export class Loader {
       this.#timesheet.tellNow(permittedNs);
       void this.#insert(clock, due, slot, trace);
     }
+  }
+
+  /** Renders the batch into the slot, and compresses it if that is asked for. */
+  async #fill(slot: Slot, batch: Batch, dataStartNs: bigint): Promise<void> {
+    await this.#renderer.fill(slot, batch, dataStartNs);
+    await this.#compressor?.fill(slot.index, this.#renderer.body(slot));
+  }
+
+  /** What goes over the wire: valid until the slot is filled again. */
+  #body(slot: Slot): Uint8Array {
+    return this.#compressor?.body(slot.index) ?? this.#renderer.body(slot);
   }
 
   /** The run is over for this batch, due or not: it is never sent. */
@@ -311,7 +327,7 @@ export class Loader {
       this.#plannedEndNs = endNs;
       const cut = this.#schedule.batch(batch.number, endNs);
       if (cut === undefined) return undefined;
-      if (cut.rows !== due.rows) await this.#renderer.fill(slot, cut, dataStartNs);
+      if (cut.rows !== due.rows) await this.#fill(slot, cut, dataStartNs);
       due = cut;
     } while (clock.now() < due.dueNs);
     return due;
@@ -328,7 +344,8 @@ export class Loader {
     slot: Slot,
     trace: Trace | undefined,
   ): Promise<void> {
-    await this.#delivery.deliver(clock, { batch, turn: this.#turnOf(batch), body: this.#renderer.body(slot), trace });
+    const turn = this.#turnOf(batch);
+    await this.#delivery.deliver(clock, { batch, turn, body: this.#body(slot), renderedBytes: slot.bytes, trace });
     this.#permits.give(true);
     this.#slots.give(slot);
   }

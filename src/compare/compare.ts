@@ -84,6 +84,7 @@ const LOAD = [
   "rows_per_batch",
   "flush-interval_s",
   "format",
+  "compress",
   "async-insert",
   "settings",
   "replay",

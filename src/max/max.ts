@@ -3,6 +3,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
+import { addressed } from "../addresses.js";
 import { fullName, InterruptedError, TargetError } from "../asked.js";
 import { type EmbeddedServer, startEmbedded } from "../embedded/server.js";
 import { type Endpoint, endpointOf, shown } from "../endpoint.js";
@@ -78,7 +79,9 @@ export async function max(options: MaxOptions, surroundings: MaxSurroundings): P
       progress.say(`embedded ClickHouse at ${embedded.url}`);
     }
     const endpoints =
-      embedded === undefined ? options.run.endpoints : [endpointOf(new URL(embedded.url), options.run.credentials)];
+      embedded === undefined
+        ? await addressed(options.run, (note) => progress.say(note))
+        : [endpointOf(new URL(embedded.url), options.run.credentials)];
     const search = await prepared({ ...surroundings, options, endpoints, progress });
     const result = await searched(search.search, search.subject);
     progress.stop();

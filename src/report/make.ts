@@ -222,6 +222,7 @@ function optionsJson(result: Result): Report["options"] {
     "flush-interval_s": seconds(options.flushNs),
     rows_per_batch: rowsPerBatch,
     format: options.format,
+    compress: options.compress,
     "async-insert": options.asyncInsert,
     settings: options.settings,
     quorum: options.quorum ?? null,

@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { REASONS } from "../answer.js";
+import { COMPRESSIONS } from "../compress.js";
 import { FATE_NAMES } from "../ledger/tally.js";
 
 /** A whole number from 0 up. */
@@ -102,6 +103,7 @@ const options = z
     "flush-interval_s": amount("Seconds after its first row a batch closes"),
     rows_per_batch: count("Rows every full batch had"),
     format: text("The format of inserts"),
+    compress: z.enum(COMPRESSIONS).describe("What the bodies of inserts were compressed with"),
     "async-insert": flag("Whether async_insert=1 was sent"),
     settings: z.record(z.string(), z.string()).describe("ClickHouse settings of each insert that were asked for"),
     quorum: z
@@ -328,7 +330,7 @@ export const reportSchema = z
           z.object({
             busy_s: amount("Seconds its event loop was busy"),
             idle_s: amount("Seconds its event loop was idle"),
-            rendering_s: amount("Seconds spent on making rows"),
+            rendering_s: amount("Seconds spent on making rows and compressing them"),
             waiting_s: amount("Seconds in which a batch was overdue, waiting for a place among --in-flight"),
             delayed_s: amount("Seconds in which a batch was overdue though there was a place: the generator was late"),
           }),

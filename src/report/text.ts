@@ -55,6 +55,7 @@ export function toText(report: Report): string {
       `${bytes(size.sent)} sent`,
       report.retries > 0 && `${whole(report.retries)} ${report.retries === 1 ? "retry" : "retries"}`,
     ),
+    ...compressionLines(report),
     ...endpointLines(report),
     ...measuresLines(report),
     ...latencyLines(report),
@@ -190,6 +191,11 @@ function endpointLines({ endpoints }: Report): Lines {
       leftOut > 0 && `left out ${whole(leftOut)} ${leftOut === 1 ? "time" : "times"}`,
     ),
   );
+}
+
+function compressionLines({ options: { compress }, bytes: { rendered, sent } }: Report): Lines {
+  if (compress === "none" || sent === 0) return [];
+  return words("", `${compress}: ${bytes(rendered)} before compression, ${short(rendered / sent)} times what was sent`);
 }
 
 /** Which limit it is that a rate this high runs into. */

@@ -144,6 +144,7 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
       "flush-interval_s": 1,
       rows_per_batch: 100,
       format: "JSONEachRow",
+      compress: "none",
       "async-insert": false,
       settings: {},
       quorum: null,

@@ -10,6 +10,8 @@ export interface Received {
   /** As much of the body as arrived. */
   readonly body: Buffer;
   readonly contentLength: number;
+  /** Of Content-Encoding. */
+  readonly encoding: string | undefined;
 }
 
 /** What the sink does with a request whose head has arrived. Undefined: answer 200 when the body is whole. */
@@ -57,13 +59,11 @@ export class Sink {
 
   async #serve(socket: Socket, behaviour: Behaviour): Promise<void> {
     let buffered = Buffer.alloc(0);
-    let request:
-      | { target: string; batch: number; contentLength: number; chunks: Buffer[]; bytes: number; quiet: boolean }
-      | undefined;
+    let request: (Omit<Received, "body"> & { chunks: Buffer[]; bytes: number; quiet: boolean }) | undefined;
     const keep = (): void => {
       if (request === undefined) return;
-      const { target, batch, contentLength, chunks } = request;
-      this.received.push({ target, batch, contentLength, body: Buffer.concat(chunks) });
+      const { target, batch, contentLength, encoding, chunks } = request;
+      this.received.push({ target, batch, contentLength, encoding, body: Buffer.concat(chunks) });
       request = undefined;
     };
     // A connection that ends in the middle of a body: what has come is kept.
@@ -83,6 +83,7 @@ export class Sink {
               target,
               batch: Number(/query_id=[^&]*-(\d+)-\d+/.exec(target)?.[1]),
               contentLength: Number(/content-length: *(\d+)/i.exec(head)?.[1] ?? 0),
+              encoding: /^content-encoding: *(.*)$/im.exec(head)?.[1],
               chunks: [],
               bytes: 0,
               quiet: doing !== undefined,

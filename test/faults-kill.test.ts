@@ -1,0 +1,91 @@
+// kill -9 of the server at twenty random moments of five loads, each with tokens and retries. KILL_SEED=N repeats the moments of a
+// failure, as far as time can be repeated.
+//
+// A plain MergeTree writes a token into its log before the part is there (MergeTreeSink; issue 111577 and its neighbours). A kill
+// between the two leaves a token without rows: the retry is dropped as a duplicate, with success, and the rows are lost, by the
+// server alone. It was seen once in 20 kills. So rows may be missing here, if the ledger tells each of them and the server's own
+// log has the token of every batch: what was not sent, or not sent again, has none.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "chai";
+import { MortalServer } from "./support/mortal.js";
+import { ask, startLoad } from "./support/settle.js";
+
+const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
+const RUNS = 5;
+const KILLS = 4;
+const ROWS = 30_000;
+const PER_BATCH = 50;
+/** 200 inserts a second. */
+const LOAD = ["--rate", "10000", "--duration", "3", "--batch-rows", String(PER_BATCH), "--workers", "2"];
+/** The longest wait before a kill: all come before the load is over, which loses as much time as the server is away. */
+const LONGEST_MS = 300;
+
+/** Numbers from 0 up to 1, the same for the same seed (mulberry32). */
+function dice(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** One part an insert, for ever, and tokens of all of them. */
+const TABLE = `(timestamp DateTime64(3), payload String, run_id LowCardinality(String), seq UInt64) ENGINE = MergeTree
+  ORDER BY timestamp SETTINGS non_replicated_deduplication_window = 10000, max_bytes_to_merge_at_max_space_in_pool = 1`;
+
+/** How many tokens the server has written down: lines of operation (1: add), part and hash of the token. */
+async function tokensOf(url: string, table: string): Promise<number> {
+  const [found] = await ask<{ path: string }>(
+    url,
+    `SELECT data_paths[1] AS path FROM system.tables WHERE database = 'default' AND name = '${table}'`,
+  );
+  const logs = join(found?.path ?? "", "deduplication_logs");
+  const lines = readdirSync(logs).flatMap((name) => readFileSync(join(logs, name), "utf8").split("\n"));
+  return new Set(lines.map((line) => line.split("\t")).flatMap(([kind, , hash]) => (kind === "1" ? [hash] : []))).size;
+}
+
+describe(`kill -9 at ${RUNS * KILLS} random moments, retries 20 (KILL_SEED=${SEED})`, function () {
+  this.timeout(60_000);
+  const random = dice(SEED);
+  let server: MortalServer;
+  before(async () => {
+    server = await MortalServer.start();
+  });
+  after(() => server.close());
+
+  for (let run = 0; run < RUNS; run++) {
+    const moments = Array.from({ length: KILLS }, () => random() * LONGEST_MS);
+    const shown = moments.map((ms) => Math.round(ms)).join(", ");
+    it(`${shown} ms after the first rows and each restart: all is acknowledged, nothing is there twice`, async () => {
+      const table = `events_${run}`;
+      const body = `CREATE TABLE ${table} ${TABLE}`;
+      await fetch(server.url, { method: "POST", headers: { connection: "close" }, body });
+      const flags = ["--clickhouse-url", server.url, "--table", table, "--no-traces", "--no-metrics"];
+      const load = startLoad([...flags, ...LOAD, "--retries", "20"], [{ url: server.url, table }]);
+      const count = `SELECT count() AS rows FROM ${table}`;
+      while ((await ask<{ rows: number }>(server.url, count))[0]?.rows === 0) await sleep(5);
+      for (const ms of moments) {
+        await sleep(ms);
+        expect(load.running.process.exitCode, "the load is over before the kill").to.equal(null);
+        await server.kill();
+        await server.revive();
+      }
+      const { report, landed, distinct } = await load.settled();
+      const { acknowledged, unknown, failed, lost, duplicated } = report.rows;
+      expect({ acknowledged, unknown, failed, duplicated }).to.deep.equal({
+        acknowledged: ROWS,
+        unknown: 0,
+        failed: 0,
+        duplicated: 0,
+      });
+      expect([landed, distinct]).to.deep.equal([ROWS - (lost ?? 0), ROWS - (lost ?? 0)]);
+      expect(await tokensOf(server.url, table), "batches the server took for its own").to.equal(ROWS / PER_BATCH);
+      expect(report.retries).to.be.above(0);
+    });
+  }
+});

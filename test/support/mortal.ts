@@ -1,0 +1,53 @@
+// A ClickHouse of a test's own that can be stopped or killed, and comes back with its data on its port.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type EmbeddedServer, type ExtraConfig, startEmbedded } from "../../src/embedded/server.js";
+
+export class MortalServer {
+  readonly #path: string;
+  readonly #extraConfig: ExtraConfig;
+  #server: EmbeddedServer;
+
+  private constructor(path: string, extraConfig: ExtraConfig, server: EmbeddedServer) {
+    this.#path = path;
+    this.#extraConfig = extraConfig;
+    this.#server = server;
+  }
+
+  static async start(extraConfig: ExtraConfig = {}): Promise<MortalServer> {
+    const path = mkdtempSync(join(tmpdir(), "clickstorm-mortal-"));
+    return new MortalServer(path, extraConfig, await startEmbedded({ path, extraConfig }));
+  }
+
+  /** http://127.0.0.1:PORT, whether it lives or not. */
+  get url(): string {
+    return this.#server.url;
+  }
+
+  get port(): number {
+    return this.#server.port;
+  }
+
+  /** kill -9; resolves when it is gone. */
+  async kill(): Promise<void> {
+    process.kill(this.#server.pid, "SIGKILL");
+    await this.#server.exited;
+  }
+
+  /** In good order; takes some 5 s where clients keep connections open. */
+  async stop(): Promise<void> {
+    await this.#server.stop();
+  }
+
+  /** After its death. Resolves when it answers. */
+  async revive(): Promise<void> {
+    this.#server = await startEmbedded({ path: this.#path, port: this.port, extraConfig: this.#extraConfig });
+  }
+
+  async close(): Promise<void> {
+    await this.#server.stop();
+    rmSync(this.#path, { recursive: true, force: true });
+  }
+}

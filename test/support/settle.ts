@@ -1,0 +1,134 @@
+// A run of the real program, and its accounts set against what ClickHouse says on a connection of the test's own: rows by run_id
+// and batch. Every fault test goes through here.
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { parseReport } from "../../src/report/read.js";
+import type { Report } from "../../src/report/schema.js";
+import { type Ended, type Running, start, unwrapped } from "./cli.js";
+
+/** Where a run's rows lie: asked directly, not by the URL the run has. */
+export interface Store {
+  /** http://127.0.0.1:PORT/?database=NAME */
+  readonly url: string;
+  readonly table?: string;
+}
+
+/** Of one batch, in all stores. */
+export interface BatchRows {
+  readonly rows: number;
+  readonly distinct: number;
+}
+
+export interface Settled extends Ended {
+  readonly report: Report;
+  /** Rows of the run in all stores, copies too. */
+  readonly landed: number;
+  readonly distinct: number;
+  /** Those of which any row is there. */
+  readonly batches: ReadonlyMap<number, BatchRows>;
+}
+
+export interface Load {
+  readonly running: Running;
+  /** Its end, its report, and both compared with the stores. */
+  settled(): Promise<Settled>;
+}
+
+/** @param stores one for each place rows may lie in; batches are of --batch-rows in `flags` */
+export function startLoad(
+  flags: readonly string[],
+  stores: readonly Store[],
+  environment: Readonly<Record<string, string>> = {},
+): Load {
+  const folder = mkdtempSync(join(tmpdir(), "clickstorm-fault-"));
+  const file = join(folder, "report.json");
+  const running = start(["run", ...flags, "--report", file], environment);
+  return {
+    running,
+    async settled() {
+      const ended = await running.ended;
+      try {
+        const reading = parseReport(readFileSync(file, "utf8"), file);
+        if ("problem" in reading) throw new Error(reading.problem);
+        return await settle(ended, reading.report, stores);
+      } catch (error) {
+        throw new Error(`${error}\nthe run ended with ${ended.code}:\n${ended.stdout}\n${ended.stderr}`, {
+          cause: error,
+        });
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+/** Compares a report with the stores. */
+export async function settle(ended: Ended, report: Report, stores: readonly Store[]): Promise<Settled> {
+  const { rows, inserts, errors, endpoints } = report;
+  expect(rows.scheduled, "scheduled").to.equal(rows.generated + rows.dropped + rows.unsent);
+  expect(rows.generated, "generated").to.equal(rows.acknowledged + rows.failed + rows.unknown);
+  expect(sumOf(errors, "rows"), "rows by code").to.equal(rows.failed + rows.unknown);
+  expect(sumOf(errors, "inserts"), "inserts by code").to.equal(inserts.failed + inserts.unknown);
+  expect(sumOf(errors, "retried"), "retries by code").to.equal(report.retries);
+  expect(sumOf(endpoints, "acknowledged"), "rows by endpoint").to.equal(rows.acknowledged);
+  expect(sumOf(endpoints, "retried"), "retries by endpoint").to.equal(report.retries);
+
+  const batches = await batchesOf(report, stores);
+  const landed = sumOf([...batches.values()], "rows");
+  const distinct = sumOf([...batches.values()], "distinct");
+  expect(rows.landed, "landed").to.equal(landed);
+  expect(rows.duplicated, "duplicated").to.equal(landed - distinct);
+  // What nobody acknowledged may be there as well.
+  expect(rows.lost, "lost").to.be.at.least(rows.acknowledged - distinct);
+  expect(distinct, "rows in the table").to.be.at.most(rows.acknowledged + rows.failed + rows.unknown);
+  const told = /ledger +scheduled ([\d,]+), acknowledged ([\d,]+), landed ([\d,]+), lost ([\d,]+), duplicated ([\d,]+)/;
+  const figures = told
+    .exec(unwrapped(ended.stdout))
+    ?.slice(1)
+    .map((text) => Number(text.replaceAll(",", "")));
+  expect(figures, "the summary's ledger").to.deep.equal([
+    rows.scheduled,
+    rows.acknowledged,
+    landed,
+    rows.lost,
+    landed - distinct,
+  ]);
+  const isWhole = rows.acknowledged + rows.dropped === rows.scheduled && landed === distinct && rows.lost === 0;
+  if (report.problems.length === 0) expect(ended.code, "exit code").to.equal(isWhole ? 0 : 1);
+  else expect(ended.code, "exit code").to.equal(1);
+  return { ...ended, report, landed, distinct, batches };
+}
+
+async function batchesOf(report: Report, stores: readonly Store[]): Promise<ReadonlyMap<number, BatchRows>> {
+  const perBatch = report.options.rows_per_batch;
+  const all = new Map<number, BatchRows>();
+  for (const { url, table = "events" } of stores) {
+    const found = await ask<{ batch: number; rows: number; distinct: number }>(
+      url,
+      `SELECT intDiv(seq, ${perBatch}) AS batch, count() AS rows, uniqExact(seq) AS distinct
+        FROM ${table} WHERE run_id = '${report.run_id}' GROUP BY batch`,
+    );
+    for (const { batch, rows, distinct } of found) {
+      // Of two stores with the same batch the second has copies: an insert goes to one of them.
+      const before = all.get(batch) ?? { rows: 0, distinct: 0 };
+      all.set(batch, { rows: before.rows + rows, distinct: Math.max(before.distinct, distinct) });
+    }
+  }
+  return all;
+}
+
+/** The rows of an answer, 64-bit numbers as numbers. */
+export async function ask<T>(url: string, sql: string): Promise<readonly T[]> {
+  const body = `${sql} SETTINGS output_format_json_quote_64bit_integers = 0 FORMAT JSON`;
+  const response = await fetch(url, { method: "POST", body, headers: { connection: "close" } });
+  const text = await response.text();
+  if (!response.ok) throw new Error(text);
+  return JSON.parse(text).data;
+}
+
+function sumOf<K extends string>(items: readonly Readonly<Record<K, number>>[], name: K): number {
+  return items.reduce((sum, item) => sum + item[name], 0);
+}
