@@ -29,7 +29,14 @@ describe("fuzz: answers to inserts", function () {
   before(async () => {
     const parameters = { query: "INSERT" };
     const endpoints = [await peer.endpoint()];
-    inserter = new Inserter({ sends: "bodies", compression: "none", endpoints, parameters, permits: PERMITS, timeoutMs: TIMEOUT_MS });
+    inserter = new Inserter({
+      sends: "bodies",
+      compression: "none",
+      endpoints,
+      parameters,
+      permits: PERMITS,
+      timeoutMs: TIMEOUT_MS,
+    });
   });
   after(async () => {
     await inserter.close();
