@@ -10,7 +10,7 @@ export const COMPRESSIONS = ["none", "gzip", "zstd", "lz4"] as const;
 export type Compression = (typeof COMPRESSIONS)[number];
 export type Codec = Exclude<Compression, "none">;
 
-/** The fastest of gzip, and the one of zstd that is both smaller and faster than its neighbours: bench/README.md. LZ4 has none. */
+/** The fastest of gzip, and of zstd the one that makes generated rows smallest: bench/README.md. LZ4 has none. */
 const LEVEL = 1;
 /** What a batch is taken to shrink to before one has been seen, a share of 1. */
 const FIRST_RATIO = 0.3;

@@ -14,6 +14,7 @@ import { compareReports } from "../src/compare/compare.js";
 import { type Codec, Compressor, compressionThreads, whyNotCompressed, whyTooFewThreads } from "../src/compress.js";
 import { resolveLadder } from "../src/ladder/options.js";
 import { resolveMax } from "../src/max/options.js";
+import { headText } from "../src/max/report.js";
 import type { Report } from "../src/report/schema.js";
 import { toText } from "../src/report/text.js";
 import { FORMATS } from "../src/rows/program.js";
@@ -311,8 +312,9 @@ describe("compress", function () {
     const { url } = await newDatabase();
     const file = join(folder, "ladder.json");
     const flags = ["--clickhouse-url", url, "--compress", "zstd", "--format", "RowBinary", "--duration", "300ms"];
-    const { code, stderr } = await clickstorm(["ladder", ...flags, "--batch-rows", "5000", "--report", file]);
+    const { code, stdout, stderr } = await clickstorm(["ladder", ...flags, "--batch-rows", "5000", "--report", file]);
     expect(code, stderr).to.equal(0);
+    expect(stdout).to.include("0.3 s a rung   zstd\n");
     const { options, formats } = JSON.parse(readFileSync(file, "utf8"));
     expect(options.compress).to.equal("zstd");
     const [, discarding, , table] = formats[0].rungs;
@@ -324,11 +326,21 @@ describe("compress", function () {
     }
   });
 
-  it("ladder and max have it from a flag, the config file and the variable, as run has", () => {
+  it("ladder and max have it from a flag and from the variable, and none otherwise", () => {
     expect(resolveLadder({ compress: "gzip" }, {}).run.compress).to.equal("gzip");
     expect(resolveMax({ compress: "zstd" }, {}).run.compress).to.equal("zstd");
     expect(resolveMax({}, { CLICKSTORM_COMPRESS: "lz4" }).run.compress).to.equal("lz4");
     expect(resolveLadder({}, {}).run.compress).to.equal("none");
+  });
+
+  it("max says what it compresses with above its holds", () => {
+    const head = (compress: string): string => {
+      const subject = { table: "t", url: "u", versions: { clickstorm: "0", clickhouse: undefined } };
+      const rest = { unwatched: undefined, startedAt: new Date(0) };
+      return headText({ ...subject, ...rest, options: resolveMax({ compress }, {}) }, 50_000);
+    };
+    expect(head("lz4")).to.include("   JSONEachRow with lz4   10 s a hold");
+    expect(head("none")).to.include("   JSONEachRow   10 s a hold");
   });
 
   it("the summary has what was sent, what it was before, and how many times less: 600 kB of 1.5 MB are 2.5", () => {

@@ -26,6 +26,14 @@ interface Packed {
   readonly files: readonly { readonly path: string; readonly mode: number }[];
 }
 
+/** Of package-lock.json. */
+interface LockedPackage {
+  readonly integrity?: string;
+  readonly hasInstallScript?: boolean;
+  readonly dev?: boolean;
+  readonly optional?: boolean;
+}
+
 /** Runs a program without what npm, if it runs this test, tells its children about this folder. */
 function execute(program: string, args: readonly string[], cwd: string): Promise<Ended> {
   const kept = Object.entries(process.env).filter(
@@ -74,7 +82,7 @@ describe("the package", () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  it("holds each compiled source, the kernel, docs, examples, package.json, README, LICENSE and CHANGELOG, and nothing else", () => {
+  it("holds each compiled source, the kernel, docs, examples, package.json, README, LICENSE, CHANGELOG and SECURITY, and nothing else", () => {
     const sources = [...filesBelow("src"), ...filesBelow("workers")].filter(
       (path) => /(?<!\.d)\.ts$/.test(path) && !path.startsWith(join("src", "rows", "kernel")),
     );
@@ -85,7 +93,7 @@ describe("the package", () => {
         join("dist", "src", "rows", "kernel", "kernel.wasm"),
         ...filesBelow("docs"),
         ...filesBelow("examples"),
-        ...["package.json", "README.md", "LICENSE", "CHANGELOG.md"],
+        ...["package.json", "README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md"],
       ].sort(),
     );
   });
@@ -96,6 +104,34 @@ describe("the package", () => {
       const text = readFileSync(join(ROOT, path), "latin1");
       for (const place of [ROOT, `${home}/`]) expect(text.includes(place), `${path} names ${place}`).to.equal(false);
     }
+  });
+
+  it("each dependency is named with its reason in CONTRIBUTING.md, is pinned by a checksum, and only chdb has an install script", () => {
+    const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
+    const { dependencies, devDependencies, allowScripts } = JSON.parse(read("package.json"));
+    const [, table = ""] = read("CONTRIBUTING.md").split("## Dependencies");
+    const named = [...table.matchAll(/^\| (.+?) +\| \S/gm)].flatMap(([, cell = ""]) =>
+      cell
+        .replace(/\(.*\)/, "")
+        .split(",")
+        .map((name) => name.trim()),
+    );
+    const isNamed = (name: string): boolean =>
+      named.some((one) => (one.endsWith("/*") ? name.startsWith(one.slice(0, -1)) : one === name));
+    const all = Object.keys({ ...dependencies, ...devDependencies });
+    expect(all.length).to.be.greaterThan(20);
+    expect(all.filter((name) => !isNamed(name))).to.deep.equal([]);
+    const packages = Object.entries<LockedPackage>(JSON.parse(read("package-lock.json")).packages).filter(
+      ([path]) => path !== "",
+    );
+    // Tools for other platforms: npm knows the checksum of what it has installed.
+    const needed = packages.filter(([, { dev, optional }]) => !(dev && optional));
+    expect(needed.length).to.be.greaterThan(60);
+    const loose = needed.filter(([, { integrity }]) => !/^sha(256|512)-/.test(integrity ?? ""));
+    expect(loose.map(([path]) => path)).to.deep.equal([]);
+    const scripted = packages.filter(([, { hasInstallScript }]) => hasInstallScript === true).map(([path]) => path);
+    expect(scripted).to.deep.equal(["node_modules/chdb"]);
+    expect(allowScripts).to.deep.equal({ chdb: false });
   });
 
   describe("installed with --omit=dev", () => {

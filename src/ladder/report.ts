@@ -75,10 +75,11 @@ function sentencesOf({ climbs, table }: LadderResult): readonly (readonly string
 export function toText(result: LadderResult): string {
   const { options, table, url, versions, workers, batchRows, climbs } = result;
   const sentences = sentencesOf(result);
+  const compressed = options.run.compress === "none" ? "" : `   ${options.run.compress}`;
   const lines = [
     `ladder of ${table}   ClickHouse ${versions.clickhouse}   ${url}`,
     `${whole(workers)} worker${workers === 1 ? "" : "s"}   ${whole(options.run.inFlight)} inserts of ${whole(batchRows)} rows in flight   ` +
-      `${Number(options.windowNs) / 1e9} s a rung`,
+      `${Number(options.windowNs) / 1e9} s a rung${compressed}`,
     "",
     row(["", "rows/s", "of the rung above", "MB/s", "counted"]),
   ];

@@ -2,6 +2,7 @@
 // the library's writer.
 
 import { Document, type Node, Scalar, type YAMLMap, type YAMLSeq } from "yaml";
+import { printable } from "../text.js";
 import type { Entry, RuleEntries } from "./findings.js";
 
 /** A line of `columns`. */
@@ -44,7 +45,7 @@ function filled(line: string, indent: string, items: string): string {
 
 /** `header`: lines of a comment at the top. */
 export function configText(table: string, header: readonly string[], columns: readonly WrittenColumn[]): string {
-  const document = new Document({ table }, { version: "1.2", schema: "core" });
+  const document = new Document({ table: scalar(table) }, { version: "1.2", schema: "core" });
   document.commentBefore = commentOf(header);
   const root = document.contents as unknown as YAMLMap;
   const rules = columns.filter(({ rule }) => rule !== undefined && (rule === "omit" || rule.size > 0));
@@ -61,7 +62,9 @@ export function configText(table: string, header: readonly string[], columns: re
   }
   if (rules.length > 0) root.add(document.createPair("columns", map));
   document.comment = waiting.length > 0 ? commentOf(waiting) : null;
-  return document.toString({ lineWidth: 0, flowCollectionPadding: true }).replace(LONG_LIST, filled);
+  const text = document.toString({ lineWidth: 0, flowCollectionPadding: true }).replace(LONG_LIST, filled);
+  // In double quotes it means the same, and nothing else than plain words and comments is without.
+  return text.split("\n").map(printable).join("\n");
 
   function nodeOf(entry: Entry, name = ""): Node {
     if (entry instanceof Map) {

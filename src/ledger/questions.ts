@@ -9,7 +9,7 @@ import { type Place, tableIdentifier } from "../asked.js";
 import type { Endpoint } from "../endpoint.js";
 import type { Run, Shard } from "../schedule.js";
 import { type Patience, query, queryBinary, ServerError } from "../server.js";
-import { type Chunk, type Scheduled, WORD_ROWS } from "./chunks.js";
+import { type Chunk, LIMITS, type Scheduled, WORD_ROWS } from "./chunks.js";
 
 /** Whose rows are looked for, and where. */
 export interface Search extends Scheduled {
@@ -130,15 +130,38 @@ export async function askRows(
   await askNumbers(endpoint, sql, all, 2, ([index = 0, row = 0]) => onRow(index, row));
 }
 
-/** Rows of the run behind the last that was scheduled. Throws a ServerError. */
+/** Rows of the run behind the last that was scheduled: of a shard, in batches that would be its own. Throws a ServerError. */
 export async function askStrangers(endpoint: Endpoint, search: Search): Promise<number> {
-  const { place, runId, runs, scheduledRows, shard } = search;
-  const { batch, values } = whereabouts(runs.slice(-1));
-  const sql =
-    `SELECT count() AS rows FROM ${tableIdentifier(place)} WHERE run_id = {run:String} ` +
-    `AND seq >= {scheduled:UInt64}${ownOnly(batch, shard)}`;
-  const all = { ...values, ...shardValues(shard), run: runId, scheduled: String(scheduledRows) };
-  return Number((await query(endpoint, sql, all, PATIENCE))[0]?.rows);
+  const { place, runId, scheduledRows, shard } = search;
+  const groups = runsBehind(search);
+  let strangers = 0;
+  for (const [index, runs] of groups.entries()) {
+    const { batch, values } = whereabouts(runs);
+    const end = groups[index + 1]?.[0]?.firstRow;
+    const sql =
+      `SELECT count() AS rows FROM ${tableIdentifier(place)} WHERE run_id = {run:String} AND seq >= {from_row:UInt64}` +
+      `${end === undefined ? "" : " AND seq < {end_row:UInt64}"}${ownOnly(batch, shard)}`;
+    const all = {
+      ...values,
+      ...shardValues(shard),
+      run: runId,
+      from_row: String(Math.max(scheduledRows, runs[0]?.firstRow ?? 0)),
+      ...(end !== undefined && { end_row: String(end) }),
+    };
+    strangers += Number((await query(endpoint, sql, all, PATIENCE))[0]?.rows);
+  }
+  return strangers;
+}
+
+/** Of a schedule that was ended: the run that was cut, and those behind it; at least the last. As many as fit into a query. */
+function runsBehind({ runs, scheduledRows, shard }: Search): readonly (readonly Run[])[] {
+  // Whose batch a row is in matters to shards alone.
+  if (shard.of === 1 || runs.length === 0) return [[]];
+  const cut = runs.findIndex(({ firstRow, rows, batches }) => firstRow + rows * batches > scheduledRows);
+  const behind = runs.slice(cut);
+  return Array.from({ length: Math.ceil(behind.length / LIMITS.runs) }, (_, group) =>
+    behind.slice(group * LIMITS.runs, (group + 1) * LIMITS.runs),
+  );
 }
 
 /** Rows of the whole table. Throws a ServerError. */
@@ -170,20 +193,20 @@ async function askNumbers(
   onRow: (numbers: Uint32Array) => void,
 ): Promise<void> {
   const row = new Uint32Array(width);
-  const bytes = new Uint8Array(row.buffer);
-  let filled = 0;
-  const onBytes = (chunk: Uint8Array): void => {
-    for (let from = 0; from < chunk.length; ) {
-      const part = chunk.subarray(from, from + bytes.length - filled);
-      bytes.set(part, filled);
-      from += part.length;
-      filled += part.length;
-      if (filled < bytes.length) return;
-      filled = 0;
+  // Of a row that has not come whole.
+  let rest = new Uint8Array(0);
+  const onBytes = (piece: Uint8Array): void => {
+    const bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    let at = 0;
+    for (; at + row.byteLength <= bytes.length; at += row.byteLength) {
+      for (let column = 0; column < width; column++) row[column] = view.getUint32(at + 4 * column, true);
       onRow(row);
     }
+    rest = bytes.slice(at);
   };
   await queryBinary(endpoint, sql, values, onBytes, PATIENCE);
-  if (filled > 0)
+  if (rest.length > 0) {
     throw new ServerError("an answer to the ledger's question ended in the middle of a row", "malformed_answer");
+  }
 }

@@ -51,10 +51,11 @@ export const findingOfSteps = ({ steps, options }: Pick<MaxResult, "steps" | "op
 export function headText({ options, table, url, versions }: Subject, batchRows: number): string {
   const { run, stepNs, p99Ms } = options;
   const version = versions.clickhouse === undefined ? "" : `   ClickHouse ${versions.clickhouse}`;
+  const compressed = run.compress === "none" ? "" : ` with ${run.compress}`;
   const demand = p99Ms === undefined ? "" : `   p99 up to ${milliseconds(p99Ms)}`;
   return lines([
     `max of ${table}${version}   ${url}`,
-    `${whole(run.inFlight)} inserts of up to ${whole(batchRows)} rows in flight   ${run.format}   ${Number(stepNs) / 1e9} s a hold${demand}`,
+    `${whole(run.inFlight)} inserts of up to ${whole(batchRows)} rows in flight   ${run.format}${compressed}   ${Number(stepNs) / 1e9} s a hold${demand}`,
     "",
     row(["rows/s", "achieved", "p99", "lag", "parts"]),
   ]);

@@ -1,0 +1,196 @@
+// --ledger and --quorum as a user has them. A filter in the real server's users.xml hides rows from whoever asks: for the
+// ledger they are lost.
+
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { type EmbeddedServer, startEmbedded } from "../src/embedded/server.js";
+import { clickstorm, unwrapped } from "./support/cli.js";
+import { clickhouse, newDatabase, rowsOf } from "./support/server.js";
+import { Sink } from "./support/sink.js";
+
+/** 1,000 rows in ten batches of 100. */
+const LOAD = ["--rate", "2000", "--duration", "500ms", "--batch-rows", "100", "--no-metrics", "--no-traces"];
+/** By database: the rows of its table that are seen. */
+const SHOWN = { all: "1", holes: "NOT (seq BETWEEN 300 AND 399 OR seq = 950)", late: "seq &gt;= 100" } as const;
+const FULL = "/dev/full";
+
+describe("run --ledger", function () {
+  this.timeout(60_000);
+  let directory: string;
+  let server: EmbeddedServer;
+  before(async () => {
+    directory = mkdtempSync(join(tmpdir(), "clickstorm-ledger-"));
+    const filters = Object.entries(SHOWN).map(([name, shown]) => `<${name}><t><filter>${shown}</filter></t></${name}>`);
+    const usersXml = `<users><default><databases>${filters.join("")}</databases></default></users>`;
+    server = await startEmbedded({ extraConfig: { usersXml } });
+    for (const name of Object.keys(SHOWN)) {
+      for (const sql of [
+        `CREATE DATABASE ${name}`,
+        `CREATE TABLE ${name}.t (run_id String, seq UInt64) ENGINE = MergeTree ORDER BY seq`,
+      ]) {
+        const response = await fetch(server.url, { method: "POST", body: sql });
+        if (!response.ok) throw new Error(await response.text());
+      }
+    }
+  });
+  after(async () => {
+    await server.stop();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  const jsonOf = (file: string) => JSON.parse(readFileSync(join(directory, file), "utf8"));
+  const linesOf = (file: string) =>
+    readFileSync(join(directory, file), "utf8")
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+
+  const into = (database: keyof typeof SHOWN): readonly string[] => [
+    ...["run", "--clickhouse-url", server.url, "--table", `${database}.t`],
+    ...LOAD,
+  ];
+
+  it("without rows 300 to 399 and 950: batch 3 is missing, batch 9 is there in part; exit 1", async () => {
+    const args = into("holes");
+    const files = ["--ledger", join(directory, "odd.ndjson"), "--report", join(directory, "odd.json")];
+    const { code, stdout } = await clickstorm([...args, ...files]);
+    expect(code).to.equal(1);
+    const text = unwrapped(stdout);
+    expect(text).to.contain("landed 899, lost 101, duplicated 0");
+    expect(text).to.contain("acknowledged batches 10: 8 whole, 1 partial, 1 missing");
+    const line = { rows: 100, fate: "acknowledged", reason: null, code: null };
+    expect(linesOf("odd.ndjson")).to.deep.equal([
+      { batch: 3, first_row: 300, ...line, landed: 0, distinct: 0, state: "missing" },
+      { batch: 9, first_row: 900, ...line, landed: 99, distinct: 99, state: "partial" },
+    ]);
+    const { rows, ledger, options } = jsonOf("odd.json");
+    expect([rows.landed, rows.lost, rows.duplicated]).to.deep.equal([899, 101, 0]);
+    expect(options.ledger).to.equal(join(directory, "odd.ndjson"));
+    expect(ledger).to.deep.equal({
+      batches: [
+        {
+          fate: "acknowledged",
+          reason: null,
+          code: null,
+          batches: 10,
+          rows: 1000,
+          whole: 8,
+          partial: 1,
+          missing: 1,
+          duplicated: 0,
+          landed: 899,
+          distinct: 899,
+        },
+      ],
+      unknown_landed: 0,
+      unknown_missing: 0,
+      failed_landed: 0,
+      never_sent: 0,
+      replicas: [],
+    });
+  });
+
+  it("with every row: an empty file, exit 0, and nothing more in the summary", async () => {
+    const args = into("all");
+    const { code, stdout } = await clickstorm([...args, "--ledger", join(directory, "whole.ndjson")]);
+    expect(code).to.equal(0);
+    expect(readFileSync(join(directory, "whole.ndjson"), "utf8")).to.equal("");
+    expect(unwrapped(stdout)).to.match(
+      /ledger {5}scheduled 1,000, acknowledged 1,000, landed 1,000, lost 0, duplicated 0\n$/,
+    );
+  });
+
+  it("batches that a constraint refuses in part have no answer, and it is told which of their rows landed", async () => {
+    const { database, url } = await newDatabase();
+    // Of the rows 450 to 499 each is an error: batch 4 does not land, as it is one block.
+    await clickhouse(
+      "CREATE TABLE t (run_id String, seq UInt64, CONSTRAINT c CHECK seq NOT BETWEEN 450 AND 499) ENGINE = MergeTree ORDER BY seq",
+      database,
+    );
+    const files = ["--ledger", join(directory, "c.ndjson"), "--report", join(directory, "c.json")];
+    const { code, stdout } = await clickstorm(["run", "--clickhouse-url", url, "--table", "t", ...LOAD, ...files]);
+    expect(code).to.equal(1);
+    const there = (await rowsOf<{ seq: number }>("SELECT seq FROM t WHERE seq BETWEEN 400 AND 499", database)).length;
+    const { rows, ledger } = jsonOf("c.json");
+    expect([rows.unknown, ledger.unknown_landed, ledger.unknown_missing]).to.deep.equal([100, there, 100 - there]);
+    expect(unwrapped(stdout)).to.contain(`unknown 100 rows: ${there} landed, ${100 - there} did not`);
+    expect(linesOf("c.ndjson")).to.deep.equal([
+      {
+        batch: 4,
+        first_row: 400,
+        rows: 100,
+        fate: "unknown",
+        reason: null,
+        code: "469",
+        landed: there,
+        distinct: there,
+        state: "missing",
+      },
+    ]);
+  });
+
+  (existsSync(FULL) ? it : it.skip)(
+    `onto a full disk: a problem, the summary all the same, exit 1${existsSync(FULL) ? "" : `: SKIPPED, no ${FULL}`}`,
+    async () => {
+      const args = into("late");
+      const { code, stdout } = await clickstorm([...args, "--ledger", FULL]);
+      expect(code).to.equal(1);
+      expect(unwrapped(stdout)).to.contain(`the batches cannot be written to ${FULL}: ENOSPC`);
+      expect(unwrapped(stdout)).to.contain("landed 900, lost 100, duplicated 0");
+    },
+  );
+
+  it("is refused before the start: into a directory that is not there, and for a table without run_id and seq", async () => {
+    const { database, url } = await newDatabase();
+    await clickhouse("CREATE TABLE bare (a UInt64) ENGINE = MergeTree ORDER BY a", database);
+    const run = ["run", "--clickhouse-url", url, "--table", "bare", ...LOAD];
+    const nowhere = join(directory, "nowhere");
+    const unplaced = await clickstorm([...run, "--ledger", join(nowhere, "l.ndjson")]);
+    expect([unplaced.code, unplaced.stderr.trim().split("\n").at(-1)]).to.deep.equal([
+      2,
+      `error: --ledger: ${nowhere} cannot be written to`,
+    ]);
+    const file = join(directory, "bare.ndjson");
+    const bare = await clickstorm([...run, "--ledger", file]);
+    expect([bare.code, bare.stderr.trim().split("\n").at(-1)]).to.deep.equal([
+      2,
+      `error: --ledger ${file} cannot be written: the table has no run_id and seq to tell the rows of one batch from another's`,
+    ]);
+    expect(await clickhouse("SELECT count() FROM bare", database)).to.equal("0");
+  });
+});
+
+describe("run --quorum", function () {
+  this.timeout(60_000);
+
+  it("of a table that is not replicated is refused, naming the engine: exit 3", async () => {
+    const { database, url } = await newDatabase();
+    const { code, stderr } = await clickstorm(["run", "--clickhouse-url", url, "--quorum", "2", ...LOAD]);
+    expect(code).to.equal(3);
+    expect(stderr).to.contain(
+      `--quorum needs a table of a Replicated engine, and ${database}.events is of engine MergeTree: leave it out`,
+    );
+    expect(await clickhouse("SELECT count() FROM events", database)).to.equal("0");
+  });
+
+  it("is sent with each insert, and 0.9 of --timeout as the time for it", async () => {
+    const sink = await Sink.open();
+    try {
+      const args = ["--quorum", "auto", "--timeout", "20s", "--blind", "--drain", "1s"];
+      const { code } = await clickstorm(["run", "--clickhouse-url", sink.url, ...args, ...LOAD]);
+      expect(code).to.equal(0);
+      expect(sink.received).to.have.lengthOf(10);
+      for (const { target } of sink.received) {
+        const { searchParams } = new URL(target, sink.url);
+        expect([searchParams.get("insert_quorum"), searchParams.get("insert_quorum_timeout")]).to.deep.equal([
+          "auto",
+          "18000",
+        ]);
+      }
+    } finally {
+      await sink.close();
+    }
+  });
+});
