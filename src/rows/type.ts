@@ -74,6 +74,8 @@ const SPACE = /\s*/y;
 
 const DECIMAL_DIGITS = { Decimal32: 9, Decimal64: 18, Decimal128: 38, Decimal256: 76 } as const;
 const MOST_DECIMAL_DIGITS = 76;
+/** The server has none longer. */
+const MOST_FIXED_BYTES = 0xff_ffff;
 const MOST_SECOND_DIGITS = 9;
 
 /** The types without arguments. */
@@ -147,7 +149,7 @@ class TypeReader {
     }
     switch (name) {
       case "FixedString":
-        return this.#arguments(() => ({ kind: "FixedString", bytes: this.#integer(1, Number.MAX_SAFE_INTEGER) }));
+        return this.#arguments(() => ({ kind: "FixedString", bytes: this.#integer(1, MOST_FIXED_BYTES) }));
       case "Decimal":
         return this.#arguments(() => {
           const precision = this.#integer(1, MOST_DECIMAL_DIGITS);
