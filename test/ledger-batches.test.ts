@@ -33,7 +33,7 @@ const NAMES: Readonly<Record<End, readonly [fate: string, reason: string | null,
   acknowledged: ["acknowledged", null, null],
   busy: ["failed", "busy", "252"],
   timeout: ["unknown", null, "timeout"],
-  in_flight: ["unknown", null, "other"],
+  in_flight: ["unknown", null, "worker_crash"],
   dropped: ["dropped", null, null],
   none: ["unsent", null, null],
 };
