@@ -1,6 +1,6 @@
 // How long does the ledger take, and how much memory, here and on the server?
-// `npm run bench:ledger -- [--rounds N] [--rows N] [--singles N]`; the rows are made inside the embedded server, which needs about 6 bytes of
-// disk for each.
+// `npm run bench:ledger -- [--rounds N] [--rows N] [--singles N]`; the rows are made inside the embedded server, where each takes 4 bytes of
+// disk, and as many again while parts merge.
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
