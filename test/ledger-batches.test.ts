@@ -245,7 +245,10 @@ const LIMITS_TRIED: readonly ChunkLimits[] = [
 
 const TABLE = "(run_id String, seq UInt64) ENGINE = MergeTree ORDER BY ()";
 /** Nobody is late here: what is there is looked at once. */
-const AT_ONCE: Reading = { lateness: { everyMs: 0, stableMs: 0, mostMs: 0 }, waiting: { forMs: 0, everyMs: 0 } };
+const AT_ONCE: Reading = {
+  lateness: { everyMs: 0, stableMs: 0, mostMs: 0 },
+  waiting: { forMs: 0, everyMs: 0, aliveMs: 5000 },
+};
 let runs = 0;
 const newRun = (): string => `run-${runs++}`;
 
