@@ -97,6 +97,9 @@ describe("faults of the connection", function () {
         expect(errorsOf(once)).to.deep.equal(isFine ? [] : [error]);
         expect([once.landed, rows.lost, rows.duplicated]).to.deep.equal([lands ? ROWS : ROWS - SPOILT_ROWS, 0, 0]);
         for (const batch of SPOILT) expect(once.batches.has(batch), `batch ${batch}`).to.equal(lands);
+        expect(once.ledger.map(({ batch, fate: told, code: under }) => [batch, told, under])).to.deep.equal(
+          isFine ? [] : SPOILT.map((batch) => [batch, fate, code]),
+        );
         expect(secondAttempts(once)).to.deep.equal([]);
       });
 
@@ -108,6 +111,7 @@ describe("faults of the connection", function () {
         const error = { code, inserts: 0, rows: 0, retried: retried.length };
         expect(errorsOf(again)).to.deep.equal(retried.length > 0 ? [error] : []);
         expect(secondAttempts(again)).to.deep.equal(retried);
+        expect(again.ledger).to.deep.equal([]);
       });
     });
   }

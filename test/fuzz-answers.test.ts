@@ -31,11 +31,11 @@ describe("fuzz: answers to inserts", function () {
     const endpoints = [await peer.endpoint()];
     inserter = new Inserter({
       sends: "bodies",
+      compression: "none",
       endpoints,
       parameters,
       permits: PERMITS,
       timeoutMs: TIMEOUT_MS,
-      compression: "none",
     });
   });
   after(async () => {

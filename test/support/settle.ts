@@ -1,5 +1,5 @@
-// A run of the real program, and its accounts set against what ClickHouse says on a connection of the test's own: rows by run_id
-// and batch. Every fault test goes through here.
+// A run of the real program, and its accounts (report, summary, --ledger) set against what ClickHouse says on a connection of the
+// test's own: rows by run_id and batch. Every fault test goes through here.
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,8 +22,22 @@ export interface BatchRows {
   readonly distinct: number;
 }
 
+/** A line of --ledger. */
+export interface LedgerLine {
+  readonly batch: number;
+  readonly first_row: number;
+  readonly rows: number;
+  readonly fate: string;
+  readonly reason: string | null;
+  readonly code: string | null;
+  readonly landed: number;
+  readonly distinct: number;
+  readonly state: string;
+}
+
 export interface Settled extends Ended {
   readonly report: Report;
+  readonly ledger: readonly LedgerLine[];
   /** Rows of the run in all stores, copies too. */
   readonly landed: number;
   readonly distinct: number;
@@ -44,8 +58,8 @@ export function startLoad(
   environment: Readonly<Record<string, string>> = {},
 ): Load {
   const folder = mkdtempSync(join(tmpdir(), "clickstorm-fault-"));
-  const file = join(folder, "report.json");
-  const running = start(["run", ...flags, "--report", file], environment);
+  const [file, ledgerFile] = [join(folder, "report.json"), join(folder, "ledger.ndjson")];
+  const running = start(["run", ...flags, "--report", file, "--ledger", ledgerFile], environment);
   return {
     running,
     async settled() {
@@ -53,7 +67,9 @@ export function startLoad(
       try {
         const reading = parseReport(readFileSync(file, "utf8"), file);
         if ("problem" in reading) throw new Error(reading.problem);
-        return await settle(ended, reading.report, stores);
+        const lines = readFileSync(ledgerFile, "utf8").split("\n").slice(0, -1);
+        const ledger = lines.map((line): LedgerLine => JSON.parse(line));
+        return await settle(ended, reading.report, ledger, stores);
       } catch (error) {
         throw new Error(`${error}\nthe run ended with ${ended.code}:\n${ended.stdout}\n${ended.stderr}`, {
           cause: error,
@@ -65,8 +81,12 @@ export function startLoad(
   };
 }
 
-/** Compares a report with the stores. */
-export async function settle(ended: Ended, report: Report, stores: readonly Store[]): Promise<Settled> {
+async function settle(
+  ended: Ended,
+  report: Report,
+  ledger: readonly LedgerLine[],
+  stores: readonly Store[],
+): Promise<Settled> {
   const { rows, inserts, errors, endpoints } = report;
   expect(rows.scheduled, "scheduled").to.equal(rows.generated + rows.dropped + rows.unsent);
   expect(rows.generated, "generated").to.equal(rows.acknowledged + rows.failed + rows.unknown);
@@ -81,9 +101,8 @@ export async function settle(ended: Ended, report: Report, stores: readonly Stor
   const distinct = sumOf([...batches.values()], "distinct");
   expect(rows.landed, "landed").to.equal(landed);
   expect(rows.duplicated, "duplicated").to.equal(landed - distinct);
-  // What nobody acknowledged may be there as well.
-  expect(rows.lost, "lost").to.be.at.least(rows.acknowledged - distinct);
-  expect(distinct, "rows in the table").to.be.at.most(rows.acknowledged + rows.failed + rows.unknown);
+  expect(distinct, "rows in the table").to.be.at.most(rows.generated);
+  expectLedger(report, ledger, batches);
   const told = /ledger +scheduled ([\d,]+), acknowledged ([\d,]+), landed ([\d,]+), lost ([\d,]+), duplicated ([\d,]+)/;
   const figures = told
     .exec(unwrapped(ended.stdout))
@@ -99,7 +118,54 @@ export async function settle(ended: Ended, report: Report, stores: readonly Stor
   const isWhole = rows.acknowledged + rows.dropped === rows.scheduled && landed === distinct && rows.lost === 0;
   if (report.problems.length === 0) expect(ended.code, "exit code").to.equal(isWhole ? 0 : 1);
   else expect(ended.code, "exit code").to.equal(1);
-  return { ...ended, report, landed, distinct, batches };
+  return { ...ended, report, ledger, landed, distinct, batches };
+}
+
+/** Each batch that the stores do not hold whole is listed, with what they hold; and each that was not acknowledged. */
+function expectLedger(
+  { rows, options, ledger }: Report,
+  lines: readonly LedgerLine[],
+  batches: ReadonlyMap<number, BatchRows>,
+): void {
+  const listed = new Map(lines.map((line) => [line.batch, line]));
+  expect(listed.size, "batches listed once").to.equal(lines.length);
+  const perBatch = options.rows_per_batch;
+  const missing = { acknowledged: 0, failed: 0, unknown: 0, dropped: 0, unsent: 0 };
+  const there = { ...missing };
+  const due = { ...missing };
+  for (let batch = 0; batch * perBatch < rows.scheduled; batch++) {
+    const found = batches.get(batch) ?? { rows: 0, distinct: 0 };
+    const full = Math.min(perBatch, rows.scheduled - batch * perBatch);
+    const isWhole = found.rows === full && found.distinct === full;
+    const line = listed.get(batch);
+    const fate = (line?.fate ?? "acknowledged") as keyof typeof due;
+    due[fate] += full;
+    there[fate] += found.distinct;
+    missing[fate] += full - found.distinct;
+    if (line === undefined) {
+      expect(isWhole, `batch ${batch}, which is not listed, is whole`).to.equal(true);
+      continue;
+    }
+    const { first_row, rows: dueRows, landed, distinct, state } = line;
+    const expected = [batch * perBatch, full, found.rows, found.distinct, stateOf(found, full)];
+    expect([first_row, dueRows, landed, distinct, state], `batch ${batch}`).to.deep.equal(expected);
+    expect(isWhole && fate === "acknowledged", `batch ${batch} is listed for nothing`).to.equal(false);
+  }
+  const { acknowledged, failed, unknown, dropped, unsent } = rows;
+  expect(due, "rows by the fates of their batches").to.deep.equal({ acknowledged, failed, unknown, dropped, unsent });
+  expect(rows.lost, "lost").to.equal(missing.acknowledged);
+  expect(ledger, "ledger").to.include({
+    unknown_landed: there.unknown,
+    unknown_missing: missing.unknown,
+    failed_landed: there.failed,
+    never_sent: 0,
+  });
+}
+
+function stateOf({ rows, distinct }: BatchRows, full: number): string {
+  if (distinct === 0) return "missing";
+  if (distinct < full) return "partial";
+  return rows > full ? "duplicated" : "whole";
 }
 
 async function batchesOf(report: Report, stores: readonly Store[]): Promise<ReadonlyMap<number, BatchRows>> {
