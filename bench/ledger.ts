@@ -1,6 +1,6 @@
 // How long does the ledger take, and how much memory, here and on the server?
-// `npm run bench:ledger -- [--rows N] [--singles N]`; the rows are made inside the embedded server, which needs about 6 bytes of
-// disk for each.
+// `npm run bench:ledger -- [--rounds N] [--rows N] [--singles N]`; the rows are made inside the embedded server, where each takes 4 bytes of
+// disk, and as many again while parts merge.
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -15,16 +15,18 @@ import { WHOLE } from "../src/schedule.js";
 import { query } from "../src/server.js";
 import { blindTarget } from "../src/target.js";
 import { cleanUpAtExit, temporaryDirectory } from "./process.js";
-import { note, numberFlag, printHead, printTable } from "./results.js";
+import { inTurn, note, numberFlag, printHead, printTable, show } from "./results.js";
 
 const { values } = parseArgs({
   options: {
+    rounds: { type: "string", default: "3" },
     rows: { type: "string", default: "100000000" },
     singles: { type: "string", default: "10000000" },
   },
 });
 const MANY = numberFlag("rows", values.rows, 1);
 const SINGLES = numberFlag("singles", values.singles, 1);
+const ROUNDS = numberFlag("rounds", values.rounds, 1);
 const MIB = 2 ** 20;
 const SAMPLE_MS = 20;
 
@@ -100,8 +102,15 @@ async function measure({ table, file }: Case, claim: Claim) {
   return { seconds, growthMib: (most - before) / MIB };
 }
 
-/** A line of the table. */
-async function lineOf(one: Case): Promise<readonly string[]> {
+interface Measured {
+  readonly seconds: number;
+  readonly queries: number;
+  /** Of the query that took most. */
+  readonly serverMib: number;
+  readonly growthMib: number;
+}
+
+async function play(one: Case): Promise<Measured> {
   note(one.name);
   const { now } = await ask("SELECT toString(now64(6)) AS now");
   const { seconds, growthMib } = await measure(one, claimOf(one));
@@ -110,15 +119,7 @@ async function lineOf(one: Case): Promise<readonly string[]> {
     "SELECT count() AS queries, max(memory_usage) AS memory FROM system.query_log WHERE type = 'QueryFinish' " +
       `AND event_time_microseconds >= '${now}' AND query LIKE 'SELECT toUInt32(%'`,
   );
-  const figures = [
-    one.rows / 1e6,
-    one.rows / one.batchRows / 1e3,
-    seconds,
-    Number(log.queries),
-    Number(log.memory) / MIB,
-    growthMib,
-  ];
-  return [one.name, ...figures.map((figure, column) => figure.toFixed(column === 2 ? 1 : 0))];
+  return { seconds, growthMib, queries: Number(log.queries), serverMib: Number(log.memory) / MIB };
 }
 
 /** All acknowledged, or, where lines are to be written, all without an answer. */
@@ -144,10 +145,23 @@ const { version } = await ask("SELECT version() AS version");
 printHead("How long does the ledger take, and how much memory?", { ClickHouse: String(version) });
 await makeRows("many", MANY);
 await makeRows("singles", SINGLES);
-const lines: (readonly string[])[] = [];
-for (const one of CASES) lines.push(await lineOf(one));
+const measured = new Map<Case, Measured[]>(CASES.map((one) => [one, []]));
+await inTurn(CASES, ROUNDS, async (one) => {
+  measured.get(one)?.push(await play(one));
+});
 printTable(
   ["", "million rows", "thousand batches", "seconds", "queries", "the largest on the server, MiB", "growth here, MiB"],
-  lines,
+  [...measured].map(([{ name, rows, batchRows }, rounds]) => {
+    const figure = (pick: (round: Measured) => number, decimals: number): string => show(rounds.map(pick), decimals);
+    return [
+      name,
+      (rows / 1e6).toFixed(0),
+      (rows / batchRows / 1e3).toFixed(0),
+      figure(({ seconds }) => seconds, 1),
+      String(rounds[0]?.queries),
+      figure(({ serverMib }) => serverMib, 0),
+      figure(({ growthMib }) => growthMib, 0),
+    ];
+  }),
 );
 await server.stop();

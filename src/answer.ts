@@ -36,6 +36,7 @@ export const TRANSPORT_CODES = [
   "http_502",
   "http_503",
   "http_504",
+  "worker_crash",
   "other",
 ] as const;
 export type TransportCode = (typeof TRANSPORT_CODES)[number];

@@ -97,19 +97,15 @@ function endOf({ spec, schedule, counters }: Plan): { readonly rows: number; rea
 
 const oneRun = ({ batchRows }: MaxSpec, batches: number) => [{ firstBatch: 0, firstRow: 0, rows: batchRows, batches }];
 
-/** A worker that died leaves inserts behind that nobody will hear of. */
+/** A worker that crashed leaves inserts behind that nobody will hear of. */
 function settled(counters: Counters, nowNs: number, part: Part): Totals {
   const raw = counters.totals(nowNs, part);
-  const orphanedRows = raw.generated - raw.acknowledged - raw.failed - raw.unknown;
-  const other = raw.errors.find(({ code }) => code === "other") ?? { code: "other", inserts: 0, rows: 0, retried: 0 };
-  const errors = raw.errors.filter((error) => error !== other);
+  if (raw.inFlight === 0) return { ...raw, lagNs: 0 };
+  const rows = raw.generated - raw.acknowledged - raw.failed - raw.unknown;
   return {
     ...raw,
-    unknown: raw.unknown + orphanedRows,
-    errors:
-      raw.inFlight === 0
-        ? raw.errors
-        : [...errors, { ...other, inserts: other.inserts + raw.inFlight, rows: other.rows + orphanedRows }],
+    unknown: raw.unknown + rows,
+    errors: [...raw.errors, { code: "worker_crash", inserts: raw.inFlight, rows, retried: 0 }],
     inserts: { ...raw.inserts, unknown: raw.inserts.unknown + raw.inFlight },
     inFlight: 0,
     lagNs: 0,

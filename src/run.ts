@@ -38,6 +38,9 @@ import { INSECURE } from "./tls-options.js";
 import { VERSION } from "./version.js";
 import { watch } from "./watch.js";
 
+/** Notices that end a run. */
+const ENDINGS: ReadonlySet<Notice["kind"]> = new Set(["refused", "failing", "no-rows"]);
+
 /** Where a run writes, and what stops it. */
 export interface Surroundings {
   /** The summary. */
@@ -109,7 +112,10 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
 
     const cpuBefore = process.cpuUsage();
     const sentences = new Map<Code, string>();
+    // Then rows are missing for another reason than a slow generator.
+    let isBrokenOff = false;
     const onNotice = (notice: Notice): void => {
+      isBrokenOff ||= ENDINGS.has(notice.kind);
       if (notice.kind === "error") {
         sentences.set(notice.code, notice.sentence);
       } else if (notice.kind === "refused") {
@@ -134,7 +140,11 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     source = metricsSource(plan, load);
     const series = await watch(load, plan, options, { progress, interrupt, problems });
     const failure = await load.finished;
-    if (failure !== undefined) problems.push(`a worker failed: ${failure.message}`);
+    if (failure !== undefined) {
+      problems.push(`a worker thread crashed: ${failure.message}`);
+      sentences.set("worker_crash", failure.message);
+      isBrokenOff = true;
+    }
     const cpu = process.cpuUsage(cpuBefore);
     const interrupted = interrupt.aborted;
 
@@ -171,7 +181,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       generatorCpuS: (cpu.user + cpu.system) / 1e6,
       series,
       sentences,
-      limits: limitsOf(books),
+      limits: isBrokenOff ? [] : limitsOf(books),
       problems,
     };
     const plain = makeReport(result);

@@ -33,7 +33,7 @@ const NAMES: Readonly<Record<End, readonly [fate: string, reason: string | null,
   acknowledged: ["acknowledged", null, null],
   busy: ["failed", "busy", "252"],
   timeout: ["unknown", null, "timeout"],
-  in_flight: ["unknown", null, "other"],
+  in_flight: ["unknown", null, "worker_crash"],
   dropped: ["dropped", null, null],
   none: ["unsent", null, null],
 };
@@ -245,7 +245,10 @@ const LIMITS_TRIED: readonly ChunkLimits[] = [
 
 const TABLE = "(run_id String, seq UInt64) ENGINE = MergeTree ORDER BY ()";
 /** Nobody is late here: what is there is looked at once. */
-const AT_ONCE: Reading = { lateness: { everyMs: 0, stableMs: 0, mostMs: 0 }, waiting: { forMs: 0, everyMs: 0 } };
+const AT_ONCE: Reading = {
+  lateness: { everyMs: 0, stableMs: 0, mostMs: 0 },
+  waiting: { forMs: 0, everyMs: 0, aliveMs: 5000 },
+};
 let runs = 0;
 const newRun = (): string => `run-${runs++}`;
 

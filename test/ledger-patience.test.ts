@@ -2,6 +2,7 @@
 // ask is named.
 
 import { mkdtempSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -34,7 +35,10 @@ function claim(more: Partial<Claim> = {}): Claim {
   return { runId: "r", runs, shard: WHOLE, fates, ...sums, ...more };
 }
 
-const BRIEFLY: Reading = { waiting: { forMs: 200, everyMs: 50 }, lateness: { everyMs: 20, stableMs: 60, mostMs: 500 } };
+const BRIEFLY: Reading = {
+  waiting: { forMs: 200, everyMs: 50, aliveMs: 5000 },
+  lateness: { everyMs: 20, stableMs: 60, mostMs: 500 },
+};
 
 describe("ledger: servers that are not there", function () {
   this.timeout(60_000);
@@ -84,7 +88,22 @@ describe("ledger: servers that are not there", function () {
     const target = targetOf(`${database}.t`, stores);
     const { landed, lost, caveat } = await readLedger(target, claim(), 0, BRIEFLY);
     expect([landed, lost, caveat]).to.deep.equal([100, 0, undefined]);
-    expect(await countRows(target, { forMs: 0, everyMs: 0 })).to.equal(100);
+    expect(await countRows(target, { forMs: 0, everyMs: 0, aliveMs: 5000 })).to.equal(100);
+  });
+
+  it("an endpoint that takes the question and never answers is not waited for: another of the same server is asked", async () => {
+    const silent = createServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    try {
+      const { port } = silent.address() as AddressInfo;
+      const endpoints = [endpointAt(`http://127.0.0.1:${port}`), endpointAt(serverUrl())];
+      const target = targetOf(`${database}.t`, [{ replicas: [{ endpoints }] }]);
+      const waiting = { forMs: 0, everyMs: 0, aliveMs: 200 };
+      const { landed, lost } = await readLedger(target, claim(), 0, { waiting });
+      expect([landed, lost]).to.deep.equal([100, 0]);
+    } finally {
+      silent.close();
+    }
   });
 
   it("a replica that does not answer is left out, and said", async () => {

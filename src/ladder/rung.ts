@@ -69,7 +69,7 @@ export async function measure(
   const problems = notices.flatMap((notice) =>
     notice.kind === "error" || notice.kind === "refused" ? [notice.sentence] : [],
   );
-  if (failure !== undefined) problems.push(`a worker failed: ${failure.message}`);
+  if (failure !== undefined) problems.push(`a worker thread crashed: ${failure.message}`);
   const bad = totals.failed + totals.unknown;
   if (bad > 0) problems.unshift(`${whole(bad)} rows were not acknowledged`);
   const windowS = (after.atNs - before.atNs) / 1e9;

@@ -46,7 +46,7 @@ export interface Scheduled {
 export const WORD_ROWS = 64;
 /** A group with its key; the bits of each part of a bitmap, at most; of a row in a small one. */
 const GROUP_BYTES = 32;
-const BITMAP_BYTES = 400;
+const BITMAP_BYTES = 600;
 const BITMAP_PART = { rows: 65_536, bytes: 8192 } as const;
 const BITMAP_ROW_BYTES = 2;
 

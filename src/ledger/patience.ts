@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Code } from "../answer.js";
 import { type Endpoint, shown } from "../endpoint.js";
-import { ServerError } from "../server.js";
+import { execute, ServerError } from "../server.js";
 import type { Replica } from "../stores.js";
 
 /** What passes when a server has started, or has less to do. */
@@ -27,25 +27,31 @@ const PASSING: ReadonlySet<Code> = new Set([
 export interface Waiting {
   readonly forMs: number;
   readonly everyMs: number;
+  /** Whether anybody is there is to be answered so soon: what comes then may take minutes. */
+  readonly aliveMs: number;
   /** Hears once, in a sentence, that somebody is waited for. */
   readonly onWait?: (sentence: string) => void;
 }
 
-export const WAITING: Waiting = { forMs: 30_000, everyMs: 500 };
+export const WAITING: Waiting = { forMs: 30_000, everyMs: 500, aliveMs: 5000 };
 
 /** The answer of the first endpoint that gives one. Throws what the last one asked said. */
 export async function patiently<T>(
   { endpoints }: Replica,
   question: (endpoint: Endpoint) => Promise<T>,
-  { forMs, everyMs, onWait }: Waiting,
+  { forMs, everyMs, aliveMs, onWait }: Waiting,
 ): Promise<T> {
   const endMs = performance.now() + forMs;
   for (let round = 0; ; round++) {
     for (const [index, endpoint] of endpoints.entries()) {
+      let isAlive = false;
       try {
+        await execute(endpoint, "SELECT 1 FORMAT Null", {}, { timeoutMs: aliveMs });
+        isAlive = true;
         return await question(endpoint);
       } catch (error) {
-        if (!(error instanceof ServerError) || !PASSING.has(error.code)) throw error;
+        if (!(error instanceof ServerError)) throw error;
+        if (!PASSING.has(error.code) && (isAlive || error.code !== "timeout")) throw error;
         if (round === 0 && index === 0) {
           onWait?.(`the ledger waits for ${shown(endpoint)}, up to ${forMs / 1000} s: ${error.message}`);
         }

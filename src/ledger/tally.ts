@@ -1,4 +1,4 @@
-// What became of batches, and what of them is there: counted by fate and state. Pure. Called by read.ts; the report and the
+// What became of batches, and what of them is there: counted by fate and state. Pure. Called by ledger.ts; the report and the
 // ledger's totals are made from it.
 
 import type { Reason } from "../answer.js";
@@ -54,7 +54,7 @@ const PLAIN = {
   dropped: plain("dropped"),
   none: plain("unsent"),
   // A worker that died is heard of no more: counted under the same code in books.ts.
-  in_flight: { ...plain("unknown"), code: "other" },
+  in_flight: { ...plain("unknown"), code: "worker_crash" },
 } as const;
 const UNREMEMBERED = plain("unremembered");
 

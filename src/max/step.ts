@@ -86,7 +86,7 @@ export async function hold(
   const { measured, totals, latency } = books;
   const first = notices.find((notice) => notice.kind === "error");
   const refused = notices.find((notice) => notice.kind === "refused");
-  const fatal = failure === undefined ? refused?.sentence : `a worker failed: ${failure.message}`;
+  const fatal = failure === undefined ? refused?.sentence : `a worker thread crashed: ${failure.message}`;
   const failed = totals.inserts.failed + totals.inserts.unknown;
   const [before, after] = [readings[0], readings.at(-1)];
   const common = {
