@@ -18,13 +18,21 @@ export interface Trend {
   readonly isFlat: boolean;
 }
 
-/** @param values one a second, without the warm-up; at least three */
-export function trendOf(values: readonly number[], { share, amount }: Bound): Trend {
+/**
+ * @param values without the warm-up; at least three
+ * @param everyS seconds from one to the next
+ */
+export function trendOf(values: readonly number[], { share, amount }: Bound, everyS = 1): Trend {
   const third = Math.floor(values.length / 3);
   if (third === 0) throw new RangeError(`a trend needs three values, got ${values.length}`);
   const first = spread(values.slice(0, third)).median;
   const last = spread(values.slice(-third)).median;
-  return { first, last, perHour: 3600 * slope(values), isFlat: last - first <= Math.max(share * first, amount) };
+  return {
+    first,
+    last,
+    perHour: (3600 / everyS) * slope(values),
+    isFlat: last - first <= Math.max(share * first, amount),
+  };
 }
 
 function slope(values: readonly number[]): number {

@@ -31,8 +31,8 @@ const INTERVAL_MS = 1000;
 /** Of the probe's own histogram: delays are told beyond it. */
 const RESOLUTION_MS = 10;
 
-/** All garbage is collected in every so manieth second: in between it grows as it would. */
-const COLLECTS_EVERY = 10;
+/** All garbage is collected once in so many seconds: in between it grows as it would. */
+export const COLLECTS_EVERY_S = 10;
 
 const file = process.env.SOAK_SAMPLES;
 if (file !== undefined) {
@@ -53,7 +53,7 @@ if (file !== undefined) {
       atMs: Date.now(),
       rss,
       heapUsed,
-      heapLive: seconds % COLLECTS_EVERY === 0 ? heapAfter(collect) : null,
+      heapLive: seconds % COLLECTS_EVERY_S === 0 ? heapAfter(collect) : null,
       external,
       resources,
       delayP99Ms,

@@ -13,7 +13,7 @@ import type { Report } from "../src/report/schema.js";
 import { type Fault, FaultProxy, type Plan } from "../test/support/fault-proxy.js";
 import { type Bound, trendOf } from "./flat.js";
 import { note, numberFlag, printHead, printTable, say } from "./results.js";
-import type { Sample } from "./soak-probe.js";
+import { COLLECTS_EVERY_S, type Sample } from "./soak-probe.js";
 
 const { values } = parseArgs({
   options: {
@@ -109,21 +109,24 @@ interface Row {
   readonly values: readonly number[];
   readonly bound: Bound;
   readonly unit: number;
+  /** Seconds from one value to the next. */
+  readonly everyS: number;
 }
 
 /** What is looked at of one thread. */
 function rowsOf(thread: string, samples: readonly Sample[]): readonly Row[] {
-  const row = (name: string, pick: (sample: Sample) => number | null, bound: Bound, unit = 1): Row => ({
+  const row = (name: string, pick: (sample: Sample) => number | null, bound: Bound, unit = 1, everyS = 1): Row => ({
     name: `${thread}: ${name}`,
     values: samples.map(pick).filter((value) => value !== null),
     bound,
     unit,
+    everyS,
   });
   const kinds = [...new Set(samples.flatMap(({ resources }) => Object.keys(resources)))].sort();
   return [
     ...(thread === "main" ? [row("RSS of the process, MB", ({ rss }) => rss, BOUNDS.memory, MB)] : []),
     row("heap with garbage, MB", ({ heapUsed }) => heapUsed, BOUNDS.garbage, MB),
-    row("heap without, MB", ({ heapLive }) => heapLive, BOUNDS.heap, MB),
+    row("heap without, MB", ({ heapLive }) => heapLive, BOUNDS.heap, MB, COLLECTS_EVERY_S),
     row("external, MB", ({ external }) => external, BOUNDS.memory, MB),
     ...kinds.map((kind) => row(kind, ({ resources }) => resources[kind] ?? 0, BOUNDS.count)),
     row("event-loop delay p99, ms", ({ delayP99Ms }) => delayP99Ms, BOUNDS.delay),
@@ -141,7 +144,7 @@ try {
     const own = samples.filter((sample) => sample.thread === thread);
     return rowsOf(thread, own.slice(Math.ceil(WARM_UP * own.length), -TAIL));
   });
-  const trends = rows.map((row) => ({ ...row, trend: trendOf(row.values, row.bound) }));
+  const trends = rows.map((row) => ({ ...row, trend: trendOf(row.values, row.bound, row.everyS) }));
   const shown = (value: number, unit: number): string => (value / unit).toFixed(1);
   printTable(
     ["", "first third", "last third", "an hour", "largest", ""],

@@ -29,6 +29,16 @@ describe("a figure over a long run", () => {
     expect(trend.isFlat).to.equal(false);
   });
 
+  it("by 1 from value to value, with 10 s between them: 360 an hour as well", () => {
+    expect(
+      trendOf(
+        seconds(60, (at) => 100 + at),
+        BOUND,
+        10,
+      ).perHour,
+    ).to.be.closeTo(360, 1e-6);
+  });
+
   const rows: readonly (readonly [from: number, to: number, share: number, amount: number, isFlat: boolean])[] = [
     [100, 110, 0.1, 0, true],
     [100, 111, 0.1, 0, false],
