@@ -3,7 +3,7 @@
 //
 // A plain MergeTree writes a token into its log before the part is there (MergeTreeSink; issue 111577 and its neighbours). A kill
 // between the two leaves a token without rows: the retry is dropped as a duplicate, with success, and the rows are lost, by the
-// server alone. It was seen once in 20 kills. So rows may be missing here, if the ledger tells each of them and the server's own
+// server alone. It was seen once in 60 kills. So rows may be missing here, if the ledger tells each of them and the server's own
 // log has the token of every batch: what was not sent, or not sent again, has none.
 
 import { readdirSync, readFileSync } from "node:fs";
