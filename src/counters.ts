@@ -193,6 +193,15 @@ export class WorkerCounters {
     phase.add(at + ENDPOINT.errors + ERROR.cells * codeIndex(code) + ERROR.retried, 1);
   }
 
+  /** Of the attempts that were followed by another, one with `code` was the one that counts, and one with `other` was not. */
+  exchanged(endpoint: number, batch: Counted, code: Code, other: Code): void {
+    const phase = this.#phase(batch);
+    const retried = (one: Code): number =>
+      PHASE.cells + endpoint * ENDPOINT_CELLS + ENDPOINT.errors + ERROR.cells * codeIndex(one) + ERROR.retried;
+    phase.add(retried(code), -1);
+    phase.add(retried(other), 1);
+  }
+
   /** Inserts go to other endpoints for a while. */
   leftOut(endpoint: number): void {
     this.#measured.add(PHASE.cells + endpoint * ENDPOINT_CELLS + ENDPOINT.leftOut, 1);

@@ -8,8 +8,10 @@ import { count, short, whole } from "./text.js";
 export interface Deduplication {
   /** An insert that may have landed can be sent again without harm. */
   readonly honoured: boolean;
-  /** So many inserts are remembered; undefined: none. */
+  /** So many inserts are remembered, or, of a table with partitions, parts of inserts; undefined: none. */
   readonly window: number | undefined;
+  /** Whether an insert may touch several partitions, each of which the table remembers by itself. */
+  readonly isPartitioned: boolean;
   /** Why it is not honoured, going on from "the table"; undefined where it is. */
   readonly why: string | undefined;
 }
@@ -19,7 +21,36 @@ const PLAIN_WINDOW = "non_replicated_deduplication_window";
 const REPLICATED_WINDOW = "replicated_deduplication_window";
 const ASYNC_WINDOW = "replicated_deduplication_window_for_async_inserts";
 
-const not = (why: string): Deduplication => ({ honoured: false, window: undefined, why });
+const not = (why: string): Deduplication => ({ honoured: false, window: undefined, isPartitioned: false, why });
+
+/** The least that all endpoints have. Throws as {@link askDeduplication}. */
+export async function deduplicationOfAll(
+  all: readonly Asked[],
+  place: Place,
+  options: Pick<Options, "asyncInsert" | "settings">,
+  tokens: boolean,
+): Promise<Deduplication> {
+  const found = await Promise.all(all.map((asked) => askDeduplication(asked, place, options, tokens)));
+  return leastOf(
+    found,
+    all.map(({ name }) => name),
+  );
+}
+
+/** @param names of those who were asked */
+export function leastOf(found: readonly Deduplication[], names: readonly string[]): Deduplication {
+  const without = found.findIndex(({ honoured }) => !honoured);
+  if (without >= 0) {
+    const where = found.length > 1 ? `on ${names[without]} ` : "";
+    return not(`${where}${found[without]?.why}`);
+  }
+  return {
+    honoured: true,
+    window: Math.min(...found.map(({ window = 0 }) => window)),
+    isPartitioned: found.some(({ isPartitioned }) => isPartitioned),
+    why: undefined,
+  };
+}
 
 /**
  * @param tokens whether the server knows insert_deduplication_token
@@ -33,7 +64,7 @@ export async function askDeduplication(
 ): Promise<Deduplication> {
   if (!tokens) return not("is of a server that knows no insert_deduplication_token");
   const [found] = await asked.rows(
-    "SELECT engine, engine_full FROM system.tables WHERE database = {database:String} AND name = {table:String}",
+    "SELECT engine, engine_full, partition_key FROM system.tables WHERE database = {database:String} AND name = {table:String}",
     { database, table },
   );
   const engine = String(found?.engine ?? "");
@@ -45,7 +76,7 @@ export async function askDeduplication(
   if (off !== undefined) return not(`gets inserts with ${off}, so it does not deduplicate them`);
   const window = windowOf(String(found?.engine_full ?? ""), setting) ?? (await defaultWindow(asked, setting));
   if (window === 0) return not(`has ${setting} = 0, so it does not deduplicate inserts`);
-  return { honoured: true, window, why: undefined };
+  return { honoured: true, window, isPartitioned: String(found?.partition_key) !== "", why: undefined };
 }
 
 /** Those of the session, and over them those of --setting. */
@@ -79,9 +110,9 @@ async function defaultWindow(asked: Asked, name: string): Promise<number> {
   return Number(row?.value ?? 0);
 }
 
-/** What to tell of it before the start, as sentences; a warning where rows may be lost to sight, or come twice. */
+/** What to tell of it before the start, as a sentence; a warning where rows may be lost to sight, or come twice. */
 export function retryAdvice(
-  { honoured, window = 0, why }: Deduplication,
+  { honoured, window = 0, isPartitioned, why }: Deduplication,
   { retryAmbiguous, retryForNs }: Pick<Options, "retryAmbiguous" | "retryForNs">,
   insertsPerSecond: number | undefined,
 ): { readonly says: string; readonly isWarning: boolean } {
@@ -91,15 +122,19 @@ export function retryAdvice(
       : "inserts that may have landed are not sent again, and stay unknown; --retry-ambiguous sends them, at the price of duplicates";
     return { says: `retries: the table ${why}: ${what}`, isWarning: true };
   }
-  const remembered = `retries: the table remembers its last ${count(window, "insert")}`;
+  const remembered = isPartitioned
+    ? `retries: the table remembers the last ${count(window, "block")} of inserts, of each insert one for every partition it touches`
+    : `retries: the table remembers its last ${count(window, "insert")}`;
   const retryForS = Number(retryForNs) / 1e9;
   if (insertsPerSecond !== undefined && insertsPerSecond * retryForS > window) {
+    const seconds = `${isPartitioned ? "at most " : ""}some ${short(window / insertsPerSecond)} s of this load`;
     return {
       says:
-        `${remembered}, some ${short(window / insertsPerSecond)} s of this load: one that may have landed and is sent again ` +
+        `${remembered}, ${seconds}: one that may have landed and is sent again ` +
         `later, up to the ${whole(retryForS)} s of --retry-for, may land twice`,
       isWarning: true,
     };
   }
-  return { says: `${remembered}: one that may have landed is sent again, and stored once`, isWarning: false };
+  const until = insertsPerSecond === undefined || isPartitioned ? " unless so many have come in between" : "";
+  return { says: `${remembered}: one that may have landed is sent again, and stored once${until}`, isWarning: false };
 }

@@ -8,10 +8,15 @@ import type { Counters, WorkerCounters } from "./counters.js";
 import type { Fates } from "./fates.js";
 import type { Inserter } from "./insert.js";
 import type { FromWorker } from "./messages.js";
-import { finalOutcome, nextAttemptNs } from "./retry.js";
+import { type Doubt, finalOutcome, nextAttemptNs } from "./retry.js";
 import { Rotation } from "./rotation.js";
 import type { Batch } from "./schedule.js";
 import type { Trace } from "./tracing.js";
+
+/** A closed loop does not try a server that is not there as fast as it can. */
+const NOBODY_THERE_NS = 100_000_000;
+
+const isUnreachable = (outcome: Outcome): boolean => outcome.kind === "failed" && outcome.reason === "unreachable";
 
 export interface DeliveryParts {
   readonly plan: WorkerPlan;
@@ -62,6 +67,7 @@ export class Delivery {
     const traceparent = trace?.inserting(insert.endpoints[endpoint]);
     let firstSentNs: number | undefined;
     let serviceNs = 0;
+    let doubt: Doubt | undefined;
     let maybeThere: number | undefined;
     for (let attempts = 1; ; attempts++) {
       let sentNs: number | undefined;
@@ -79,26 +85,37 @@ export class Delivery {
       const nowNs = clock.now();
       if (sentNs !== undefined) serviceNs = nowNs - sentNs;
       this.#judge(endpoint, tried, nowNs);
-      if (tried.kind === "unknown") maybeThere ??= endpoint;
-      const ambiguous = maybeThere !== undefined;
-      const againNs = nextAttemptNs(retry, { attempts, firstNs, nowNs, outcome: tried, ambiguous });
+      if (tried.kind === "unknown") {
+        doubt ??= tried;
+        maybeThere ??= endpoint;
+      }
+      const againNs = nextAttemptNs(retry, {
+        attempts,
+        firstNs,
+        nowNs,
+        outcome: tried,
+        ambiguous: doubt !== undefined,
+      });
       if (tried.kind !== "acknowledged") {
         this.#parts.say({ kind: "error", code: tried.code, sentence: this.#parts.placed(tried.sentence, batch) });
         if (againNs !== undefined && (await this.#pause(clock, againNs))) {
           this.#own.retried(endpoint, batch, tried.code);
           // What may be there already is only known for a copy where it is.
-          endpoint = this.#rotation.pick(turn + attempts, clock.now(), maybeThere);
+          endpoint = this.#rotation.pick(endpoint + 1, clock.now(), maybeThere);
           continue;
         }
       }
-      const outcome = finalOutcome(tried, ambiguous);
+      const outcome = finalOutcome(tried, doubt);
+      // The attempt that left it open was counted as one that was followed by another: that is this one now.
+      if (outcome === doubt && tried.kind === "failed") this.#own.exchanged(endpoint, batch, doubt.code, tried.code);
       this.#own.answered(endpoint, batch, outcome);
       this.#parts.fates.answered(turn, outcome);
       if (firstSentNs !== undefined) {
         this.#own.timed(batch, { dueNs, sentNs: firstSentNs, answeredNs: clock.now(), serviceNs });
       }
       trace?.answered(outcome, insert.endpoints[endpoint], attempts);
-      this.#heed(outcome, batch);
+      this.#heed(outcome, tried, batch);
+      if (schedule.kind === "max" && isUnreachable(tried)) await this.#pause(clock, clock.now() + NOBODY_THERE_NS);
       return;
     }
   }
@@ -126,17 +143,16 @@ export class Delivery {
   }
 
   /** Inserts that will never work, or have not for long, are told. */
-  #heed(outcome: Outcome, batch: Batch): void {
+  #heed(outcome: Outcome, last: Outcome, batch: Batch): void {
     const { maxFailures, retry } = this.#plan;
     if (outcome.kind === "acknowledged") {
       if (maxFailures !== undefined) this.#parts.counters.noneFailing();
       return;
     }
-    const sentence = this.#parts.placed(outcome.sentence, batch);
+    const sentence = this.#parts.placed(last.kind === "acknowledged" ? "" : last.sentence, batch);
     // Who asks for retries expects that what is read-only can be written to again.
     const endless =
-      outcome.kind === "failed" &&
-      (outcome.reason === "refused" || (outcome.reason === "read_only" && retry.retries === 0));
+      last.kind === "failed" && (last.reason === "refused" || (last.reason === "read_only" && retry.retries === 0));
     if (endless) this.#parts.say({ kind: "refused", sentence });
     else if (maxFailures !== undefined && this.#parts.counters.oneMoreFailing() >= maxFailures) {
       this.#parts.say({ kind: "failing", sentence });

@@ -43,8 +43,10 @@ export function nextAttemptNs(plan: RetryPlan, tried: Tried, random: () => numbe
   return atNs - firstNs <= plan.forNs ? atNs : undefined;
 }
 
+/** The outcome of an attempt that leaves open whether its rows are there. */
+export type Doubt = Extract<Outcome, { readonly kind: "unknown" }>;
+
 /** What is known of an insert when its last attempt is over: rows that one attempt may have left are not failed by another. */
-export function finalOutcome(last: Outcome, ambiguous: boolean): Outcome {
-  if (last.kind !== "failed" || !ambiguous) return last;
-  return { kind: "unknown", code: last.code, sentence: last.sentence };
+export function finalOutcome(last: Outcome, doubt: Doubt | undefined): Outcome {
+  return last.kind === "failed" && doubt !== undefined ? doubt : last;
 }

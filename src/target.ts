@@ -21,7 +21,7 @@ import {
   TargetError,
   tableIdentifier,
 } from "./asked.js";
-import { askDeduplication, type Deduplication } from "./deduplication.js";
+import { type Deduplication, deduplicationOfAll } from "./deduplication.js";
 import type { Endpoint } from "./endpoint.js";
 import type { Quorum } from "./ledger-options.js";
 import { type Options, OptionsError, type TableOptions } from "./options.js";
@@ -269,6 +269,7 @@ async function preflight(all: readonly Asked[], options: Options): Promise<Targe
   const place = await placeOf(first, options);
   const found: Found[] = [];
   for (const asked of all) found.push(await findOrCreate(asked, place, options));
+  checkEngines(all, place, found);
   if (options.quorum !== undefined) await checkQuorum(first, place, found, options.quorum);
   const table = await describeTable(first, place, options);
   for (const asked of all.slice(1)) {
@@ -289,14 +290,26 @@ async function preflight(all: readonly Asked[], options: Options): Promise<Targe
     settings: await changedSettings(first),
     tokens: known.has(TOKEN_SETTING),
     deduplication:
-      options.retries === 0 ? undefined : await askDeduplication(first, place, options, known.has(TOKEN_SETTING)),
+      options.retries === 0 ? undefined : await deduplicationOfAll(all, place, options, known.has(TOKEN_SETTING)),
     storeOf: endpoints.map((endpoint) => stores.findIndex((store) => endpointsOf([store]).includes(endpoint))),
     parameters: insertParameters(place, rows.columns, options, (setting) => known.has(setting)),
   };
   for (const asked of all) await asked.takesInserts(target, target.parameters, options.compress);
   if (options.verify) for (const asked of all) await checkLedger(asked, target);
-  if (options.runIdGiven && target.ledgerColumns) await refuseUsedRunId(first, target, options);
+  if (options.runIdGiven && target.ledgerColumns)
+    for (const asked of all) await refuseUsedRunId(asked, target, options);
   return target;
+}
+
+/** What holds for one endpoint is taken to hold for all. */
+function checkEngines(all: readonly Asked[], place: Place, found: readonly Found[]): void {
+  const engine = found[0]?.engine;
+  const other = found.findIndex((one) => one.engine !== engine);
+  if (other < 0) return;
+  throw new TargetError(
+    `${fullName(place)} is of engine ${found[other]?.engine} on ${all[other]?.name}, and of engine ${engine} on ${all[0]?.name}: ` +
+      "the endpoints of a run must have the same table",
+  );
 }
 
 async function checkQuorum(asked: Asked, place: Place, found: readonly Found[], quorum: Quorum): Promise<void> {
@@ -366,6 +379,8 @@ async function refuseUsedRunId(asked: Asked, target: Target, { runId, verify }: 
     throw error;
   });
   if (used.length > 0) {
-    throw new TargetError(`${fullName(target)} already holds rows of run ${runId}: choose another --run-id`);
+    throw new TargetError(
+      `${fullName(target)} on ${asked.name} already holds rows of run ${runId}: choose another --run-id`,
+    );
   }
 }

@@ -3,7 +3,7 @@
 
 import { expect } from "chai";
 import { Asked } from "../src/asked.js";
-import { askDeduplication, retryAdvice } from "../src/deduplication.js";
+import { askDeduplication, leastOf, retryAdvice } from "../src/deduplication.js";
 import { resolveRun } from "../src/options.js";
 import { clickhouse, newDatabase, numberOf } from "./support/server.js";
 
@@ -35,14 +35,25 @@ async function ask(ddl: string, flags: Readonly<Record<string, string>> = {}, ur
 }
 
 describe("deduplication, as the pre-flight finds it and the server does it", () => {
-  const honoured = (window: number) => ({ honoured: true, window, why: undefined });
-  const not = (why: string) => ({ honoured: false, window: undefined, why });
+  const honoured = (window: number, isPartitioned = false) => ({
+    honoured: true,
+    window,
+    isPartitioned,
+    why: undefined,
+  });
+  const not = (why: string) => ({ honoured: false, window: undefined, isPartitioned: false, why });
 
   for (const { name, ddl, flags, url, expected, rows } of [
     {
       name: "a MergeTree with a window of 77",
       ddl: `ENGINE = MergeTree ORDER BY n SETTINGS index_granularity = 1024, ${WINDOW} = 77, merge_with_ttl_timeout = 5`,
       expected: honoured(77),
+      rows: 2,
+    },
+    {
+      name: "a MergeTree with partitions",
+      ddl: `ENGINE = MergeTree ORDER BY n PARTITION BY n % 2 SETTINGS ${WINDOW} = 9`,
+      expected: honoured(9, true),
       rows: 2,
     },
     {
@@ -94,7 +105,7 @@ describe("deduplication, as the pre-flight finds it and the server does it", () 
 
 describe("what is said of retries", () => {
   const options = { retryAmbiguous: false, retryForNs: 120_000_000_000n };
-  const honoured = { honoured: true, window: 1000, why: undefined };
+  const honoured = { honoured: true, window: 1000, isPartitioned: false, why: undefined };
 
   it("1,000 tokens and 8 inserts a second for 120 s: 960 fit; with 10, the 1,200 do not, and 100 s are told", () => {
     expect(retryAdvice(honoured, options, 8)).to.deep.equal({
@@ -105,12 +116,53 @@ describe("what is said of retries", () => {
     expect([says.includes("some 100 s of this load"), isWarning]).to.deep.equal([true, true]);
   });
 
-  it("a closed loop says how many, and no time", () => {
-    expect(retryAdvice(honoured, options, undefined).isWarning).to.equal(false);
+  it("a closed loop says how many, no time, and that it may be too few; so does a table with partitions", () => {
+    const { says, isWarning } = retryAdvice(honoured, options, undefined);
+    expect([isWarning, says.endsWith("stored once unless so many have come in between")]).to.deep.equal([false, true]);
+    const { says: partitioned } = retryAdvice({ ...honoured, isPartitioned: true }, options, 8);
+    expect(partitioned).to.match(
+      /last 1,000 blocks of inserts, of each insert one for every partition it touches: .* unless so many/,
+    );
+  });
+
+  it("of several servers the least: a window of 5 of 5 and 80, and none where one has none, which is named", async () => {
+    const windows = async (...all: readonly number[]) => {
+      const tables = await Promise.all(all.map(() => newDatabase()));
+      const asked = await Promise.all(
+        tables.map(async ({ database, url }, index) => {
+          await clickhouse(
+            `CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n SETTINGS ${WINDOW} = ${all[index]}`,
+            database,
+          );
+          const [endpoint] = resolveRun({ "clickhouse-url": url }, {}).endpoints;
+          if (endpoint === undefined) throw new Error("there is an endpoint");
+          // Each asks for the table of its own database.
+          return { asked: new Asked(endpoint, {}), database };
+        }),
+      );
+      const found = await Promise.all(
+        asked.map(({ asked: one, database }) =>
+          askDeduplication(one, { database, table: "t" }, { asyncInsert: false, settings: {} }, true),
+        ),
+      );
+      return leastOf(
+        found,
+        asked.map(({ asked: one }) => one.name),
+      );
+    };
+    expect(await windows(80, 5)).to.deep.include({ honoured: true, window: 5 });
+    const none = await windows(80, 0);
+    expect(none).to.deep.include({ honoured: false, window: undefined });
+    expect(none.why).to.match(/^on http:\/\/127\.0\.0\.1:\d+ has non_replicated_deduplication_window = 0/);
   });
 
   it("without deduplication: what may have landed is not sent again, or twice for whoever asks", () => {
-    const none = { honoured: false, window: undefined, why: "has the engine Log, which does not deduplicate inserts" };
+    const none = {
+      honoured: false,
+      window: undefined,
+      isPartitioned: false,
+      why: "has the engine Log, which does not deduplicate inserts",
+    };
     const { says } = retryAdvice(none, options, 1);
     expect(says).to.match(/^retries: the table has the engine Log, .* stay unknown; --retry-ambiguous sends them/);
     expect(retryAdvice(none, { ...options, retryAmbiguous: true }, 1).says).to.match(/may land twice$/);

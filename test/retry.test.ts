@@ -62,10 +62,11 @@ describe("the next attempt", () => {
   });
 
   it("what one attempt may have left is not failed by another, and is acknowledged by the one that worked", () => {
-    expect(finalOutcome(failed("busy"), false)).to.deep.equal(failed("busy"));
-    expect(finalOutcome(failed("busy"), true)).to.deep.equal({ kind: "unknown", code: 252, sentence });
-    expect(finalOutcome(UNKNOWN, true)).to.equal(UNKNOWN);
-    expect(finalOutcome(ACKNOWLEDGED, true)).to.equal(ACKNOWLEDGED);
+    const timeout = { kind: "unknown", code: "timeout", sentence: "late" } as const;
+    expect(finalOutcome(failed("busy"), undefined)).to.deep.equal(failed("busy"));
+    expect(finalOutcome(failed("busy"), timeout)).to.equal(timeout);
+    expect(finalOutcome(UNKNOWN, timeout)).to.equal(UNKNOWN);
+    expect(finalOutcome(ACKNOWLEDGED, timeout)).to.equal(ACKNOWLEDGED);
   });
 });
 
@@ -118,17 +119,17 @@ describe("retries in the worker's loop", () => {
     ]);
   });
 
-  it("an insert once ambiguous that then fails for good is unknown, under the code of its last attempt", async () => {
+  it("an insert once ambiguous that then fails for good is unknown, under the code of the attempt that left it open", async () => {
     const { report, plan } = await runVirtually(
       { ...flags, retries: "1", "retry-ambiguous": "true" },
       soon,
       (batch, { attempt }) => (batch !== 3 ? ACKNOWLEDGED : attempt === 1 ? UNKNOWN : failed("busy")),
     );
     expect([report.rows.unknown, report.rows.failed]).to.deep.equal([10, 0]);
-    expect(plan.fates.at(3)).to.deep.equal({ kind: "unknown", code: 252 });
+    expect(plan.fates.at(3)).to.deep.equal({ kind: "unknown", code: "connection_reset" });
     expect(report.errors.map(({ code, inserts, retried }) => [code, inserts, retried])).to.deep.equal([
-      ["252", 1, 0],
-      ["connection_reset", 0, 1],
+      ["252", 0, 1],
+      ["connection_reset", 1, 0],
     ]);
   });
 
@@ -170,6 +171,30 @@ describe("retries in the worker's loop", () => {
       const { said } = await runVirtually({ ...flags, retries }, soon, () => failed(reason));
       expect(said.some(({ kind }) => kind === "refused")).to.equal(told, `${reason} ${retries}`);
     }
+  });
+
+  it("a refusal behind an attempt that may have landed ends the run too, with the server's sentence", async () => {
+    const { said, report } = await runVirtually(
+      { ...flags, retries: "1", "retry-ambiguous": "true" },
+      soon,
+      (batch, { attempt }) =>
+        batch !== 3 ? ACKNOWLEDGED : attempt === 1 ? UNKNOWN : { ...failed("refused"), sentence: "no such table" },
+    );
+    expect(said.filter(({ kind }) => kind === "refused")).to.deep.equal([
+      { kind: "refused", sentence: "no such table" },
+    ]);
+    expect(report.rows.unknown).to.equal(10);
+  });
+
+  it("a closed loop waits 100 ms before it tries a server that is not there again: 2 s, 4 places, 80 inserts, and the one claimed ahead", async () => {
+    const down: Outcome = { kind: "failed", reason: "unreachable", code: "connection_refused", sentence };
+    const { rate: _, ...closed } = flags;
+    const { sent } = await runVirtually(
+      { ...closed, rate: "max", "in-flight": "4" },
+      (sentMs) => sentMs,
+      () => down,
+    );
+    expect(sent.length).to.equal(81);
   });
 
   it("--max-failures 5: told at the fifth in a row, not where one in five is acknowledged", async () => {
