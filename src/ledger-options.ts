@@ -1,6 +1,7 @@
 // --ledger and --quorum: from what was given to what is asked for, or what is wrong with it. Pure. Called by options.ts, and by
 // run.ts once the table is known.
 
+import { resolve } from "node:path";
 import { parseInteger } from "./quantities.js";
 import type { Reader } from "./reader.js";
 
@@ -8,7 +9,8 @@ import type { Reader } from "./reader.js";
 export function readLedgerFile(reader: Reader): string | undefined {
   const file = reader.word("ledger", "a file name");
   for (const name of ["blind", "no-verify"]) reader.exclude(name, "ledger", "nobody asks the server for its rows");
-  if (file !== undefined && file === reader.text("report").value) {
+  const report = reader.text("report").value;
+  if (file !== undefined && report !== undefined && resolve(file) === resolve(report)) {
     reader.problem(
       `${reader.label("ledger")} must be another file than ${reader.label("report")}, got ${file} for both`,
     );

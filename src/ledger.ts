@@ -63,6 +63,8 @@ export interface Reading {
   readonly file?: LedgerFile | undefined;
   /** Hears, in a sentence, that a server is waited for. */
   readonly onWait?: (sentence: string) => void;
+  /** Aborted: the ledger is not wanted any more, and readLedger rejects. */
+  readonly signal?: AbortSignal | undefined;
   readonly waiting?: Omit<Waiting, "onWait">;
   readonly lateness?: Lateness;
   readonly limits?: ChunkLimits;
@@ -80,7 +82,7 @@ export async function countRows(target: Target, waiting: Waiting = WAITING): Pro
     target.stores.map(({ replicas }) =>
       patiently(
         { endpoints: replicas.flatMap(({ endpoints }) => endpoints) },
-        (endpoint) => askCount(endpoint, target),
+        (endpoint, patience) => askCount(endpoint, target, patience),
         waiting,
       ),
     ),
@@ -97,17 +99,27 @@ export async function readLedger(
   target: Target,
   claim: Claim,
   rowsBefore: number,
-  { file, onWait, waiting: given = WAITING, lateness = LATENESS, limits = LIMITS }: Reading = {},
+  { file, onWait, signal, waiting: given = WAITING, lateness = LATENESS, limits = LIMITS }: Reading = {},
 ): Promise<Ledger> {
-  const waiting: Waiting = onWait === undefined ? given : { ...given, onWait };
-  const running = claim.unknownRows > 0 ? await afterRunning(target, claim) : 0;
+  const waiting: Waiting = {
+    ...given,
+    ...(onWait !== undefined && { onWait }),
+    ...(signal !== undefined && { signal }),
+  };
+  // Attempts that nobody waited for may still land, also of inserts that another attempt brought to their end.
+  const running = await afterRunning(target, claim, waiting);
   const read = target.ledgerColumns
     ? batchReader(target, claim, { file, waiting, limits })
     : async () => byDifference((await countRows(target, waiting)) - rowsBefore, claim);
   try {
-    const found = isLate(target) ? await settled(read, lateness) : await read();
+    const found = isLate(target) ? await settled(read, lateness, signal) : await read();
+    await file?.close();
     const { notes: _, ...ledger } = found;
-    return { ...ledger, caveat: caveatOf(found, target, running, lateness) };
+    return {
+      ...ledger,
+      problems: [...ledger.problems, ...(file?.failure === undefined ? [] : [file.failure])],
+      caveat: caveatOf(found, target, claim, running, lateness),
+    };
   } finally {
     await file?.close();
   }
@@ -116,7 +128,11 @@ export async function readLedger(
 type Read = Omit<Ledger, "caveat"> & { readonly notes: readonly string[] };
 
 /** Asks again until everything is there, or nothing changes any more. */
-async function settled(read: () => Promise<Read>, { everyMs, stableMs, mostMs }: Lateness): Promise<Read> {
+async function settled(
+  read: () => Promise<Read>,
+  { everyMs, stableMs, mostMs }: Lateness,
+  signal: AbortSignal | undefined,
+): Promise<Read> {
   const startMs = performance.now();
   let changedMs = startMs;
   let seen = -1;
@@ -129,7 +145,7 @@ async function settled(read: () => Promise<Read>, { everyMs, stableMs, mostMs }:
     const now = replicas.reduce((sum, replica) => sum + replica.landed, landed);
     if (now !== seen) [seen, changedMs] = [now, nowMs];
     if (nowMs - changedMs >= stableMs || nowMs - startMs >= mostMs) return ledger;
-    await sleep(everyMs);
+    await sleep(everyMs, undefined, signal === undefined ? {} : { signal });
   }
 }
 
@@ -171,7 +187,7 @@ function batchReader(
     }
     const strangers = await sources.strangers();
     await file?.flush();
-    return summed(target, claim, tally.counts, strangers, sources.figures, file?.failure);
+    return summed(target, claim, tally.counts, strangers, sources.figures);
   };
 }
 
@@ -181,7 +197,6 @@ function summed(
   counts: readonly FateCount[],
   strangers: number,
   figures: readonly ReplicaFigures[],
-  failure: string | undefined,
 ): Read {
   const sums = balance(counts, strangers, claim);
   const replicas = isReplicated(target.engine) ? figures : [];
@@ -191,10 +206,7 @@ function summed(
     lost: sums.lost,
     duplicated: sums.duplicated,
     batches: { ...sums, counts, replicas },
-    problems: [
-      ...short.map(({ name, missing }) => `the replica ${name} lacks ${count(missing, "row")} that others have`),
-      ...(failure === undefined ? [] : [failure]),
-    ],
+    problems: short.map(({ name, missing }) => `the replica ${name} lacks ${count(missing, "row")} that others have`),
     notes: [
       ...figures.flatMap(({ name, absent }) => (absent === undefined ? [] : [`${name} was not asked: ${absent}`])),
       ...forgotten(claim),
@@ -209,25 +221,37 @@ const forgotten = ({ batches, fates }: Claim): readonly string[] =>
     : [`of ${whole(batches)} batches the fates of the first ${whole(fates.capacity)} are known: more may be lost`];
 
 /** Inserts of the run that go on all the same; 0: none. */
-async function afterRunning(target: Target, claim: Claim): Promise<number> {
+async function afterRunning(target: Target, claim: Claim, { onWait, signal }: Waiting): Promise<number> {
   const search: Search = { place: target, ...claim };
-  for (const startMs = performance.now(); ; ) {
-    const running = await Promise.all(endpointsOf(target.stores).map((endpoint) => askRunning(endpoint, search)));
+  const startMs = performance.now();
+  for (let round = 0; ; round++) {
+    const running = await Promise.all(
+      endpointsOf(target.stores).map((endpoint) => askRunning(endpoint, search, signal)),
+    );
     const most = Math.max(0, ...running);
     if (most === 0 || performance.now() - startMs >= RUNNING.mostMs) return most;
-    await sleep(RUNNING.everyMs);
+    if (round === 0) {
+      onWait?.(`the ledger waits for ${count(most, "insert")} of the run to end, up to ${RUNNING.mostMs / 1000} s`);
+    }
+    await sleep(RUNNING.everyMs, undefined, signal === undefined ? {} : { signal });
   }
 }
 
 function caveatOf(
-  { notes, lost, problems }: Read,
+  { notes, lost, problems, batches }: Read,
   target: Target,
+  claim: Claim,
   running: number,
   { stableMs }: Lateness,
 ): string | undefined {
   const all = [
     ...notes,
     running > 0 && `${count(running, "insert")} of the run still ran: their rows may land yet`,
+    // What a proxy holds, or a queue of asynchronous inserts, no server shows.
+    running === 0 &&
+      claim.unknownRows > 0 &&
+      (batches === undefined || batches.unknownMissing > 0) &&
+      "rows without an answer that are not there may land yet, where something between holds them back",
     lost + problems.length > 0 &&
       isLate(target) &&
       `${target.engine} tables may show rows late: asked until nothing had changed for ${stableMs / 1000} s`,

@@ -29,8 +29,13 @@ export type FromWorker =
   /** Inserts will never work. Said once. */
   | { readonly kind: "refused"; readonly sentence: string };
 
+/** What the main thread hears of a load: from its workers, and of one that speaks no more. */
+export type Notice =
+  | Exclude<FromWorker, { readonly kind: "ready" }>
+  | { readonly kind: "crashed"; readonly sentence: string };
+
 /** Of the same subject a worker speaks once, and one of the workers is enough. */
-export function subjectOf(message: FromWorker): string {
+export function subjectOf(message: FromWorker | Notice): string {
   if (message.kind === "error") return `error ${message.code}`;
   return message.kind === "left-out" ? `left-out ${message.endpoint}` : message.kind;
 }

@@ -6,7 +6,7 @@ import { Piscina } from "piscina";
 import type { LoaderTask } from "../workers/loader.js";
 import { Clock } from "./clock.js";
 import type { Counters } from "./counters.js";
-import type { FromWorker, ToWorker } from "./messages.js";
+import type { FromWorker, Notice, ToWorker } from "./messages.js";
 import type { Plan } from "./plan.js";
 
 /** Between everybody ready and the start: time for the word to get round. */
@@ -14,7 +14,7 @@ const LEAD_NS = 20_000_000n;
 /** An interrupt ends the schedule so much later, when every worker can have seen it. */
 const NOTICE_NS = 10_000_000;
 
-export type Notice = Exclude<FromWorker, { readonly kind: "ready" }>;
+export type { Notice } from "./messages.js";
 
 /** A load under way. */
 export class Load {
@@ -38,6 +38,7 @@ export class Load {
     startNs: bigint,
     startedAt: Date,
     tasks: readonly Promise<void>[],
+    onNotice: (notice: Notice) => void,
   ) {
     this.#pool = pool;
     this.#ports = ports;
@@ -46,14 +47,19 @@ export class Load {
     this.startedAt = startedAt;
     this.#threads = [...pool.threads];
     this.#idle = this.#threads.map(() => ({ active: 0, idle: 0 }));
-    this.finished = this.#finish(tasks, goesOnAfterCrash);
+    this.finished = this.#finish(tasks, goesOnAfterCrash, onNotice);
   }
 
-  async #finish(tasks: readonly Promise<void>[], goesOnAfterCrash: boolean): Promise<Error | undefined> {
+  async #finish(
+    tasks: readonly Promise<void>[],
+    goesOnAfterCrash: boolean,
+    onNotice: (notice: Notice) => void,
+  ): Promise<Error | undefined> {
     let failure: Error | undefined;
     const watched = tasks.map((task) =>
       task.catch((error: unknown) => {
         failure ??= error instanceof Error ? error : new Error(String(error));
+        onNotice({ kind: "crashed", sentence: failure.message });
         // What the others have in flight is still counted.
         if (!goesOnAfterCrash) this.end(0n);
       }),
@@ -141,5 +147,5 @@ export async function startLoad(plan: Plan, onNotice: (notice: Notice) => void, 
     throw new LateStartError(epochNs + LEAD_NS - startEpochNs);
   }
   for (const port of ports) port.postMessage({ kind: "start", startNs, startEpochNs } satisfies ToWorker);
-  return new Load(pool, ports, plan, startNs, new Date(Number(startEpochNs / 1_000_000n)), tasks);
+  return new Load(pool, ports, plan, startNs, new Date(Number(startEpochNs / 1_000_000n)), tasks, onNotice);
 }

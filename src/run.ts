@@ -161,8 +161,12 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       ? await readLedger(target, { runId: options.runId, ...books.claim }, rowsBefore, {
           file: options.ledgerFile === undefined ? undefined : new LedgerFile(options.ledgerFile),
           onWait: (sentence) => progress.say(sentence),
+          // The first interrupt of all breaks it off; one that ended the load does not.
+          signal: interrupted ? undefined : interrupt,
         }).catch((error: Error) => {
-          problems.push(`the ledger cannot be read: ${error.message}`);
+          const why =
+            interrupt.aborted && !interrupted ? "was not read: interrupted" : `cannot be read: ${error.message}`;
+          problems.push(`the ledger ${why}`);
           return undefined;
         })
       : undefined;
@@ -327,10 +331,14 @@ function once(onNotice: (notice: Notice) => void): (notice: Notice) => void {
 }
 
 function sentenceOf(
-  notice: Extract<Notice, { kind: "saturated" | "dropping" | "traces-failed" | "left-out" }>,
+  notice: Extract<Notice, { kind: "saturated" | "dropping" | "traces-failed" | "left-out" | "crashed" }>,
   options: Options,
   endpoints: readonly Endpoint[],
 ): string {
+  if (notice.kind === "crashed") {
+    const then = options.goesOnAfterCrash ? "its further rows are not sent, the others go on" : "the run ends";
+    return `a worker thread crashed (${notice.sentence}): ${then}`;
+  }
   if (notice.kind === "left-out") {
     const endpoint = endpoints[notice.endpoint];
     return `${endpoint && shown(endpoint)} is left out for a while, and tried again later: ${notice.sentence}`;

@@ -75,6 +75,9 @@ async function post(
       body,
       // A connection kept open for nothing holds up the end of a server that waits for its clients.
       reset: true,
+      // A question has a time limit of its own.
+      headersTimeout: 0,
+      bodyTimeout: 0,
       ...(dispatcher !== undefined && { dispatcher }),
       signal: signal === undefined ? late : AbortSignal.any([signal, late]),
     });

@@ -2,6 +2,7 @@
 
 import { expect } from "chai";
 import { InterruptedError, TargetError } from "../src/asked.js";
+import { type EmbeddedServer, startEmbedded } from "../src/embedded/server.js";
 import { endpointOf } from "../src/endpoint.js";
 import { type RawFlags, resolveRun } from "../src/options.js";
 import { type Patience, quoteIdentifier } from "../src/server.js";
@@ -196,7 +197,7 @@ describe("target", () => {
       await prepare({ "clickhouse-url": url });
       await clickhouse(`INSERT INTO ${database}.events (run_id, seq) VALUES ('monday', 0)`);
       expect(await refusal({ "clickhouse-url": url, "run-id": "monday" })).to.equal(
-        `${database}.events already holds rows of run monday: choose another --run-id`,
+        `${database}.events on ${serverUrl()} already holds rows of run monday: choose another --run-id`,
       );
       expect((await prepare({ "clickhouse-url": url, "run-id": "tuesday" })).ledgerColumns).to.equal(true);
     });
@@ -216,6 +217,55 @@ describe("target", () => {
       expect(await refusal({ "clickhouse-url": url, setting: "max_threads=many" })).to.match(
         /does not take --setting max_threads=many: Code: \d+\. DB::Exception: Cannot parse/,
       );
+    });
+  });
+
+  describe("two servers, of which each is asked", () => {
+    let other: EmbeddedServer;
+    const atOther = async (sql: string): Promise<void> => {
+      const { ok } = await fetch(other.url, { method: "POST", body: sql });
+      expect(ok, sql).to.equal(true);
+    };
+    /** A database of the same name on both, and the URLs. */
+    const onBoth = async () => {
+      const { database, url } = await newDatabase();
+      await atOther(`CREATE DATABASE ${database}`);
+      return { database, urls: { "clickhouse-url": [url, `${other.url}/?database=${database}`] } };
+    };
+    before(async () => {
+      other = await startEmbedded();
+    });
+    after(() => other.stop());
+
+    it("a run id that the second one's table holds is refused", async () => {
+      const { database, urls } = await onBoth();
+      await prepare(urls);
+      await atOther(`INSERT INTO ${database}.events (run_id, seq) VALUES ('monday', 0)`);
+      expect(await refusal({ ...urls, "run-id": "monday" })).to.equal(
+        `${database}.events on ${other.url} already holds rows of run monday: choose another --run-id`,
+      );
+    });
+
+    it("tables of different engines are refused", async () => {
+      const { database, urls } = await onBoth();
+      await clickhouse(`CREATE TABLE ${database}.events (${SEED_COLUMNS}) ${MERGE_TREE}`);
+      await atOther(`CREATE TABLE ${database}.events (${SEED_COLUMNS}) ENGINE = Null`);
+      expect(await refusal(urls)).to.equal(
+        `${database}.events is of engine Null on ${other.url}, and of engine MergeTree on ${serverUrl()}: ` +
+          "the endpoints of a run must have the same table",
+      );
+    });
+
+    it("the table deduplicates only if both do: a window of 1,000, and none, is none", async () => {
+      const { database, urls } = await onBoth();
+      await prepare(urls);
+      expect((await prepare({ ...urls, retries: "1" })).deduplication).to.include({ honoured: true, window: 1000 });
+      await atOther(`ALTER TABLE ${database}.events MODIFY SETTING non_replicated_deduplication_window = 0`);
+      const { honoured, why } = (await prepare({ ...urls, retries: "1" })).deduplication ?? {};
+      expect([honoured, why]).to.deep.equal([
+        false,
+        `on ${other.url} has non_replicated_deduplication_window = 0, so it does not deduplicate inserts`,
+      ]);
     });
   });
 

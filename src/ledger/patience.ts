@@ -3,8 +3,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Code } from "../answer.js";
 import { type Endpoint, shown } from "../endpoint.js";
-import { execute, ServerError } from "../server.js";
+import { execute, type Patience, ServerError } from "../server.js";
 import type { Replica } from "../stores.js";
+import { PATIENCE } from "./questions.js";
 
 /** What passes when a server has started, or has less to do. */
 const PASSING: ReadonlySet<Code> = new Set([
@@ -31,6 +32,8 @@ export interface Waiting {
   readonly aliveMs: number;
   /** Hears once, in a sentence, that somebody is waited for. */
   readonly onWait?: (sentence: string) => void;
+  /** Aborted: nobody wants the answer any more; questions and pauses reject with an AbortError or its reason. */
+  readonly signal?: AbortSignal;
 }
 
 export const WAITING: Waiting = { forMs: 30_000, everyMs: 500, aliveMs: 5000 };
@@ -38,19 +41,21 @@ export const WAITING: Waiting = { forMs: 30_000, everyMs: 500, aliveMs: 5000 };
 /** The answer of the first endpoint that gives one. Throws what the last one asked said. */
 export async function patiently<T>(
   { endpoints }: Replica,
-  question: (endpoint: Endpoint) => Promise<T>,
-  { forMs, everyMs, aliveMs, onWait }: Waiting,
+  question: (endpoint: Endpoint, patience: Patience) => Promise<T>,
+  { forMs, everyMs, aliveMs, onWait, signal }: Waiting,
 ): Promise<T> {
+  const abort = signal === undefined ? {} : { signal };
+  const patience: Patience = { ...PATIENCE, ...abort, ...(onWait !== undefined && { onSlow: onWait }) };
   const endMs = performance.now() + forMs;
   for (let round = 0; ; round++) {
     for (const [index, endpoint] of endpoints.entries()) {
       let isAlive = false;
       try {
-        await execute(endpoint, "SELECT 1 FORMAT Null", {}, { timeoutMs: aliveMs });
+        await execute(endpoint, "SELECT 1 FORMAT Null", {}, { timeoutMs: aliveMs, ...abort });
         isAlive = true;
-        return await question(endpoint);
+        return await question(endpoint, patience);
       } catch (error) {
-        if (!(error instanceof ServerError)) throw error;
+        if (!(error instanceof ServerError) || signal?.aborted) throw error;
         if (!PASSING.has(error.code) && (isAlive || error.code !== "timeout")) throw error;
         if (round === 0 && index === 0) {
           onWait?.(`the ledger waits for ${shown(endpoint)}, up to ${forMs / 1000} s: ${error.message}`);
@@ -58,6 +63,6 @@ export async function patiently<T>(
         if (index === endpoints.length - 1 && performance.now() >= endMs) throw error;
       }
     }
-    await sleep(everyMs);
+    await sleep(everyMs, undefined, abort);
   }
 }

@@ -99,14 +99,19 @@ function distinctRows(offset: string, mostRows: number): string {
 }
 
 /** Throws a ServerError. */
-export async function askBatches(endpoint: Endpoint, search: Search, chunk: Chunk): Promise<Shown> {
+export async function askBatches(
+  endpoint: Endpoint,
+  search: Search,
+  chunk: Chunk,
+  patience: Patience = PATIENCE,
+): Promise<Shown> {
   const shown = { rows: new Uint32Array(chunk.batches), distinct: new Uint32Array(chunk.batches) };
   if (chunk.batches === 0) return shown;
   const { at, offset, from, values } = rowsOf(search, chunk);
   const distinct = distinctRows(offset, Math.max(...chunk.runs.map(({ rows }) => rows)));
   // A count that does not fit is an error, not another count.
   const sql = `SELECT toUInt32(${at}), accurateCast(count(), 'UInt32'), toUInt32(${distinct}) ${from} GROUP BY ${at}`;
-  await askNumbers(endpoint, sql, values, 3, ([index = 0, rows = 0, differing = 0]) => {
+  await askNumbers(endpoint, sql, values, patience, 3, ([index = 0, rows = 0, differing = 0]) => {
     shown.rows[index] = rows;
     shown.distinct[index] = differing;
   });
@@ -123,15 +128,16 @@ export async function askRows(
   chunk: Chunk,
   batches: readonly number[],
   onRow: (at: number, offset: number) => void,
+  patience: Patience = PATIENCE,
 ): Promise<void> {
   const { at, offset, from, values } = rowsOf(search, chunk);
   const sql = `SELECT toUInt32(${at}), toUInt32(${offset}) ${from} AND has({batches:Array(UInt64)}, ${at})`;
   const all = { ...values, batches: `[${batches}]` };
-  await askNumbers(endpoint, sql, all, 2, ([index = 0, row = 0]) => onRow(index, row));
+  await askNumbers(endpoint, sql, all, patience, 2, ([index = 0, row = 0]) => onRow(index, row));
 }
 
 /** Rows of the run behind the last that was scheduled: of a shard, in batches that would be its own. Throws a ServerError. */
-export async function askStrangers(endpoint: Endpoint, search: Search): Promise<number> {
+export async function askStrangers(endpoint: Endpoint, search: Search, patience: Patience = PATIENCE): Promise<number> {
   const { place, runId, scheduledRows, shard } = search;
   const groups = runsBehind(search);
   let strangers = 0;
@@ -148,7 +154,7 @@ export async function askStrangers(endpoint: Endpoint, search: Search): Promise<
       from_row: String(Math.max(scheduledRows, runs[0]?.firstRow ?? 0)),
       ...(end !== undefined && { end_row: String(end) }),
     };
-    strangers += Number((await query(endpoint, sql, all, PATIENCE))[0]?.rows);
+    strangers += Number((await query(endpoint, sql, all, patience))[0]?.rows);
   }
   return strangers;
 }
@@ -165,19 +171,20 @@ function runsBehind({ runs, scheduledRows, shard }: Search): readonly (readonly 
 }
 
 /** Rows of the whole table. Throws a ServerError. */
-export async function askCount(endpoint: Endpoint, place: Place): Promise<number> {
+export async function askCount(endpoint: Endpoint, place: Place, patience: Patience = PATIENCE): Promise<number> {
   const sql = `SELECT count() AS rows FROM ${tableIdentifier(place)}`;
-  return Number((await query(endpoint, sql, {}, PATIENCE))[0]?.rows);
+  return Number((await query(endpoint, sql, {}, patience))[0]?.rows);
 }
 
 /** Inserts of the run that the server still works at; 0 where it does not say. */
-export async function askRunning(endpoint: Endpoint, { runId, shard }: Search): Promise<number> {
-  // A query id is <run>-<batch>-<attempt>.
+export async function askRunning(endpoint: Endpoint, { runId, shard }: Search, signal?: AbortSignal): Promise<number> {
+  // A query id is <run>-<batch>-<attempt>, and a run's id may have dashes itself.
   const sql =
-    "SELECT count() AS running FROM system.processes WHERE startsWith(query_id, {prefix:String})" +
+    "SELECT count() AS running FROM system.processes WHERE match(query_id, {pattern:String})" +
     ownOnly("toUInt64OrZero(splitByChar('-', query_id)[-2])", shard);
-  const values = { prefix: `${runId}-`, ...shardValues(shard) };
-  const [row] = await query(endpoint, sql, values, SOON).catch((error: unknown) => {
+  const values = { pattern: `^${runId.replaceAll(".", "[.]")}-[0-9]+-[0-9]+$`, ...shardValues(shard) };
+  const patience = signal === undefined ? SOON : { ...SOON, signal };
+  const [row] = await query(endpoint, sql, values, patience).catch((error: unknown) => {
     if (error instanceof ServerError) return [];
     throw error;
   });
@@ -189,6 +196,7 @@ async function askNumbers(
   endpoint: Endpoint,
   sql: string,
   values: Readonly<Record<string, string>>,
+  patience: Patience,
   width: number,
   onRow: (numbers: Uint32Array) => void,
 ): Promise<void> {
@@ -205,7 +213,7 @@ async function askNumbers(
     }
     rest = bytes.slice(at);
   };
-  await queryBinary(endpoint, sql, values, onBytes, PATIENCE);
+  await queryBinary(endpoint, sql, values, onBytes, patience);
   if (rest.length > 0) {
     throw new ServerError("an answer to the ledger's question ended in the middle of a row", "malformed_answer");
   }

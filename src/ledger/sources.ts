@@ -100,7 +100,7 @@ export class Sources {
   /** Rows behind the last that was scheduled. Throws as #ask. */
   async strangers(): Promise<number> {
     const answers = await this.#ask(({ replica }) =>
-      patiently(replica, (endpoint) => askStrangers(endpoint, this.#search), this.#waiting),
+      patiently(replica, (endpoint, patience) => askStrangers(endpoint, this.#search, patience), this.#waiting),
     );
     for (const [source, rows] of answers) {
       source.landed += rows;
@@ -114,7 +114,7 @@ export class Sources {
   /** A function that says what is there of a batch of the chunk. Throws as #ask. */
   async read(chunk: Chunk): Promise<(due: Due, isAcknowledged: boolean) => Held> {
     const answers = await this.#ask(({ replica }) =>
-      patiently(replica, (endpoint) => askBatches(endpoint, this.#search, chunk), this.#waiting),
+      patiently(replica, (endpoint, patience) => askBatches(endpoint, this.#search, chunk, patience), this.#waiting),
     );
     const [only, ...others] = [...answers];
     if (only !== undefined && others.length === 0) return ({ at }) => only[0].count(only[1], at);
@@ -133,7 +133,9 @@ export class Sources {
       landed += distinct + Math.max(...held.map((one) => one.landed - one.distinct));
       most = Math.max(most, distinct);
       if (!isAcknowledged) continue;
-      for (const [index, source] of sources.entries()) source.missing += distinct - (held[index]?.distinct ?? 0);
+      for (const [index, source] of sources.entries()) {
+        if (source.absent === undefined) source.missing += distinct - (held[index]?.distinct ?? 0);
+      }
     }
     return { landed, distinct: union?.at(-1) ?? most };
   }
@@ -183,10 +185,12 @@ export class Sources {
       const bytes = seen[this.#stores.findIndex((sources) => sources.includes(source))];
       await patiently(
         source.replica,
-        (endpoint) =>
-          askRows(endpoint, this.#search, chunk, batches, (at, offset) => {
+        (endpoint, patience) => {
+          const onRow = (at: number, offset: number): void => {
             if (bytes !== undefined) bytes[(starts.get(at) ?? 0) + offset] = 1;
-          }),
+          };
+          return askRows(endpoint, this.#search, chunk, batches, onRow, patience);
+        },
         this.#waiting,
       );
     });
