@@ -72,9 +72,9 @@ describe("connections refused for 0.7 s", function () {
   it("retries 0: the rows of 0.7 s are failed as connection_refused, give or take; what was on the wire is unknown", async () => {
     const { report, landed } = await outage(0);
     const refused = report.errors.find(({ code }) => code === "connection_refused");
-    expect(refused?.rows)
-      .to.be.within(0.4 * SECOND, 1.2 * SECOND)
-      .and.to.equal(report.rows.failed);
+    expect(refused?.rows).to.be.within(0.4 * SECOND, 1.2 * SECOND);
+    // A connection that was reset while it was being made failed too.
+    expect(report.rows.failed - (refused?.rows ?? 0)).to.be.within(0, 8 * PER_BATCH);
     const others = report.errors.filter((error) => error !== refused);
     expect(others.every(({ code }) => code === "connection_reset")).to.equal(true);
     // At most what was in flight at once.
