@@ -6,8 +6,6 @@
 // server alone. It was seen once in 60 kills. So rows may be missing here, if the ledger tells each of them and the server's own
 // log has the token of every batch: what was not sent, or not sent again, has none.
 
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { MortalServer } from "./support/mortal.js";
@@ -37,17 +35,6 @@ function dice(seed: number): () => number {
 /** One part an insert, for ever, and tokens of all of them. */
 const TABLE = `(timestamp DateTime64(3), payload String, run_id LowCardinality(String), seq UInt64) ENGINE = MergeTree
   ORDER BY timestamp SETTINGS non_replicated_deduplication_window = 10000, max_bytes_to_merge_at_max_space_in_pool = 1`;
-
-/** How many tokens the server has written down: lines of operation (1: add), part and hash of the token. */
-async function tokensOf(url: string, table: string): Promise<number> {
-  const [found] = await ask<{ path: string }>(
-    url,
-    `SELECT data_paths[1] AS path FROM system.tables WHERE database = 'default' AND name = '${table}'`,
-  );
-  const logs = join(found?.path ?? "", "deduplication_logs");
-  const lines = readdirSync(logs).flatMap((name) => readFileSync(join(logs, name), "utf8").split("\n"));
-  return new Set(lines.map((line) => line.split("\t")).flatMap(([kind, , hash]) => (kind === "1" ? [hash] : []))).size;
-}
 
 describe(`kill -9 at ${RUNS * KILLS} random moments, retries 20 (KILL_SEED=${SEED})`, function () {
   this.timeout(60_000);
@@ -84,7 +71,7 @@ describe(`kill -9 at ${RUNS * KILLS} random moments, retries 20 (KILL_SEED=${SEE
         duplicated: 0,
       });
       expect([landed, distinct]).to.deep.equal([ROWS - (lost ?? 0), ROWS - (lost ?? 0)]);
-      expect(await tokensOf(server.url, table), "batches the server took for its own").to.equal(ROWS / PER_BATCH);
+      expect(await server.tokens(table), "batches the server took for its own").to.equal(ROWS / PER_BATCH);
       expect(report.retries).to.be.above(0);
     });
   }

@@ -1,9 +1,10 @@
 // A ClickHouse of a test's own that can be stopped or killed, and comes back with its data on its port.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type EmbeddedServer, type ExtraConfig, startEmbedded } from "../../src/embedded/server.js";
+import { ask } from "./settle.js";
 
 export class MortalServer {
   readonly #path: string;
@@ -44,6 +45,18 @@ export class MortalServer {
   /** After its death. Resolves when it answers. */
   async revive(): Promise<void> {
     this.#server = await startEmbedded({ path: this.#path, port: this.port, extraConfig: this.#extraConfig });
+  }
+
+  /** How many deduplication tokens it has written down for a table: lines of operation (1: add), part and hash of the token. */
+  async tokens(table: string): Promise<number> {
+    const [found] = await ask<{ path: string }>(
+      this.url,
+      `SELECT data_paths[1] AS path FROM system.tables WHERE database = 'default' AND name = '${table}'`,
+    );
+    const logs = join(found?.path ?? "", "deduplication_logs");
+    const lines = readdirSync(logs).flatMap((name) => readFileSync(join(logs, name), "utf8").split("\n"));
+    return new Set(lines.map((line) => line.split("\t")).flatMap(([kind, , hash]) => (kind === "1" ? [hash] : [])))
+      .size;
   }
 
   async close(): Promise<void> {
