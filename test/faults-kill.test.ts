@@ -1,10 +1,10 @@
 // kill -9 of the server at twenty random moments of five loads, each with tokens and retries. KILL_SEED=N repeats the moments of a
 // failure, as far as time can be repeated.
 //
-// A plain MergeTree writes a token into its log before the part is there (MergeTreeSink; issue 111577 and its neighbours). A kill
-// between the two leaves a token without rows: the retry is dropped as a duplicate, with success, and the rows are lost, by the
-// server alone. It was seen once in 60 kills. So rows may be missing here, if the ledger tells each of them and the server's own
-// log has the token of every batch: what was not sent, or not sent again, has none.
+// A plain MergeTree, by all that can be seen, writes a token into its log before the part is there. A kill between the two leaves a
+// token without rows: the retry is dropped as a duplicate, with success, and the rows are lost, by the server alone. It was seen
+// once in some 80 kills. So rows may be missing here, if the ledger tells each of them and the server's own log has the token of
+// every batch: what was not sent, or not sent again, has none.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
