@@ -9,30 +9,26 @@ import { ceilingOf } from "./ceiling.js";
 import { whyTooFewThreads } from "./compress.js";
 import { retryAdvice } from "./deduplication.js";
 import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
-import { type Endpoint, endpointOf, shown } from "./endpoint.js";
+import { endpointOf } from "./endpoint.js";
 import { EXIT } from "./exit.js";
 import { LedgerFile } from "./ledger/file.js";
 import { countRows, readLedger } from "./ledger.js";
 import { unlisted } from "./ledger-options.js";
 import { limitsOf } from "./limits.js";
-import { subjectOf } from "./messages.js";
 import { createRegistry, type MetricsSource } from "./metrics.js";
 import { MetricsPortError, type MetricsServer, serveMetrics } from "./metrics-server.js";
+import { once, sentenceOf } from "./notices.js";
 import { type Options, OptionsError } from "./options.js";
-import { tracesUrl } from "./otlp.js";
-import { insertsPerSecond, makePlan, type Plan, readKernel, scheduleOf } from "./plan.js";
+import { insertsPerSecond, makePlan, type Plan } from "./plan.js";
 import { LateStartError, type Load, type Notice, startLoad } from "./pool.js";
 import { Progress } from "./progress.js";
-import { SPANS } from "./quantities.js";
-import { type FileState, lookAt, ReplayError } from "./replay/file.js";
-import { type Scan, scan } from "./replay/scan.js";
+import { checkUnchanged, lookedAt, readThrough, strangeKeys, untilFileEnds } from "./replay/before.js";
 import { judge } from "./report/judge.js";
 import { endsWithFile, makeReport, type Result, toJson } from "./report/make.js";
 import { whyUnwritable, whyUnwritten } from "./report/place.js";
-import { isIncomplete, replayText, toText } from "./report/text.js";
-import { rowsPerBatch, timeOfRows } from "./schedule.js";
-import { blindTarget, prepareTarget, type Target, whyUnlisted, whyUnverifiable } from "./target.js";
-import { bytes, timespan, whole } from "./text.js";
+import { isIncomplete, toText } from "./report/text.js";
+import { blindTarget, prepareTarget, whyUnlisted, whyUnverifiable } from "./target.js";
+import { timespan, whole } from "./text.js";
 import { unverifiable } from "./threshold-options.js";
 import { INSECURE } from "./tls-options.js";
 import { VERSION } from "./version.js";
@@ -217,67 +213,6 @@ const tooLate = (lateNs: bigint): OptionsError => {
   return new OptionsError([`--start-at must be a time to come: it was ${timespan(seconds)} ago; give a later one`]);
 };
 
-/** The file of --replay, if it can be one. Throws an OptionsError. */
-function lookedAt(path: string): FileState {
-  try {
-    return lookAt(path);
-  } catch (error) {
-    throw error instanceof ReplayError ? new OptionsError([error.message]) : error;
-  }
-}
-
-function checkUnchanged(file: FileState): void {
-  const now = lookedAt(file.path);
-  if (now.size !== file.size || now.modifiedMs !== file.modifiedMs) {
-    throw new OptionsError([`${file.path} has changed since it was read: try again when nobody writes to it`]);
-  }
-}
-
-/** Says what it finds in the file; undefined where it was interrupted. Throws an OptionsError. */
-async function readThrough(
-  file: FileState,
-  options: Options,
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<Scan | undefined> {
-  progress.say(`reading ${file.path} (${bytes(file.size)})`);
-  try {
-    const found = await scan(file, readKernel(), rowsPerBatch(scheduleOf(options, options.batchRows)), signal);
-    if (found !== undefined) {
-      const { rows: lines, bytes: size, file: state } = found;
-      const { path, compression, size: fileSize } = state;
-      progress.say(`replay of ${replayText({ file: path, compression, file_bytes: fileSize, lines, bytes: size })}`);
-    }
-    return found;
-  } catch (error) {
-    throw error instanceof ReplayError ? new OptionsError([error.message]) : error;
-  }
-}
-
-/** Keys of the first row that the table has no columns for: the wrong file would land as rows of defaults. */
-function strangeKeys({ file, firstKeys }: Scan, { database, table, columnNames }: Target): string | undefined {
-  const strange = firstKeys.filter((key) => !columnNames.some((name) => name === key || name.startsWith(`${key}.`)));
-  if (strange.length === 0) return undefined;
-  const keys = strange.slice(0, 5).join(", ") + (strange.length > 5 ? ` and ${strange.length - 5} more` : "");
-  return `${file.path}: ${keys.replace(/\p{Cc}/gu, "?")} in its first row are no columns of ${database}.${table}: the server skips or refuses them`;
-}
-
-/** Without --duration, the file's rows say how long the run is. */
-function untilFileEnds(options: Options, { rows }: Scan): Options {
-  if (!options.replay?.once || options.durationGiven) return options;
-  const durationNs = options.rate === "max" ? SPANS.run.to : timeOfRows(options.rate, rows);
-  if (durationNs <= options.warmUpNs) {
-    throw new OptionsError([`--warmup must be shorter than the ${timespan(durationNs)} that --replay-once takes`]);
-  }
-  if (durationNs > SPANS.run.to) {
-    const days = Math.ceil(Number(durationNs / 1_000_000_000n) / 86_400);
-    throw new OptionsError([
-      `--replay-once takes ${whole(days)} days at ${options.rateText} rows/s, more than a run may: raise --rate, or give --duration`,
-    ]);
-  }
-  return { ...options, durationNs };
-}
-
 /** A report that could not be written at the end is a run wasted: looked at before the start. */
 export const checkReport = ({ reportFile }: Pick<Options, "reportFile">): void =>
   checkFiles({ "--report": reportFile });
@@ -317,41 +252,6 @@ function metricsSource({ schedule, shard, counters }: Plan, load: Load): Metrics
       schedule === undefined ? Number.POSITIVE_INFINITY : schedule.rateAt(atNs) / shard.of,
     utilization: () => load.utilization(),
   };
-}
-
-/** The same notice may come from every worker; one of them is enough. */
-function once(onNotice: (notice: Notice) => void): (notice: Notice) => void {
-  const seen = new Set<string>();
-  return (notice) => {
-    const what = subjectOf(notice);
-    if (seen.has(what)) return;
-    seen.add(what);
-    onNotice(notice);
-  };
-}
-
-function sentenceOf(
-  notice: Extract<Notice, { kind: "saturated" | "dropping" | "traces-failed" | "left-out" | "crashed" }>,
-  options: Options,
-  endpoints: readonly Endpoint[],
-): string {
-  if (notice.kind === "crashed") {
-    const then = options.goesOnAfterCrash ? "its further rows are not sent, the others go on" : "the run ends";
-    return `a worker thread crashed (${notice.sentence}): ${then}`;
-  }
-  if (notice.kind === "left-out") {
-    const endpoint = endpoints[notice.endpoint];
-    return `${endpoint && shown(endpoint)} is left out for a while, and tried again later: ${notice.sentence}`;
-  }
-  if (notice.kind === "saturated") {
-    return `all ${options.inFlight} inserts are in flight and due batches wait: the server is at its limit, or --in-flight is too small`;
-  }
-  if (notice.kind === "dropping") {
-    return `batches due more than ${timespan(options.maxLagNs ?? 0n)} ago are dropped, and counted: the target does not keep up`;
-  }
-  const url = tracesUrl(options.traces?.otlpEndpoint);
-  const where = url?.origin ?? "the collector";
-  return `traces do not reach ${where} (${notice.sentence}): the run goes on; --no-traces sends none`;
 }
 
 /** Leaves /metrics up for a last scrape; an interrupt ends that. */
