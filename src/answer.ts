@@ -48,6 +48,9 @@ const READ_ONLY: ReadonlySet<number> = new Set([164, 242]);
 const REFUSED: ReadonlySet<number> = new Set([27, 60, 81, 117, 192, 193, 497, 516]);
 const AMBIGUOUS: ReadonlySet<number> = new Set([3, 159, 209, 210, 216, 241, 285, 319, 425, 999]);
 
+/** Of an exception that says: not now. */
+export const isBusyCode = (number: number): boolean => BUSY.has(number);
+
 /** The number in "Code: 252. DB::Exception: …"; undefined when the text does not start so. */
 function exceptionNumber(text: string): number | undefined {
   const match = /^Code: (\d{1,6})[.,]/.exec(text);
@@ -63,6 +66,13 @@ function sentenceOf(text: string): string {
     .trim();
 }
 
+/** What a page of HTML says: its title, or else its text. */
+function plainText(body: string): string {
+  if (!/^\s*<(!doctype|html)/i.test(body)) return body;
+  const title = /<title>([^<]*)/i.exec(body)?.[1]?.trim();
+  return title || body.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ");
+}
+
 /**
  * @param status of the HTTP answer
  * @param exception the header X-ClickHouse-Exception-Code, where it came
@@ -75,7 +85,8 @@ export function classifyAnswer(status: number, exception: string | undefined, bo
     return classifyException(number, status, sentenceOf(body) || `Code: ${number}`);
   }
   if (status >= 200 && status < 300) return ACKNOWLEDGED;
-  const sentence = `HTTP ${status}${body === "" ? "" : `: ${sentenceOf(body)}`}`;
+  const said = sentenceOf(plainText(body));
+  const sentence = `HTTP ${status}${said === "" ? "" : `: ${said}`}`;
   switch (status) {
     case 429:
       return { kind: "failed", reason: "busy", code: "http_429", sentence };
@@ -129,7 +140,7 @@ export function transportCode(error: Error): TransportCode {
 
 /** An insert that got no answer. `sent`: its request had begun to leave, so its rows may have landed. */
 export function classifyError(error: Error, sent: boolean, timedOut: boolean): Outcome {
-  const code = timedOut ? "timeout" : transportCode(error);
+  const code = timedOut ? (sent ? "timeout" : "connect_timeout") : transportCode(error);
   const fault = tlsFault(error);
   const sentence = fault === undefined || timedOut ? sentenceOf(error.message) || code : tlsSentence(fault, error);
   return sent ? { kind: "unknown", code, sentence } : { kind: "failed", reason: "unreachable", code, sentence };

@@ -2,6 +2,7 @@
 // insert. What it refuses becomes a sentence that names it. Main thread; called by target.ts. Creates the default table, and
 // changes nothing else.
 
+import { isBusyCode } from "./answer.js";
 import { type Compression, encodingHeaders } from "./compress.js";
 import { type Endpoint, shown } from "./endpoint.js";
 import type { Options, TableOptions } from "./options.js";
@@ -69,9 +70,11 @@ export class Asked {
     parameters: Readonly<Record<string, string>>,
     compression: Compression,
   ): Promise<void> {
-    await insertNothing(this.endpoint, parameters, this.patience).catch(
-      this.#refusal(`does not let this user insert into ${fullName(place)}`),
-    );
+    await insertNothing(this.endpoint, parameters, this.patience).catch((error: unknown) => {
+      const isBusy = error instanceof ServerError && typeof error.code === "number" && isBusyCode(error.code);
+      const complaint = isBusy ? "takes no inserts at the moment into" : "does not let this user insert into";
+      return this.#refusal(`${complaint} ${fullName(place)}`)(error);
+    });
     if (compression === "none") return;
     // The header alone: who does not know its name says so, whatever the body.
     const headers = { ...this.endpoint.headers, ...encodingHeaders(compression) };

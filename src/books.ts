@@ -30,6 +30,8 @@ export interface Books {
   readonly totals: Totals;
   /** In the order of the endpoints. */
   readonly endpointTotals: readonly EndpointTotals[];
+  /** Seconds from the start to the end of the schedule, which an interrupt may have brought forward. */
+  readonly scheduleS: number;
   /** Seconds from the start to the schedule's end or the last answer, whichever is later. */
   readonly elapsedS: number;
   readonly measured: Measured;
@@ -59,6 +61,7 @@ export function closeBooks(plan: Plan, clock: Pick<Clock, "now">): Books {
     rowsPerBatch: rowsPerBatch(spec),
     totals,
     endpointTotals: counters.endpoints(),
+    scheduleS: Number(counters.endNs) / 1e9,
     elapsedS: Math.max(ends.endNs, totals.lastAnswerNs) / 1e9,
     endsEarly: counters.endNs < (schedule?.durationNs ?? (spec as MaxSpec).durationNs),
     measured: {

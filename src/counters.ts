@@ -177,7 +177,12 @@ export class WorkerCounters {
   sent(endpoint: number, batch: Counted, bytes: number, dueNs: number | undefined, sentNs: number): void {
     const phase = this.#phase(batch);
     phase.add(PHASE.cells + endpoint * ENDPOINT_CELLS + ENDPOINT.sentBytes, bytes);
-    if (dueNs === undefined) return;
+    if (dueNs !== undefined) this.begun(batch, dueNs, sentNs);
+  }
+
+  /** Its first attempt begins. */
+  begun(batch: Counted, dueNs: number, sentNs: number): void {
+    const phase = this.#phase(batch);
     const lagNs = sentNs - dueNs;
     phase.lateness.recordNs(lagNs);
     phase.add(PHASE.latenessSumNs, lagNs);

@@ -45,6 +45,7 @@ export class Delivery {
   readonly #plan: WorkerPlan;
   readonly #own: WorkerCounters;
   readonly #rotation: Rotation;
+  #pausing = 0;
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts;
@@ -98,8 +99,13 @@ export class Delivery {
       });
       if (tried.kind !== "acknowledged") {
         this.#parts.say({ kind: "error", code: tried.code, sentence: this.#parts.placed(tried.sentence, batch) });
-        if (againNs !== undefined && (await this.#pause(clock, againNs))) {
+        if (againNs !== undefined && (await this.#pauseUntil(clock, againNs, endpoint, tried))) {
           this.#own.retried(endpoint, batch, tried.code);
+          if (firstSentNs === undefined) {
+            // What came in between is no lateness of ours.
+            firstSentNs = firstNs;
+            if (dueNs !== undefined) this.#own.begun(batch, dueNs, firstNs);
+          }
           // What may be there already is only known for a copy where it is.
           endpoint = this.#rotation.pick(endpoint + 1, clock.now(), maybeThere);
           continue;
@@ -129,6 +135,24 @@ export class Delivery {
     if (!this.#rotation.answered(endpoint, outcome, nowNs) || outcome.kind === "acknowledged") return;
     this.#own.leftOut(endpoint);
     this.#parts.say({ kind: "left-out", endpoint, sentence: outcome.sentence });
+  }
+
+  /** Whether inserts wait to be sent again. */
+  get isPausing(): boolean {
+    return this.#pausing > 0;
+  }
+
+  async #pauseUntil(
+    clock: Pick<Clock, "now" | "until">,
+    againNs: number,
+    endpoint: number,
+    { code, sentence }: Exclude<Outcome, { readonly kind: "acknowledged" }>,
+  ): Promise<boolean> {
+    this.#parts.say({ kind: "retrying", code, endpoint, sentence });
+    this.#pausing++;
+    const isTime = await this.#pause(clock, againNs);
+    this.#pausing--;
+    return isTime;
   }
 
   /** Until then, or until nothing more is sent: then false. */

@@ -125,6 +125,20 @@ export async function readLedger(
   }
 }
 
+/** What is known without asking anybody: the batches that were not acknowledged. */
+export async function writeUnasked(file: LedgerFile, claim: Claim): Promise<void> {
+  await file.begin();
+  for (const chunk of chunksOf(claim)) {
+    for (const due of batchesOf(chunk, claim)) {
+      const ended = endedAt(claim.fates, chunk.firstPlace + due.at);
+      if (ended.fate === "acknowledged") continue;
+      file.add(due, ended);
+      if (file.isFull) await file.flush();
+    }
+  }
+  await file.close();
+}
+
 type Read = Omit<Ledger, "caveat"> & { readonly notes: readonly string[] };
 
 /** Asks again until everything is there, or nothing changes any more. */

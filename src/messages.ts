@@ -20,6 +20,8 @@ export type FromWorker =
   | { readonly kind: "traces-failed"; readonly sentence: string }
   /** What the first attempt that failed with this code was told. Said once a code. */
   | { readonly kind: "error"; readonly code: Code; readonly sentence: string }
+  /** What the first attempt that is followed by another was told. Said once a code. */
+  | { readonly kind: "retrying"; readonly code: Code; readonly endpoint: number; readonly sentence: string }
   /** The endpoint of that number failed, and is left out for a while. Said once an endpoint. */
   | { readonly kind: "left-out"; readonly endpoint: number; readonly sentence: string }
   /** As many inserts in a row as were allowed were not acknowledged. Said once. */
@@ -36,6 +38,6 @@ export type Notice =
 
 /** Of the same subject a worker speaks once, and one of the workers is enough. */
 export function subjectOf(message: FromWorker | Notice): string {
-  if (message.kind === "error") return `error ${message.code}`;
+  if (message.kind === "error" || message.kind === "retrying") return `${message.kind} ${message.code}`;
   return message.kind === "left-out" ? `left-out ${message.endpoint}` : message.kind;
 }

@@ -19,13 +19,17 @@ export function once(onNotice: (notice: Notice) => void): (notice: Notice) => vo
 
 /** What a user is told of it while the load goes on. */
 export function sentenceOf(
-  notice: Extract<Notice, { kind: "saturated" | "dropping" | "traces-failed" | "left-out" | "crashed" }>,
+  notice: Extract<Notice, { kind: "saturated" | "dropping" | "traces-failed" | "retrying" | "left-out" | "crashed" }>,
   options: Options,
   endpoints: readonly Endpoint[],
 ): string {
   if (notice.kind === "crashed") {
     const then = options.goesOnAfterCrash ? "its further rows are not sent, the others go on" : "the run ends";
     return `a worker thread crashed (${notice.sentence}): ${then}`;
+  }
+  if (notice.kind === "retrying") {
+    const endpoint = endpoints[notice.endpoint];
+    return `${endpoint && shown(endpoint)}: ${notice.sentence}: such inserts are sent again, up to ${options.retries} times`;
   }
   if (notice.kind === "left-out") {
     const endpoint = endpoints[notice.endpoint];

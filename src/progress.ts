@@ -84,6 +84,7 @@ function figuresOf({ atNs, totals, rowsPerSecond, latency }: Snapshot, durationN
     { rank: 2, text: `p50 ${quantile(latency.p50)}` },
     { rank: 5, text: `p99 ${quantile(latency.p99)}` },
     { rank: 7, text: `errors ${whole(failed + unknown)}` },
+    ...(totals.retries > 0 ? [{ rank: 6.8, text: `retries ${whole(totals.retries)}` }] : []),
     { rank: 3, text: `in flight ${String(totals.inFlight).padStart(2)}` },
     { rank: 1, text: `${whole(totals.acknowledged)} rows` },
     ...(totals.dropped > 0 ? [{ rank: 6.5, text: `dropped ${whole(totals.dropped)}` }] : []),

@@ -46,26 +46,46 @@ export class Rotation {
   }
 
   /**
-   * The endpoint whose turn it is, or the next one that is not left out; where all are, the one that comes back first.
+   * The endpoint whose turn it is or, where that is left out, one of the others by turns; where all are, the one that comes back first.
    * @param turn counts up, from insert to insert
    * @param nowNs on any clock, always the same
    * @param like only endpoints with the same store as this one
    */
   pick(turn: number, nowNs: number, like?: number): number {
     const count = this.#stores.length;
-    let first: number | undefined;
-    for (let step = 0; step < count; step++) {
-      const endpoint = (turn + step) % count;
-      if (like !== undefined && this.#stores[endpoint] !== this.#stores[like]) continue;
-      const health = this.#health[endpoint];
-      if (health === undefined || health.outUntilNs === 0) return endpoint;
-      if (health.outUntilNs <= nowNs && !health.isTried) {
-        health.isTried = true;
-        return endpoint;
-      }
-      if (first === undefined || health.outUntilNs < (this.#health[first]?.outUntilNs ?? 0)) first = endpoint;
+    const own = turn % count;
+    const isLike = (endpoint: number): boolean => like === undefined || this.#stores[endpoint] === this.#stores[like];
+    if (isLike(own) && this.#isIn(own)) return own;
+    if (isLike(own) && this.#isToBeTried(own, nowNs)) {
+      this.#of(own).isTried = true;
+      return own;
     }
-    return first ?? 0;
+    const fit = this.#stores.map((_, endpoint) => endpoint).filter(isLike);
+    const others = fit.filter((endpoint) => this.#isIn(endpoint));
+    // One after the other, round by round: no single one gets the whole load of one that is left out.
+    const stand = others[(own + Math.floor(turn / count)) % others.length];
+    if (stand !== undefined) return stand;
+    const tried = fit.find((endpoint) => this.#isToBeTried(endpoint, nowNs));
+    if (tried !== undefined) {
+      this.#of(tried).isTried = true;
+      return tried;
+    }
+    return fit.sort((a, b) => this.#of(a).outUntilNs - this.#of(b).outUntilNs)[0] ?? 0;
+  }
+
+  #of(endpoint: number): Health {
+    const health = this.#health[endpoint];
+    if (health === undefined) throw new RangeError(`there is no endpoint ${endpoint}`);
+    return health;
+  }
+
+  #isIn(endpoint: number): boolean {
+    return this.#of(endpoint).outUntilNs === 0;
+  }
+
+  #isToBeTried(endpoint: number, nowNs: number): boolean {
+    const { outUntilNs, isTried } = this.#of(endpoint);
+    return outUntilNs <= nowNs && !isTried;
   }
 
   /** Returns whether the endpoint is left out from now on, and was not before. */

@@ -12,7 +12,7 @@ import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
 import { endpointOf } from "./endpoint.js";
 import { EXIT } from "./exit.js";
 import { LedgerFile } from "./ledger/file.js";
-import { countRows, readLedger } from "./ledger.js";
+import { countRows, readLedger, writeUnasked } from "./ledger.js";
 import { unlisted } from "./ledger-options.js";
 import { limitsOf } from "./limits.js";
 import { createRegistry, type MetricsSource } from "./metrics.js";
@@ -97,6 +97,11 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       const { says, isWarning } = retryAdvice(target.deduplication, options, insertsPerSecond(plan.spec));
       isWarning ? warn(says) : progress.say(says);
     }
+    if (options.blind && options.retries > 0 && !options.retryAmbiguous) {
+      warn(
+        "retries: --blind asks nothing, so inserts that may have landed are not sent again; --retry-ambiguous sends them",
+      );
+    }
     const tooFew = whyTooFewThreads(options.compress, plan.workers.length);
     if (tooFew !== undefined) warn(tooFew);
     const ceiling = ceilingOf(options.format, target);
@@ -118,7 +123,9 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
         problems.push(`stopped, as inserts will not work: ${notice.sentence}`);
         load?.end(0n);
       } else if (notice.kind === "failing") {
-        problems.push(`stopped, as ${whole(options.maxFailures ?? 0)} inserts in a row failed: ${notice.sentence}`);
+        problems.push(
+          `stopped, as ${whole(options.maxFailures ?? 0)} inserts in a row were not acknowledged: ${notice.sentence}`,
+        );
         load?.end(0n);
       } else if (notice.kind === "no-rows") {
         problems.push(`stopped: ${notice.sentence}`);
@@ -153,16 +160,22 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       },
       unsent: () => books.scheduled - books.totals.generated - books.totals.dropped,
     };
+    const claim = { runId: options.runId, ...books.claim };
+    const ledgerFile = options.ledgerFile === undefined ? undefined : new LedgerFile(options.ledgerFile);
     const ledger = verify
-      ? await readLedger(target, { runId: options.runId, ...books.claim }, rowsBefore, {
-          file: options.ledgerFile === undefined ? undefined : new LedgerFile(options.ledgerFile),
+      ? await readLedger(target, claim, rowsBefore, {
+          file: ledgerFile,
           onWait: (sentence) => progress.say(sentence),
           // The first interrupt of all breaks it off; one that ended the load does not.
           signal: interrupted ? undefined : interrupt,
-        }).catch((error: Error) => {
+        }).catch(async (error: Error) => {
           const why =
-            interrupt.aborted && !interrupted ? "was not read: interrupted" : `cannot be read: ${error.message}`;
+            interrupt.aborted && !interrupted
+              ? "was not read: interrupted"
+              : `cannot be read: ${error.message.replace(/ in scope SELECT .*/s, "")}`;
           problems.push(`the ledger ${why}`);
+          if (ledgerFile !== undefined) await writeUnasked(ledgerFile, claim);
+          if (ledgerFile?.failure !== undefined) problems.push(ledgerFile.failure);
           return undefined;
         })
       : undefined;

@@ -76,6 +76,17 @@ describe("answer: what an insert's answer means", () => {
   });
 
   describe("without an exception code", () => {
+    it("what a page of HTML says is its title, or its text", () => {
+      const page =
+        "<html>\r\n<head><title>400 No required SSL certificate was sent</title></head>\r\n<body>no</body></html>";
+      expect(classifyAnswer(400, undefined, page)).to.include({
+        sentence: "HTTP 400: 400 No required SSL certificate was sent",
+      });
+      expect(classifyAnswer(502, undefined, "<!DOCTYPE html><body><h1>Bad\nGateway</h1></body>")).to.include({
+        sentence: "HTTP 502: Bad Gateway",
+      });
+    });
+
     const table: readonly (readonly [status: number, verdict: string, code: string | undefined])[] = [
       [200, "acknowledged", undefined],
       [204, "acknowledged", undefined],

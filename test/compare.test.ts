@@ -118,6 +118,15 @@ describe("compare", () => {
     expect([rate?.verdict, rate?.base, rate?.new, rate?.change]).to.deep.equal(["worse", 0, 0.25, Infinity]);
   });
 
+  it("all in one second, where there were none: worse, though their noise is larger than they are", () => {
+    const inserts = steadyInserts(40, 20, () => 10).map((insert, index) =>
+      index >= 400 && index < 420 ? { ...insert, outcome: "failed" as const, code: "252" } : insert,
+    );
+    const { error_rate: rate } = changesOf(steady(10), madeReport(inserts, MAKING));
+    expect(rate?.noise).to.be.above(rate?.new ?? 1);
+    expect([rate?.verdict, rate?.base, rate?.new]).to.deep.equal(["worse", 0, 0.025]);
+  });
+
   it("a closed loop has no latency to compare, and service times all the same", () => {
     const closed: Report = { ...steady(100), latency_ms: null, lateness_ms: null, target_rows_per_s: null };
     const verdicts = verdictsOf(closed, steady(100));
@@ -399,6 +408,16 @@ describe("compare", () => {
       expect(table).to.have.length(2 + FIGURE_NAMES.length);
       expect(new Set(table.map((line) => line.split(/(?<!\\)\|/).length))).to.deep.equal(new Set([8]));
       expect(stdout).to.include("| **worse** |").and.to.include("| service\\_p50 |");
+    });
+
+    it("--markdown has its warnings in one quotation, a line for each", async () => {
+      const { stdout } = await clickstorm(["compare", slow, elsewhere, "--markdown"]);
+      const quoted = stdout.split("\n").filter((line) => line.startsWith(">"));
+      expect(quoted.length).to.be.above(3);
+      expect(
+        quoted.map((line, index) => (index % 2 === 0 ? line.startsWith("> warning: ") : line === ">")),
+      ).not.to.include(false);
+      expect(stdout).not.to.include("u000a");
     });
 
     it("two bad files and a bad demand: each told, exit 2", async () => {

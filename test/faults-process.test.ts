@@ -85,7 +85,10 @@ describe("a worker thread that crashes in mid-run", function () {
     await untilRows(database, 500);
     writeFileSync(file, "");
     const settled = await load.settled();
-    expect(settled.report.problems).to.deep.equal(["a worker failed: made to crash"]);
+    expect(settled.report.problems).to.deep.equal(["a worker thread crashed: made to crash"]);
+    const then = how === "end" ? "the run ends" : "its further rows are not sent, the others go on";
+    expect(settled.stderr).to.include(`warning: a worker thread crashed (made to crash): ${then}`);
+    expect(settled.report.errors.map(({ code }) => code).filter((code) => code !== "worker_crash")).to.deep.equal([]);
     expect(settled.code).to.equal(1);
     return settled;
   }

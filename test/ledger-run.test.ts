@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { type EmbeddedServer, startEmbedded } from "../src/embedded/server.js";
-import { clickstorm, unwrapped } from "./support/cli.js";
+import { clickstorm, start, unwrapped } from "./support/cli.js";
 import { clickhouse, newDatabase, rowsOf } from "./support/server.js";
 import { Sink } from "./support/sink.js";
 
@@ -90,6 +90,34 @@ describe("run --ledger", function () {
       never_sent: 0,
       replicas: [],
     });
+  });
+
+  it("of a table that is gone at the end: the batches that were not acknowledged, with nothing said of what is there; exit 1", async () => {
+    const database = "gone";
+    const ask = async (sql: string): Promise<void> => {
+      expect((await fetch(server.url, { method: "POST", body: sql })).ok, sql).to.equal(true);
+    };
+    await ask(`CREATE DATABASE ${database}`);
+    await ask(`CREATE TABLE ${database}.t (run_id String, seq UInt64) ENGINE = MergeTree ORDER BY seq`);
+    const file = join(directory, "gone.ndjson");
+    const load = start([
+      ...["run", "--clickhouse-url", server.url, "--table", `${database}.t`, "--rate", "500", "--duration", "4"],
+      ...["--batch-rows", "50", "--no-metrics", "--no-traces", "--ledger", file],
+    ]);
+    for (let rows = 0; rows < 100; ) {
+      rows = Number(await (await fetch(`${server.url}/?query=SELECT+count()+FROM+${database}.t`)).text());
+    }
+    await ask(`DROP TABLE ${database}.t SYNC`);
+    const { code, stdout } = await load.ended;
+    expect(code).to.equal(1);
+    expect(unwrapped(stdout)).to.match(/the ledger cannot be read: Code: 60/);
+    const lines = linesOf("gone.ndjson");
+    expect(lines.length).to.be.above(0);
+    for (const line of lines) {
+      expect(line).to.deep.include({ landed: null, distinct: null, state: null });
+      expect(line.fate === "acknowledged").to.equal(false);
+    }
+    expect(lines.some(({ fate, code: why }) => fate === "failed" && why === "60")).to.equal(true);
   });
 
   it("with every row: an empty file, exit 0, and nothing more in the summary", async () => {

@@ -102,6 +102,21 @@ describe("retries in the worker's loop", () => {
     });
   });
 
+  it("a server that is not there for the first three attempts makes latency, and no lateness: the batch was in time", async () => {
+    const down: Outcome = { kind: "failed", reason: "unreachable", code: "connection_refused", sentence };
+    const { report, said } = await runVirtually({ ...flags, retries: "5" }, soon, (_, { attempt }) =>
+      attempt < 4 ? down : ACKNOWLEDGED,
+    );
+    expect([report.lateness_ms?.max, report.max_lag_ms, report.lateness_ms?.count]).to.deep.equal([0, 0, 20]);
+    // Pauses of 50 to 100, 100 to 200 and 200 to 400 ms, and 1 ms for each of four attempts.
+    expect(report.latency_ms?.min).to.be.within(353, 705);
+    expect(report.service_ms.max).to.equal(1);
+    expect(said.filter(({ kind }) => kind === "retrying")).to.deep.equal([
+      { kind: "retrying", code: "connection_refused", endpoint: 0, sentence },
+    ]);
+    expect(said.filter(({ kind }) => kind === "saturated")).to.deep.equal([]);
+  });
+
   it("without retries each failure is final", async () => {
     const { sent, report } = await runVirtually(flags, soon, (batch) => (batch % 2 === 0 ? failed("busy") : UNKNOWN));
     expect(sent.length).to.equal(20);
@@ -237,6 +252,17 @@ describe("retries in the worker's loop", () => {
       expect(said.filter(({ kind }) => kind === "left-out")).to.deep.equal([
         { kind: "left-out", endpoint: 1, sentence },
       ]);
+    });
+
+    it("the load of one that is left out goes to all others alike", async () => {
+      const { sent } = await runVirtually(
+        { ...flags, ...urls, rate: "1000", duration: "1" },
+        soon,
+        (_, { endpoint }) => (endpoint === 1 ? DOWN : ACKNOWLEDGED),
+      );
+      const [a, b, c] = [0, 1, 2].map((wanted) => sent.filter(({ endpoint }) => endpoint === wanted).length);
+      expect(b).to.equal(1);
+      expect([a, c].map((inserts) => Math.abs((inserts ?? 0) - 49.5) < 2)).to.deep.equal([true, true]);
     });
 
     it("with retries the batch that met the one that is down goes to the next, and nothing fails", async () => {

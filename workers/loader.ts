@@ -231,7 +231,8 @@ export class Loader {
       const due = await this.#untilDue(clock, batch, slot, dataStartNs);
       if (due === undefined) break;
       const wantedNs = planned === undefined ? renderedNs : clock.now();
-      if (this.#permits.empty && wantedNs - due.dueNs > SATURATED_NS) this.#say({ kind: "saturated" });
+      const isFull = this.#permits.empty && !this.#delivery.isPausing;
+      if (isFull && wantedNs - due.dueNs > SATURATED_NS) this.#say({ kind: "saturated" });
       const isHeld = this.#permits.empty;
       const permit = await this.#permits.take();
       const permittedNs = isHeld ? clock.now() : wantedNs;

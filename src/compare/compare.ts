@@ -52,7 +52,9 @@ function changeOf(base: Figure, other: Figure): Change {
   const difference = other.value - base.value;
   const noise = base.noise === undefined || other.noise === undefined ? undefined : Math.hypot(base.noise, other.noise);
   const change = difference === 0 ? 0 : difference / base.value;
-  const isNoise = difference === 0 || (noise !== undefined && Math.abs(difference) <= noise);
+  // Errors that come all at once have a noise larger than themselves; none at all, and some, are not the same.
+  const isFromNone = name === "error_rate" && Math.min(base.value, other.value) === 0;
+  const isNoise = difference === 0 || (!isFromNone && noise !== undefined && Math.abs(difference) <= noise);
   const isBetter = difference > 0 === (better === "higher");
   return { ...values, change, noise, verdict: isNoise ? "no change" : isBetter ? "better" : "worse" };
 }
@@ -87,6 +89,11 @@ const LOAD = [
   "compress",
   "async-insert",
   "settings",
+  "quorum",
+  "timeout_s",
+  "retries",
+  "retry-for_s",
+  "retry-ambiguous",
   "replay",
   "config",
   "data-span_s",
@@ -116,7 +123,7 @@ function warningsOf(base: Named, other: Named): readonly string[] {
       ...(report.generator_limited
         ? [`${file}: the generator was the limit; its figures are no statement about the server`]
         : []),
-      ...(report.interrupted ? [`${file}: the run was interrupted after ${report.elapsed_s.toFixed(1)} s`] : []),
+      ...(report.interrupted ? [`${file}: the run was interrupted after ${report.schedule_s.toFixed(1)} s`] : []),
       ...(isIncomplete(report)
         ? [`${file}: the run is incomplete: rows failed, unknown, unsent, lost or duplicated, or it broke off`]
         : []),

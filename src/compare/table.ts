@@ -52,7 +52,7 @@ export function toMarkdown(comparison: Comparison, demands: readonly Demand[]): 
     }),
   ];
   const notes = warningsOf(comparison, demands).map((warning) => `> warning: ${escaped(warning)}`);
-  if (notes.length > 0) lines.push("", notes.join("\n>\n"));
+  if (notes.length > 0) lines.push("", ...notes.flatMap((note, index) => (index === 0 ? [note] : [">", note])));
   if (demands.length > 0) lines.push("", ...demandLines(comparison, demands).map((line) => `- ${escaped(line)}`));
   return `${lines.map(printable).join("\n")}\n`;
 }

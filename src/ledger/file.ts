@@ -30,8 +30,10 @@ export class LedgerFile {
     });
   }
 
-  add({ number, firstRow, rows }: Due, { fate, reason, code }: Ended, { landed, distinct }: Held, state: State): void {
-    const line = { batch: number, first_row: firstRow, rows, fate, reason, code, landed, distinct, state };
+  /** @param held what is there of it, and as what that counts; undefined: nobody could be asked */
+  add({ number, firstRow, rows }: Due, { fate, reason, code }: Ended, held?: Held, state?: State): void {
+    const found = { landed: held?.landed ?? null, distinct: held?.distinct ?? null, state: state ?? null };
+    const line = { batch: number, first_row: firstRow, rows, fate, reason, code, ...found };
     this.#text += `${JSON.stringify(line)}\n`;
   }
 

@@ -45,6 +45,7 @@ export function mergeReports(
       times_round: sum(all((report) => report.replay?.times_round ?? 0)),
     },
     interrupted: parts.some((report) => report.interrupted),
+    schedule_s: Math.max(...all((report) => report.schedule_s)),
     elapsed_s: Math.max(...all((report) => report.elapsed_s)),
     measured,
     target_rows_per_s: sumOrNull(all((report) => report.target_rows_per_s)),

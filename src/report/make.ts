@@ -76,6 +76,7 @@ export function makeReport(result: Result): Report {
     replay: result.replay === undefined ? null : replayed(result.replay, totals),
     started_at: result.startedAt.toISOString(),
     interrupted: result.interrupted,
+    schedule_s: result.scheduleS,
     elapsed_s: result.elapsedS,
     measured: {
       from_s: seconds(measured.fromNs),

@@ -257,6 +257,7 @@ export const reportSchema = z
       .describe("The file rows came from; null: they were generated"),
     started_at: text("Time of day at the start, ISO 8601"),
     interrupted: flag("Ended by a signal before its time: what was not yet due then was never scheduled"),
+    schedule_s: amount("Seconds from the start to the schedule's end, which a signal may have brought forward"),
     elapsed_s: amount(
       "Seconds from the start to the schedule's end or the last answer, whichever is later; with the warm-up",
     ),

@@ -128,9 +128,9 @@ function replayLines({ replay }: Report): Lines {
   return replay === null ? [] : words("replay", `${replayText(replay)}  ${short(replay.times_round)} times round`);
 }
 
-function interruptedLines({ interrupted, elapsed_s: elapsedS }: Report): Lines {
+function interruptedLines({ interrupted, schedule_s: scheduleS }: Report): Lines {
   if (!interrupted) return [];
-  return words("ended", `interrupted after ${elapsedS.toFixed(1)} s: what was not due by then was never scheduled`);
+  return words("ended", `interrupted after ${scheduleS.toFixed(1)} s: what was not due by then was never scheduled`);
 }
 
 function insecureLines({ options }: Report): Lines {

@@ -179,6 +179,7 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
     replay: null,
     started_at: "2026-01-31T12:00:00.000Z",
     interrupted: false,
+    schedule_s: durationS,
     elapsed_s: elapsedS,
     measured: { from_s: warmupS, to_s: last(measured), ...fates(measured), inserts: outcomes(measured) },
     target_rows_per_s: rowsPerS / of,
