@@ -426,7 +426,7 @@ describe("bad input", () => {
       const args = ["--clickhouse-url", url, "--run-id", "monday", ...SHORT, ...QUIET];
       await expectRows(await clickstorm(args), `${database}.events`, 20);
       expectErrors(await clickstorm(args), 3, [
-        `${database}.events already holds rows of run monday: choose another --run-id`,
+        `${database}.events on ${serverUrl()} already holds rows of run monday: choose another --run-id`,
       ]);
       expect(await numberOf(`SELECT count() FROM ${database}.events`)).to.equal(20);
     });
