@@ -51,6 +51,9 @@ const AMBIGUOUS: ReadonlySet<number> = new Set([3, 159, 209, 210, 216, 241, 285,
 /** Of an exception that says: not now. */
 export const isBusyCode = (number: number): boolean => BUSY.has(number);
 
+/** ClickHouse has none so large: whatever a stranger says beyond it is the same. */
+const LARGEST_NUMBER = 999_999;
+
 /** The number in "Code: 252. DB::Exception: …"; undefined when the text does not start so. */
 function exceptionNumber(text: string): number | undefined {
   const match = /^Code: (\d{1,6})[.,]/.exec(text);
@@ -80,7 +83,7 @@ function plainText(body: string): string {
  */
 export function classifyAnswer(status: number, exception: string | undefined, body: string): Outcome {
   // Not only the status: an exception after the first bytes of an answer comes with a 200.
-  const number = exception === undefined ? exceptionNumber(body) : Number(exception);
+  const number = exception === undefined ? exceptionNumber(body) : Math.min(Number(exception), LARGEST_NUMBER);
   if (number !== undefined && Number.isInteger(number) && number > 0) {
     return classifyException(number, status, sentenceOf(body) || `Code: ${number}`);
   }

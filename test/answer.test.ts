@@ -65,6 +65,13 @@ describe("answer: what an insert's answer means", () => {
       });
     });
 
+    it("a number beyond all numbers is an exception all the same, never an acknowledgement", () => {
+      for (const number of ["99999999999999999999", "9".repeat(400)]) {
+        const verdict = classifyAnswer(200, number, "");
+        expect(verdict).to.deep.include({ kind: "unknown", code: 999_999 });
+      }
+    });
+
     it("a header without a body still gives a sentence: Code: 252", () => {
       expect(classifyAnswer(500, "252", "")).to.include({ code: 252, sentence: "Code: 252" });
     });
