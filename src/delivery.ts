@@ -90,15 +90,15 @@ export class Delivery {
         doubt ??= tried;
         maybeThere ??= endpoint;
       }
-      const againNs = nextAttemptNs(retry, {
-        attempts,
-        firstNs,
-        nowNs,
-        outcome: tried,
-        ambiguous: doubt !== undefined,
-      });
       if (tried.kind !== "acknowledged") {
         this.#parts.say({ kind: "error", code: tried.code, sentence: this.#parts.placed(tried.sentence, batch) });
+        const againNs = nextAttemptNs(retry, {
+          attempts,
+          firstNs,
+          nowNs,
+          outcome: tried,
+          ambiguous: doubt !== undefined,
+        });
         if (againNs !== undefined && (await this.#pauseUntil(clock, againNs, endpoint, tried))) {
           this.#own.retried(endpoint, batch, tried.code);
           if (firstSentNs === undefined) {
@@ -117,7 +117,7 @@ export class Delivery {
       this.#own.answered(endpoint, batch, outcome);
       this.#parts.fates.answered(turn, outcome);
       if (firstSentNs !== undefined) {
-        this.#own.timed(batch, { dueNs, sentNs: firstSentNs, answeredNs: clock.now(), serviceNs });
+        this.#own.timed(batch, { dueNs, sentNs: firstSentNs, answeredNs: nowNs, serviceNs });
       }
       trace?.answered(outcome, insert.endpoints[endpoint], attempts);
       this.#heed(outcome, tried, batch);
