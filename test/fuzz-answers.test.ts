@@ -9,9 +9,12 @@ import type { Endpoint } from "../src/endpoint.js";
 import { Inserter } from "../src/insert.js";
 import { query, ServerError } from "../src/server.js";
 import { settledWithin } from "./support/bounded.js";
-import { anyAnswer, bytes, ENDLESS, endless, Peer } from "./support/strange-answers.js";
+import { anyAnswer, bytes, ENDLESS, endless, GOOD, Peer, REFUSED, SILENT } from "./support/strange-answers.js";
 
 const runs = (numRuns: number) => ({ numRuns: numRuns * Number(process.env.FUZZ ?? 1) });
+/** What must have come for a property to have seen every outcome, whatever is drawn: the first rounds. */
+const rounds = (count: number): [[string, boolean][]][] =>
+  [GOOD, REFUSED, SILENT].map((text) => [Array.from({ length: count }, (): [string, boolean] => [text, false])]);
 const TIMEOUT_MS = 300;
 /** So much later than its time limit at most: the machine may be busy. */
 const LIMIT_MS = TIMEOUT_MS + 2000;
@@ -77,7 +80,7 @@ describe("fuzz: answers to inserts", function () {
         acknowledged += outcomes.filter(({ kind }) => kind === "acknowledged").length;
         expect(acknowledged).to.be.at.most(accepting);
       }),
-      runs(60),
+      { ...runs(60), examples: rounds(PERMITS) },
     );
     expect([...kinds.keys()].sort()).to.deep.equal(["acknowledged", "failed", "unknown"]);
   });
@@ -167,7 +170,7 @@ describe("fuzz: answers to questions", function () {
           else rows++;
         }
       }),
-      runs(60),
+      { ...runs(60), examples: rounds(8) },
     );
     expect(Math.min(rows, refused), `${rows} answers of rows, ${refused} errors`).to.be.above(0);
   });

@@ -138,9 +138,11 @@ const cut = fc
     return text.slice(0, at) + into + text.slice(at + out);
   });
 
-const GOOD = 'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"data":[]}';
+export const GOOD = 'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"data":[]}';
+export const REFUSED = "HTTP/1.1 404 Not Found\r\nX-ClickHouse-Exception-Code: 60\r\nContent-Length: 5\r\n\r\nwords";
+export const SILENT = "";
 export const anyAnswer = fc.tuple(
-  fc.oneof(fc.constant(GOOD), httpText, cut, fc.string({ unit: "binary", maxLength: 300 })),
+  fc.oneof(fc.constantFrom(GOOD, REFUSED), httpText, cut, fc.string({ unit: "binary", maxLength: 300 })),
   fc.boolean(),
 );
 
