@@ -59,7 +59,8 @@ export class Delivery {
     clock: Pick<Clock, "now" | "until">,
     { batch, turn, body, renderedBytes, trace }: Parcel,
   ): Promise<void> {
-    const { insert, retry, schedule } = this.#plan;
+    const { insert, retry, runId, schedule, tokens } = this.#plan;
+    const name = `${runId}-${batch.number}`;
     const dueNs = schedule.kind === "max" ? undefined : batch.dueNs;
     const firstNs = clock.now();
     let endpoint = this.#rotation.pick(turn, firstNs);
@@ -72,10 +73,12 @@ export class Delivery {
     let maybeThere: number | undefined;
     for (let attempts = 1; ; attempts++) {
       let sentNs: number | undefined;
+      // Each field by its name: an object spread here costs as much as a tenth of a small insert.
       const tried = await this.#parts.inserter.insert({
-        ...this.#identityOf(batch, attempts),
         endpoint,
         body,
+        queryId: `${name}-${attempts}`,
+        token: tokens ? name : undefined,
         traceparent,
         onSent: () => {
           sentNs = clock.now();
@@ -124,11 +127,6 @@ export class Delivery {
       if (schedule.kind === "max" && isUnreachable(tried)) await this.#pause(clock, clock.now() + NOBODY_THERE_NS);
       return;
     }
-  }
-
-  #identityOf({ number }: Batch, attempt: number): { readonly queryId: string; readonly token: string | undefined } {
-    const name = `${this.#plan.runId}-${number}`;
-    return { queryId: `${name}-${attempt}`, token: this.#plan.tokens ? name : undefined };
   }
 
   #judge(endpoint: number, outcome: Outcome, nowNs: number): void {
