@@ -1,12 +1,13 @@
-// The suite's ClickHouse, asked by a path of its own (fetch), so that what it says is a second source.
+// The ClickHouse of the tests of this process, asked by a path of its own (fetch), so that what it says is a second source.
 
 import { type EmbeddedServer, startEmbedded } from "../../src/embedded/server.js";
 
 let server: EmbeddedServer | undefined;
 let databases = 0;
 
+/** Unless it runs already. */
 export async function startServer(): Promise<void> {
-  server = await startEmbedded();
+  server ??= await startEmbedded();
 }
 
 export async function stopServer(): Promise<void> {
