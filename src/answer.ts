@@ -91,6 +91,9 @@ export function classifyAnswer(status: number, exception: string | undefined, bo
   const said = sentenceOf(plainText(body));
   const sentence = `HTTP ${status}${said === "" ? "" : `: ${said}`}`;
   switch (status) {
+    case 408:
+      // Its body came too slowly for whoever stands before the server.
+      return { kind: "failed", reason: "busy", code: "http_4xx", sentence };
     case 429:
       return { kind: "failed", reason: "busy", code: "http_429", sentence };
     case 503:

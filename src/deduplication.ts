@@ -74,7 +74,8 @@ export async function askDeduplication(
   const session = await settingsOf(asked, options.settings);
   const off = switchedOff(session, options.asyncInsert);
   if (off !== undefined) return not(`gets inserts with ${off}, so it does not deduplicate them`);
-  const window = windowOf(String(found?.engine_full ?? ""), setting) ?? (await defaultWindow(asked, setting));
+  const window =
+    windowOf(String(found?.engine_full ?? ""), setting) ?? (await defaultWindow(asked, setting, isReplicated));
   if (window === 0) return not(`has ${setting} = 0, so it does not deduplicate inserts`);
   return { honoured: true, window, isPartitioned: String(found?.partition_key) !== "", why: undefined };
 }
@@ -105,8 +106,10 @@ function windowOf(engine: string, name: string): number | undefined {
   return value === undefined ? undefined : Number(value);
 }
 
-async function defaultWindow(asked: Asked, name: string): Promise<number> {
-  const [row] = await asked.rows("SELECT value FROM system.merge_tree_settings WHERE name = {name:String}", { name });
+/** Replicated tables have defaults of their own. */
+async function defaultWindow(asked: Asked, name: string, isReplicated: boolean): Promise<number> {
+  const settings = isReplicated ? "replicated_merge_tree_settings" : "merge_tree_settings";
+  const [row] = await asked.rows(`SELECT value FROM system.${settings} WHERE name = {name:String}`, { name });
   return Number(row?.value ?? 0);
 }
 

@@ -9,14 +9,12 @@ import type { Fates } from "./fates.js";
 import type { Inserter } from "./insert.js";
 import type { FromWorker } from "./messages.js";
 import { type Doubt, finalOutcome, nextAttemptNs } from "./retry.js";
-import { Rotation } from "./rotation.js";
+import { isEndpointFault, Rotation } from "./rotation.js";
 import type { Batch } from "./schedule.js";
 import type { Trace } from "./tracing.js";
 
-/** A closed loop does not try a server that is not there as fast as it can. */
+/** A closed loop does not try a server that is not there, or a proxy with nobody behind it, as fast as it can. */
 const NOBODY_THERE_NS = 100_000_000;
-
-const isUnreachable = (outcome: Outcome): boolean => outcome.kind === "failed" && outcome.reason === "unreachable";
 
 export interface DeliveryParts {
   readonly plan: WorkerPlan;
@@ -68,7 +66,7 @@ export class Delivery {
     this.#parts.fates.mark(turn, "in_flight");
     const traceparent = trace?.inserting(insert.endpoints[endpoint]);
     let firstSentNs: number | undefined;
-    let serviceNs = 0;
+    let serviceNs: number | undefined;
     let doubt: Doubt | undefined;
     let maybeThere: number | undefined;
     for (let attempts = 1; ; attempts++) {
@@ -119,12 +117,12 @@ export class Delivery {
       if (outcome === doubt && tried.kind === "failed") this.#own.exchanged(endpoint, batch, doubt.code, tried.code);
       this.#own.answered(endpoint, batch, outcome);
       this.#parts.fates.answered(turn, outcome);
-      if (firstSentNs !== undefined) {
+      if (firstSentNs !== undefined && serviceNs !== undefined) {
         this.#own.timed(batch, { dueNs, sentNs: firstSentNs, answeredNs: nowNs, serviceNs });
       }
       trace?.answered(outcome, insert.endpoints[endpoint], attempts);
       this.#heed(outcome, tried, batch);
-      if (schedule.kind === "max" && isUnreachable(tried)) await this.#pause(clock, clock.now() + NOBODY_THERE_NS);
+      if (schedule.kind === "max" && isEndpointFault(tried)) await this.#pause(clock, clock.now() + NOBODY_THERE_NS);
       return;
     }
   }

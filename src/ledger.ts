@@ -170,7 +170,10 @@ function byDifference(landed: number, claim: Claim): Read {
     duplicated: Math.max(0, landed - claim.acknowledgedRows - claim.unknownRows),
     batches: undefined,
     problems: [],
-    notes: ["by the difference of count() before and after, which assumes no other writer"],
+    notes: [
+      "by the difference of count() before and after, which assumes no other writer",
+      ...(claim.unknownRows > 0 ? ["rows that nobody answered for and that landed may stand in for lost ones"] : []),
+    ],
   };
 }
 

@@ -56,8 +56,10 @@ export class Load {
     onNotice: (notice: Notice) => void,
   ): Promise<Error | undefined> {
     let failure: Error | undefined;
-    const watched = tasks.map((task) =>
+    const watched = tasks.map((task, worker) =>
       task.catch((error: unknown) => {
+        // Nobody writes there any more: what was due next would be later and later.
+        this.#counters.worker(worker).nextDue(Number.POSITIVE_INFINITY);
         failure ??= error instanceof Error ? error : new Error(String(error));
         onNotice({ kind: "crashed", sentence: failure.message });
         // What the others have in flight is still counted.

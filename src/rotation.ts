@@ -9,8 +9,8 @@ const FIRST_NS = 1_000_000_000;
 /** … and at most. */
 const LONGEST_NS = 30_000_000_000;
 
-/** Failures of the endpoint, not of the insert. 242: this replica is read-only; others may not be. */
-const OF_THE_ENDPOINT: ReadonlySet<Code> = new Set<Code>([
+/** Failures of the endpoint, not of what it was asked. */
+export const ENDPOINT_FAULTS: ReadonlySet<Code> = new Set<Code>([
   "connection_refused",
   "connection_reset",
   "connect_timeout",
@@ -23,8 +23,12 @@ const OF_THE_ENDPOINT: ReadonlySet<Code> = new Set<Code>([
   "http_502",
   "http_503",
   "http_504",
-  242,
+  242, // TABLE_IS_READ_ONLY: of this replica; others may not be.
 ]);
+
+/** Whether another endpoint might have taken it. */
+export const isEndpointFault = (outcome: Outcome): boolean =>
+  outcome.kind !== "acknowledged" && ENDPOINT_FAULTS.has(outcome.code);
 
 interface Health {
   /** How often it failed in a row. */
@@ -94,7 +98,7 @@ export class Rotation {
     // There is nobody to take over from the only one.
     if (health === undefined || this.#health.length === 1) return false;
     health.isTried = false;
-    if (outcome.kind === "acknowledged" || !OF_THE_ENDPOINT.has(outcome.code)) {
+    if (!isEndpointFault(outcome)) {
       health.failures = 0;
       health.outUntilNs = 0;
       return false;

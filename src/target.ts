@@ -247,18 +247,20 @@ export async function prepareTarget(
   }
 }
 
+/** Those of the settings that an insert may carry, wherever it goes. */
+async function knownToAll(all: readonly Asked[], settings: readonly string[]): Promise<ReadonlySet<string>> {
+  const sets: ReadonlySet<string>[] = [];
+  for (const asked of all) sets.push(await knownSettings(asked, settings));
+  return new Set(settings.filter((setting) => sets.every((known) => known.has(setting))));
+}
+
 async function preflight(all: readonly Asked[], options: Options): Promise<Target> {
   const [first] = all;
   if (first === undefined) throw new TargetError("there is no endpoint");
   const versions: string[] = [];
   for (const asked of all) versions.push(await askVersion(asked));
   const version = versions[0] ?? "";
-  const known = await knownSettings(first, [
-    "async_insert",
-    "wait_for_async_insert",
-    TOKEN_SETTING,
-    ...FORMAT_SETTINGS,
-  ]);
+  const known = await knownToAll(all, ["async_insert", "wait_for_async_insert", TOKEN_SETTING, ...FORMAT_SETTINGS]);
   if (options.asyncInsert && !known.has("async_insert")) {
     throw new TargetError(`ClickHouse ${version} is too old for --async-insert`);
   }

@@ -101,6 +101,7 @@ describe("answer: what an insert's answer means", () => {
       [400, "failed: refused", "http_4xx"],
       [401, "failed: refused", "http_4xx"],
       [404, "failed: refused", "http_4xx"],
+      [408, "failed: busy", "http_4xx"],
       [413, "failed: refused", "http_4xx"],
       [429, "failed: busy", "http_429"],
       [500, "unknown", "http_5xx"],

@@ -117,6 +117,21 @@ describe("retries in the worker's loop", () => {
     expect(said.filter(({ kind }) => kind === "saturated")).to.deep.equal([]);
   });
 
+  it("an insert that never got to a server has no latency and no service time, however often it was tried", async () => {
+    const down: Outcome = { kind: "failed", reason: "unreachable", code: "connection_refused", sentence };
+    for (const retries of ["0", "2"]) {
+      const { report } = await runVirtually({ ...flags, retries }, soon, (batch) =>
+        batch % 2 === 0 ? down : ACKNOWLEDGED,
+      );
+      expect([report.rows.acknowledged, report.rows.failed, report.retries]).to.deep.equal([
+        100,
+        100,
+        10 * Number(retries),
+      ]);
+      expect([report.service_ms.count, report.service_ms.min, report.latency_ms?.count]).to.deep.equal([10, 1, 10]);
+    }
+  });
+
   it("without retries each failure is final", async () => {
     const { sent, report } = await runVirtually(flags, soon, (batch) => (batch % 2 === 0 ? failed("busy") : UNKNOWN));
     expect(sent.length).to.equal(20);
@@ -201,16 +216,20 @@ describe("retries in the worker's loop", () => {
     expect(report.rows.unknown).to.equal(10);
   });
 
-  it("a closed loop waits 100 ms before it tries a server that is not there again: 2 s, 4 places, 80 inserts, and the one claimed ahead", async () => {
-    const down: Outcome = { kind: "failed", reason: "unreachable", code: "connection_refused", sentence };
-    const { rate: _, ...closed } = flags;
-    const { sent } = await runVirtually(
-      { ...closed, rate: "max", "in-flight": "4" },
-      (sentMs) => sentMs,
-      () => down,
-    );
-    expect(sent.length).to.equal(81);
-  });
+  for (const [who, nobody] of [
+    ["a server that is not there", { kind: "failed", reason: "unreachable", code: "connection_refused", sentence }],
+    ["a proxy with nobody behind it", { kind: "unknown", code: "http_502", sentence }],
+  ] as const) {
+    it(`a closed loop waits 100 ms before it tries ${who} again: 2 s, 4 places, 80 inserts, and the one claimed ahead`, async () => {
+      const { rate: _, ...closed } = flags;
+      const { sent } = await runVirtually(
+        { ...closed, rate: "max", "in-flight": "4" },
+        (sentMs) => sentMs,
+        () => nobody,
+      );
+      expect(sent.length).to.equal(81);
+    });
+  }
 
   it("--max-failures 5: told at the fifth in a row, not where one in five is acknowledged", async () => {
     const failing = (every: number) => (batch: number) => (batch % every === every - 1 ? ACKNOWLEDGED : failed("busy"));

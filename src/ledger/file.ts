@@ -54,13 +54,16 @@ export class LedgerFile {
     await this.flush();
     const handle = this.#handle;
     this.#handle = undefined;
-    await this.#guarded(async () => handle?.close());
+    // Also after a failure, which is the one to be told.
+    await handle?.close().catch((error: Error) => this.#failed(error));
   }
 
   async #guarded(work: () => Promise<void>): Promise<void> {
     if (this.#failure !== undefined) return;
-    await work().catch((error: Error) => {
-      this.#failure = `the batches cannot be written to ${this.#path}: ${error.message}`;
-    });
+    await work().catch((error: Error) => this.#failed(error));
+  }
+
+  #failed({ message }: Error): void {
+    this.#failure ??= `the batches cannot be written to ${this.#path}: ${message}`;
   }
 }

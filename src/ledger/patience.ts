@@ -3,21 +3,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Code } from "../answer.js";
 import { type Endpoint, shown } from "../endpoint.js";
+import { ENDPOINT_FAULTS } from "../rotation.js";
 import { execute, type Patience, ServerError } from "../server.js";
 import type { Replica } from "../stores.js";
 import { PATIENCE } from "./questions.js";
 
 /** What passes when a server has started, or has less to do. */
-const PASSING: ReadonlySet<Code> = new Set([
-  "connection_refused",
-  "connection_reset",
-  "connect_timeout",
-  "host_not_found",
-  "host_unreachable",
+const PASSING: ReadonlySet<Code> = new Set<Code>([
+  ...ENDPOINT_FAULTS,
   "http_429",
-  "http_502",
-  "http_503",
-  "http_504",
   "other",
   202, // TOO_MANY_SIMULTANEOUS_QUERIES
   210, // NETWORK_ERROR
@@ -38,7 +32,10 @@ export interface Waiting {
 
 export const WAITING: Waiting = { forMs: 30_000, everyMs: 500, aliveMs: 5000 };
 
-/** The answer of the first endpoint that gives one. Throws what the last one asked said. */
+/**
+ * The answer of the first endpoint that gives one. Throws what the last one asked said: at once where none of them had a
+ * fault that passes, and where a question takes too long.
+ */
 export async function patiently<T>(
   { endpoints }: Replica,
   question: (endpoint: Endpoint, patience: Patience) => Promise<T>,
@@ -48,6 +45,8 @@ export async function patiently<T>(
   const patience: Patience = { ...PATIENCE, ...abort, ...(onWait !== undefined && { onSlow: onWait }) };
   const endMs = performance.now() + forMs;
   for (let round = 0; ; round++) {
+    let last: unknown;
+    let mayPass = false;
     for (const [index, endpoint] of endpoints.entries()) {
       let isAlive = false;
       try {
@@ -56,13 +55,16 @@ export async function patiently<T>(
         return await question(endpoint, patience);
       } catch (error) {
         if (!(error instanceof ServerError) || signal?.aborted) throw error;
-        if (!PASSING.has(error.code) && (isAlive || error.code !== "timeout")) throw error;
-        if (round === 0 && index === 0) {
+        if (isAlive && error.code === "timeout") throw error;
+        last = error;
+        const passes = PASSING.has(error.code);
+        mayPass ||= passes;
+        if (passes && round === 0 && index === 0) {
           onWait?.(`the ledger waits for ${shown(endpoint)}, up to ${forMs / 1000} s: ${error.message}`);
         }
-        if (index === endpoints.length - 1 && performance.now() >= endMs) throw error;
       }
     }
+    if (!mayPass || performance.now() >= endMs) throw last;
     await sleep(everyMs, undefined, abort);
   }
 }
