@@ -1,5 +1,5 @@
-// Limits of a real ClickHouse that are reached in mid-run: too many parts, memory, too many queries. With retries 0, and with 5 when
-// the limit is lifted in time.
+// Limits of a real ClickHouse that are reached in mid-run: too many parts, memory, too many queries. With retries 0, and with 20,
+// which outlast the time it takes to lift the limit.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
@@ -59,9 +59,9 @@ describe("limits of the server", function () {
       expect(await numberOf(parts)).to.equal(acknowledged / PER_BATCH);
     });
 
-    it("retries 5, more allowed and merged 0.5 s later: all rows are acknowledged, and in the table once; exit 0", async () => {
+    it("retries 20, more allowed and merged 0.5 s later: all rows are acknowledged, and in the table once; exit 0", async () => {
       const database = await table();
-      const running = load(database, "--retries", "5");
+      const running = load(database, "--retries", "20");
       await untilRows(database, PARTS * PER_BATCH);
       await sleep(500);
       await clickhouse("ALTER TABLE limited MODIFY SETTING parts_to_throw_insert = 3000", database);
@@ -100,9 +100,9 @@ describe("limits of the server", function () {
       expect(landed).to.equal(acknowledged + (report.ledger?.unknown_landed ?? Number.NaN));
     });
 
-    it("retries 5, the view dropped 0.5 s later: all rows are acknowledged, and in the table once; exit 0", async () => {
+    it("retries 20, the view dropped 0.5 s later: all rows are acknowledged, and in the table once; exit 0", async () => {
       const database = await table();
-      const running = load(database, ...LIMIT, "--retries", "5");
+      const running = load(database, ...LIMIT, "--retries", "20");
       await untilRows(database, 300);
       await clickhouse(VIEW, database);
       await sleep(500);
@@ -138,8 +138,8 @@ describe("limits of the server", function () {
       expect(report.errors.map(({ code, rows }) => [code, rows])).to.deep.equal([["202", failed]]);
     });
 
-    it("retries 5: all rows are acknowledged, and in the table once; exit 0", async () => {
-      const settled = await crowd("--retries", "5");
+    it("retries 20: all rows are acknowledged, and in the table once; exit 0", async () => {
+      const settled = await crowd("--retries", "20");
       expectWhole(settled);
       expect(settled.report.errors.map(({ code }) => code)).to.deep.equal(["202"]);
     });
