@@ -206,7 +206,7 @@ describe("run --quorum", function () {
   it("is sent with each insert, and 0.9 of --timeout as the time for it", async () => {
     const sink = await Sink.open();
     try {
-      const args = ["--quorum", "auto", "--timeout", "20s", "--blind", "--drain", "1s"];
+      const args = ["--quorum", "auto", "--timeout", "20s", "--blind"];
       const { code } = await clickstorm(["run", "--clickhouse-url", sink.url, ...args, ...LOAD]);
       expect(code).to.equal(0);
       expect(sink.received).to.have.lengthOf(10);
