@@ -52,7 +52,9 @@ export interface Load {
   settled(): Promise<Settled>;
   /** The same of a load that is interrupted in mid-run: what was due by then is all that was scheduled. */
   interrupted(): Promise<Settled>;
-  /** What GET /metrics shows now, of a load with --metrics-port 0. */
+  /** Of a load with --metrics-port 0. */
+  metricsPort(): Promise<number>;
+  /** What GET /metrics shows now, of such a load. */
   metrics(): Promise<string>;
 }
 
@@ -131,13 +133,16 @@ export function startLoad(
   running.process.stderr?.on("data", (text: string) => {
     told += text;
   });
+  const metricsPort = async (): Promise<number> => {
+    await running.said("/metrics");
+    return Number(/:(\d+)\/metrics/.exec(told)?.[1]);
+  };
   return {
     running,
+    metricsPort,
     async metrics() {
-      await running.said("/metrics");
-      const port = /:(\d+)\/metrics/.exec(told)?.[1];
-      const answer = await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { connection: "close" } });
-      return answer.text();
+      const url = `http://127.0.0.1:${await metricsPort()}/metrics`;
+      return (await fetch(url, { headers: { connection: "close" } })).text();
     },
     settled: () => settled(false),
     interrupted() {
