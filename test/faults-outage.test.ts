@@ -38,13 +38,14 @@ function expectWhole({ report, landed, code }: Settled): void {
 }
 
 /**
- * The same where servers were killed: rows that one of them lost for good (faults-kill.test.ts says how) are told, and it has the
- * tokens of their batches.
+ * The same where a server was killed once: rows that it lost for good (faults-kill.test.ts says how) are told, it has the tokens of
+ * their batches, and they are no more than were in flight.
  */
 async function expectSurvived({ report, landed, distinct }: Settled, servers: readonly MortalServer[]) {
   const { scheduled, acknowledged, lost, duplicated } = report.rows;
   expect(scheduled).to.be.at.least(FIRST_ROWS);
   expect({ acknowledged, duplicated }).to.deep.equal({ acknowledged: scheduled, duplicated: 0 });
+  expect(lost).to.be.within(0, IN_FLIGHT_ROWS);
   expect([landed, distinct]).to.deep.equal([scheduled - (lost ?? 0), scheduled - (lost ?? 0)]);
   const tokens = await Promise.all(servers.map((server) => server.tokens("events")));
   expect(tokens.reduce((sum, count) => sum + count, 0)).to.equal(Math.ceil(scheduled / PER_BATCH));
