@@ -1,56 +1,57 @@
 // Servers that are gone for a while: refused connections, a restart, a kill -9, and one of two endpoints that is down. Real
-// servers, real processes, with retries 0 and more.
+// servers, real processes, with retries 0 and more: 20 where an outage may last, as five may be over within 1.6 s.
 
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { FaultProxy } from "./support/fault-proxy.js";
 import { MortalServer } from "./support/mortal.js";
 import { newDatabase, serverUrl } from "./support/server.js";
-import { ask, type Load, type Settled, startLoad } from "./support/settle.js";
+import {
+  type Load,
+  type Settled,
+  startLoad,
+  until,
+  untilErrors,
+  untilFurtherRows,
+  untilRows,
+} from "./support/settle.js";
 
-const QUIET = ["--no-traces", "--no-metrics"];
+const QUIET = ["--no-traces", "--metrics-port", "0"];
 const PER_BATCH = 50;
-/** So many rows a second, and batches of PER_BATCH. */
-const LOAD = ["--rate", "4000", "--batch-rows", String(PER_BATCH), "--workers", "2", ...QUIET];
-const SECOND = 4000;
-
-/** Waits until so many rows of any run are there. */
-async function untilRows(url: string, rows: number): Promise<void> {
-  for (;;) {
-    const [found] = await ask<{ rows: number }>(
-      url,
-      "SELECT sum(total_rows) AS rows FROM system.tables WHERE database = currentDatabase() AND name = 'events'",
-    );
-    if ((found?.rows ?? 0) >= rows) return;
-    await sleep(20);
-  }
-}
+/** 80 inserts a second, for longer than any outage lasts: interrupted once everything has been seen. */
+const LOAD = ["--rate", "4000", "--duration", "40", "--batch-rows", String(PER_BATCH), "--workers", "2", ...QUIET];
+/** What --in-flight allows at once. */
+const IN_FLIGHT_ROWS = 8 * PER_BATCH;
+/** There before an outage: more than is in flight, so some of them are acknowledged. */
+const FIRST_ROWS = 500;
 
 /** Of a run that survived: all acknowledged, all there, once. */
-function expectWhole({ report, landed, code }: Settled, rows: number): void {
-  const { acknowledged, lost, duplicated } = report.rows;
+function expectWhole({ report, landed, code }: Settled): void {
+  const { scheduled, acknowledged, lost, duplicated } = report.rows;
+  expect(scheduled).to.be.at.least(FIRST_ROWS);
   expect({ acknowledged, landed, lost, duplicated, code }).to.deep.equal({
-    acknowledged: rows,
-    landed: rows,
+    acknowledged: scheduled,
+    landed: scheduled,
     lost: 0,
     duplicated: 0,
-    code: 0,
+    code: 130,
   });
 }
 
 /**
- * The same where servers were killed: rows that one of them lost for good (faults-kill.test.ts says how) are told, and it has the
- * tokens of their batches.
+ * The same where a server was killed once: rows that it lost for good (faults-kill.test.ts says how) are told, it has the tokens of
+ * their batches, and they are no more than were in flight.
  */
-async function expectSurvived({ report, landed, distinct }: Settled, rows: number, servers: readonly MortalServer[]) {
-  const { acknowledged, lost, duplicated } = report.rows;
-  expect({ acknowledged, duplicated }).to.deep.equal({ acknowledged: rows, duplicated: 0 });
-  expect([landed, distinct]).to.deep.equal([rows - (lost ?? 0), rows - (lost ?? 0)]);
+async function expectSurvived({ report, landed, distinct }: Settled, servers: readonly MortalServer[]) {
+  const { scheduled, acknowledged, lost, duplicated } = report.rows;
+  expect(scheduled).to.be.at.least(FIRST_ROWS);
+  expect({ acknowledged, duplicated }).to.deep.equal({ acknowledged: scheduled, duplicated: 0 });
+  expect(lost).to.be.within(0, IN_FLIGHT_ROWS);
+  expect([landed, distinct]).to.deep.equal([scheduled - (lost ?? 0), scheduled - (lost ?? 0)]);
   const tokens = await Promise.all(servers.map((server) => server.tokens("events")));
-  expect(tokens.reduce((sum, count) => sum + count, 0)).to.equal(rows / PER_BATCH);
+  expect(tokens.reduce((sum, count) => sum + count, 0)).to.equal(Math.ceil(scheduled / PER_BATCH));
 }
 
-describe("connections refused for 0.7 s", function () {
+describe("connections refused for a while", function () {
   this.timeout(60_000);
 
   async function outage(retries: number): Promise<Settled> {
@@ -58,35 +59,35 @@ describe("connections refused for 0.7 s", function () {
     const direct = `${serverUrl()}/?database=${database}`;
     const proxy = await FaultProxy.open(Number(new URL(serverUrl()).port));
     const url = `http://127.0.0.1:${proxy.port}/?database=${database}`;
-    const flags = ["--clickhouse-url", url, "--duration", "2", "--retries", String(retries), ...LOAD];
-    const load = startLoad(flags, [{ url: direct }]);
-    await untilRows(direct, 500);
+    const load = startLoad(["--clickhouse-url", url, "--retries", String(retries), ...LOAD], [{ url: direct }]);
+    await untilRows(load, { url: direct }, FIRST_ROWS);
     await proxy.refuse();
-    await sleep(700);
+    await untilErrors(load, "connection_refused");
     await proxy.accept();
-    const settled = await load.settled();
+    await untilFurtherRows(load, { url: direct }, IN_FLIGHT_ROWS + PER_BATCH);
+    const settled = await load.interrupted();
     await proxy.close();
     return settled;
   }
 
-  it("retries 0: the rows of 0.7 s are failed as connection_refused, give or take; what was on the wire is unknown", async () => {
+  it("retries 0: rows of that time are failed as connection_refused; what was on the wire is unknown", async () => {
     const { report, landed } = await outage(0);
     const refused = report.errors.find(({ code }) => code === "connection_refused");
-    expect(refused?.rows).to.be.within(0.4 * SECOND, 1.2 * SECOND);
+    expect(refused?.rows).to.be.at.least(PER_BATCH);
     // A connection that was reset while it was being made failed too.
-    expect(report.rows.failed - (refused?.rows ?? 0)).to.be.within(0, 8 * PER_BATCH);
+    expect(report.rows.failed - (refused?.rows ?? 0)).to.be.within(0, IN_FLIGHT_ROWS);
     const others = report.errors.filter((error) => error !== refused);
     expect(others.every(({ code }) => code === "connection_reset")).to.equal(true);
-    // At most what was in flight at once.
-    expect(report.rows.unknown).to.be.at.most(8 * PER_BATCH);
+    expect(report.rows.unknown).to.be.at.most(IN_FLIGHT_ROWS);
     expect(landed).to.be.within(report.rows.acknowledged, report.rows.acknowledged + report.rows.unknown);
-    expect(report.rows.acknowledged).to.be.above(500);
+    // Before it and behind it.
+    expect(report.rows.acknowledged).to.be.at.least(FIRST_ROWS - IN_FLIGHT_ROWS + PER_BATCH);
   });
 
-  it("retries 5: all rows are acknowledged, and in the table once; exit 0", async () => {
-    const settled = await outage(5);
-    expectWhole(settled, 2 * SECOND);
-    expect(settled.report.errors.find(({ code }) => code === "connection_refused")?.retried).to.be.above(5);
+  it("retries 20: all rows are acknowledged, and in the table once; exit 130, as it was interrupted", async () => {
+    const settled = await outage(20);
+    expectWhole(settled);
+    expect(settled.report.errors.find(({ code }) => code === "connection_refused")?.retried).to.be.above(0);
   });
 });
 
@@ -98,67 +99,56 @@ describe("a server in mid-run", function () {
   });
   afterEach(() => server.close());
 
-  const load = (seconds: number, retries: number): Load => {
-    const flags = [
-      "--clickhouse-url",
-      server.url,
-      "--duration",
-      String(seconds),
-      "--retries",
-      String(retries),
-      ...LOAD,
-    ];
-    return startLoad(flags, [{ url: server.url }]);
-  };
-  const kill = async (): Promise<void> => {
-    await untilRows(server.url, 500);
-    await server.kill();
-    await server.revive();
-  };
+  const startLoadWith = (retries: number): Load =>
+    startLoad(["--clickhouse-url", server.url, "--retries", String(retries), ...LOAD], [{ url: server.url }]);
 
   it("killed by kill -9 and started again, retries 0: unknown rows are there or not, and the ledger knows; none twice", async () => {
-    const running = load(2, 0);
-    await kill();
-    const { report, landed, code } = await running.settled();
+    const load = startLoadWith(0);
+    await untilRows(load, server, FIRST_ROWS);
+    await server.kill();
+    await untilErrors(load, "connection_refused");
+    await server.revive();
+    await untilFurtherRows(load, server, IN_FLIGHT_ROWS + PER_BATCH);
+    const { report, landed, code } = await load.interrupted();
     const { acknowledged, failed, unknown, lost, duplicated } = report.rows;
-    expect(failed + unknown).to.be.above(0);
+    expect(failed).to.be.at.least(PER_BATCH);
     expect([lost, duplicated, code]).to.deep.equal([0, 0, 1]);
     expect(landed).to.be.within(acknowledged, acknowledged + unknown);
-    expect(acknowledged).to.be.above(500);
+    // Before the kill and behind it.
+    expect(acknowledged).to.be.at.least(FIRST_ROWS - IN_FLIGHT_ROWS + PER_BATCH);
   });
 
-  it("killed by kill -9 and started again, retries 5: all rows are acknowledged, and in the table once", async () => {
-    const running = load(2, 5);
-    await kill();
-    const settled = await running.settled();
-    await expectSurvived(settled, 2 * SECOND, [server]);
+  it("killed by kill -9 and started again, retries 20: all rows are acknowledged, and in the table once", async () => {
+    const load = startLoadWith(20);
+    await untilRows(load, server, FIRST_ROWS);
+    await server.kill();
+    await untilErrors(load, "connection_refused");
+    await server.revive();
+    const settled = await load.interrupted();
+    await expectSurvived(settled, [server]);
     expect(settled.report.retries).to.be.above(0);
   });
 
   // It waits for its clients for 5 s: longer than five retries last.
-  it("shut down and started again, retries 10: all rows are acknowledged, and in the table once; exit 0", async () => {
-    const running = load(3, 10);
-    await untilRows(server.url, 500);
+  it("shut down and started again, retries 20: all rows are acknowledged, and in the table once; exit 130", async () => {
+    const load = startLoadWith(20);
+    await untilRows(load, server, FIRST_ROWS);
     await server.stop();
+    await untilErrors(load, "connection_refused");
     await server.revive();
-    const settled = await running.settled();
-    expectWhole(settled, 3 * SECOND);
+    const settled = await load.interrupted();
+    expectWhole(settled);
     expect(settled.report.retries).to.be.above(0);
   });
 });
 
-describe("two endpoints, one of them down for 1.2 s", function () {
+describe("two endpoints, one of them down for a while", function () {
   this.timeout(90_000);
-
-  interface Outage extends Settled {
-    /** Inserts that the first proxy took over while the second was down: odd batches are the second's when both are up. */
-    readonly takenOver: number;
-    /** What the second saw after it had come back. */
-    readonly after: number;
-  }
+  /** Of inserts, taken over and come back. */
+  const WANTED = 4;
 
   /** Both before one server: the copies of a table that a retry may go to. */
-  async function outage(retries: number): Promise<Outage> {
+  async function outage(retries: number): Promise<Settled> {
     const { database } = await newDatabase();
     const direct = `${serverUrl()}/?database=${database}`;
     const open = () => FaultProxy.open(Number(new URL(serverUrl()).port));
@@ -167,24 +157,22 @@ describe("two endpoints, one of them down for 1.2 s", function () {
       "--clickhouse-url",
       `http://127.0.0.1:${port}/?database=${database}`,
     ]);
-    const load = startLoad([...urls, "--duration", "4", "--retries", String(retries), ...LOAD], [{ url: direct }]);
-    await untilRows(direct, 500);
+    const load = startLoad([...urls, "--retries", String(retries), ...LOAD], [{ url: direct }]);
+    await untilRows(load, { url: direct }, FIRST_ROWS);
     await second.refuse();
     const [firstBefore, secondBefore] = [first.seen.length, second.seen.length];
-    await sleep(1200);
-    const takenOver = first.seen.slice(firstBefore).filter(({ batch }) => batch % 2 === 1).length;
+    // Odd batches are the second's when both are up.
+    const takenOver = () => first.seen.slice(firstBefore).filter(({ batch }) => batch % 2 === 1).length;
+    await until(load.running, () => takenOver() >= WANTED);
     await second.accept();
-    const settled = await load.settled();
+    await until(load.running, () => second.seen.length - secondBefore >= WANTED);
+    const settled = await load.interrupted();
     await first.close();
     await second.close();
-    return { ...settled, takenOver, after: second.seen.length - secondBefore };
+    return settled;
   }
 
-  function expectTakenOver({ report, takenOver, after }: Outage): void {
-    // Of some 48 that come due in 1.2 s, on a machine with nothing else to do.
-    expect(takenOver).to.be.at.least(4);
-    // Tried again 1 or 3 s later: for at least 0.5 s half of them are the second's once more.
-    expect(after).to.be.at.least(4);
+  function expectLeftOut({ report }: Settled): void {
     const [one, other] = report.endpoints;
     expect([one?.left_out, (other?.left_out ?? 0) > 0]).to.deep.equal([0, true]);
     expect((one?.acknowledged ?? 0) + (other?.acknowledged ?? 0)).to.equal(report.rows.acknowledged);
@@ -192,28 +180,29 @@ describe("two endpoints, one of them down for 1.2 s", function () {
 
   it("retries 0: the load goes to the other, and comes back; only what met the outage is failed or unknown", async () => {
     const settled = await outage(0);
-    expectTakenOver(settled);
-    // What each of two workers had in flight there, and each further try.
-    expect(settled.report.rows.failed + settled.report.rows.unknown).to.be.within(PER_BATCH, 16 * PER_BATCH);
+    expectLeftOut(settled);
+    // What was in flight, and each further try: each pause before one is twice as long as the one before.
+    expect(settled.report.rows.failed + settled.report.rows.unknown).to.be.within(PER_BATCH, 2 * IN_FLIGHT_ROWS);
     expect(settled.stderr).to.include("is left out for a while, and tried again later");
   });
 
-  it("retries 5: all rows are acknowledged, and in the table once; exit 0", async () => {
+  it("retries 5: all rows are acknowledged, and in the table once; exit 130, as it was interrupted", async () => {
     const settled = await outage(5);
-    expectTakenOver(settled);
-    expectWhole(settled, 4 * SECOND);
+    expectLeftOut(settled);
+    expectWhole(settled);
   });
 
-  it("two servers, one killed by kill -9 and started again, retries 5: each row is in one of them, once", async () => {
+  it("two servers, one killed by kill -9 and started again, retries 20: each row is in one of them, once", async () => {
     const servers = [await MortalServer.start(), await MortalServer.start()] as const;
     const stores = servers.map(({ url }) => ({ url }));
     const urls = stores.flatMap(({ url }) => ["--clickhouse-url", url]);
-    const load = startLoad([...urls, "--duration", "4", "--retries", "5", ...LOAD], stores);
-    await untilRows(servers[1].url, 500);
+    const load = startLoad([...urls, "--retries", "20", ...LOAD], stores);
+    await untilRows(load, servers[1], FIRST_ROWS);
     await servers[1].kill();
+    await load.running.said("is left out for a while");
     await servers[1].revive();
-    const settled = await load.settled();
-    await expectSurvived(settled, 4 * SECOND, servers);
+    const settled = await load.interrupted();
+    await expectSurvived(settled, servers);
     for (const server of servers) await server.close();
     expect(settled.report.endpoints.map(({ left_out }) => left_out > 0)).to.deep.equal([false, true]);
   });

@@ -8,6 +8,7 @@ import { expect } from "chai";
 import { type EmbeddedServer, startEmbedded } from "../src/embedded/server.js";
 import { clickstorm, start, unwrapped } from "./support/cli.js";
 import { clickhouse, newDatabase, rowsOf } from "./support/server.js";
+import { rowsIn, until } from "./support/settle.js";
 import { Sink } from "./support/sink.js";
 
 /** 1,000 rows in ten batches of 100. */
@@ -101,12 +102,10 @@ describe("run --ledger", function () {
     await ask(`CREATE TABLE ${database}.t (run_id String, seq UInt64) ENGINE = MergeTree ORDER BY seq`);
     const file = join(directory, "gone.ndjson");
     const load = start([
-      ...["run", "--clickhouse-url", server.url, "--table", `${database}.t`, "--rate", "500", "--duration", "4"],
+      ...["run", "--clickhouse-url", server.url, "--table", `${database}.t`, "--rate", "500", "--duration", "40"],
       ...["--batch-rows", "50", "--no-metrics", "--no-traces", "--ledger", file],
     ]);
-    for (let rows = 0; rows < 100; ) {
-      rows = Number(await (await fetch(`${server.url}/?query=SELECT+count()+FROM+${database}.t`)).text());
-    }
+    await until(load, async () => (await rowsIn({ url: `${server.url}/?database=${database}`, table: "t" })) >= 100);
     await ask(`DROP TABLE ${database}.t SYNC`);
     const { code, stdout } = await load.ended;
     expect(code).to.equal(1);
@@ -206,7 +205,7 @@ describe("run --quorum", function () {
   it("is sent with each insert, and 0.9 of --timeout as the time for it", async () => {
     const sink = await Sink.open();
     try {
-      const args = ["--quorum", "auto", "--timeout", "20s", "--blind", "--drain", "1s"];
+      const args = ["--quorum", "auto", "--timeout", "20s", "--blind"];
       const { code } = await clickstorm(["run", "--clickhouse-url", sink.url, ...args, ...LOAD]);
       expect(code).to.equal(0);
       expect(sink.received).to.have.lengthOf(10);

@@ -3,6 +3,7 @@
 // It sends nothing twice.
 
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { nextPort } from "./ports.js";
 import { RequestReader } from "./request-reader.js";
 
 export type Fault =
@@ -50,21 +51,18 @@ export class FaultProxy {
   readonly spoilt: Spoilt[] = [];
   readonly #upstreamPort: number;
   readonly #connections = new Set<Connection>();
-  #port = 0;
+  readonly port: number;
   #server: Server | undefined;
 
-  private constructor(upstreamPort: number) {
+  private constructor(upstreamPort: number, port: number) {
     this.#upstreamPort = upstreamPort;
+    this.port = port;
   }
 
   static async open(upstreamPort: number): Promise<FaultProxy> {
-    const proxy = new FaultProxy(upstreamPort);
+    const proxy = new FaultProxy(upstreamPort, await nextPort());
     await proxy.accept();
     return proxy;
-  }
-
-  get port(): number {
-    return this.#port;
   }
 
   /** Batches with a fault that has happened, each once, ascending. */
@@ -79,9 +77,7 @@ export class FaultProxy {
       this.#connections.add(connection);
       client.on("close", () => this.#connections.delete(connection));
     });
-    await new Promise<void>((resolve, reject) => server.on("error", reject).listen(this.#port, "127.0.0.1", resolve));
-    const address = server.address();
-    this.#port = typeof address === "object" && address !== null ? address.port : 0;
+    await new Promise<void>((resolve, reject) => server.on("error", reject).listen(this.port, "127.0.0.1", resolve));
     this.#server = server;
   }
 

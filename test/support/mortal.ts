@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type EmbeddedServer, type ExtraConfig, startEmbedded } from "../../src/embedded/server.js";
+import { nextPort } from "./ports.js";
 import { ask } from "./settle.js";
 
 export class MortalServer {
@@ -19,7 +20,7 @@ export class MortalServer {
 
   static async start(extraConfig: ExtraConfig = {}): Promise<MortalServer> {
     const path = mkdtempSync(join(tmpdir(), "clickstorm-mortal-"));
-    return new MortalServer(path, extraConfig, await startEmbedded({ path, extraConfig }));
+    return new MortalServer(path, extraConfig, await startEmbedded({ path, port: await nextPort(), extraConfig }));
   }
 
   /** http://127.0.0.1:PORT, whether it lives or not. */

@@ -4,6 +4,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { parseReport } from "../../src/report/read.js";
 import type { Report } from "../../src/report/schema.js";
@@ -49,6 +50,57 @@ export interface Load {
   readonly running: Running;
   /** Its end, its report, and both compared with the stores. */
   settled(): Promise<Settled>;
+  /** The same of a load that is interrupted in mid-run: what was due by then is all that was scheduled. */
+  interrupted(): Promise<Settled>;
+  /** Of a load with --metrics-port 0. */
+  metricsPort(): Promise<number>;
+  /** What GET /metrics shows now, of such a load. */
+  metrics(): Promise<string>;
+}
+
+const POLL_MS = 20;
+
+/** Asks until the answer is yes; throws what the program said if that has ended before. */
+export async function until({ ended }: Running, holds: () => boolean | Promise<boolean>): Promise<void> {
+  let end: Ended | undefined;
+  void ended.then((found) => {
+    end = found;
+  });
+  while (!(await holds())) {
+    if (end !== undefined) throw new Error(`ended too early, with ${end.code}:\n${end.stdout}\n${end.stderr}`);
+    await sleep(POLL_MS);
+  }
+}
+
+/** The value of a metric, its labels as they are printed. */
+export function metricOf(metrics: string, name: string): number | undefined {
+  const line = metrics.split("\n").find((text) => text.startsWith(`${name} `) || text.startsWith(`${name}{`));
+  return line === undefined ? undefined : Number(line.split(" ").at(-1));
+}
+
+/** Waits, while the program runs, until attempts of inserts have failed under a code. */
+export async function untilErrors(load: Load, code: string): Promise<void> {
+  const series = `ingestion_insert_errors_total{code="${code}"}`;
+  await until(load.running, async () => (metricOf(await load.metrics(), series) ?? 0) > 0);
+}
+
+/** How many rows of any run a store shows; 0 without its table. */
+export async function rowsIn({ url, table = "events" }: Store): Promise<number> {
+  const [found] = await ask<{ rows: number }>(
+    url,
+    `SELECT sum(total_rows) AS rows FROM system.tables WHERE database = currentDatabase() AND name = '${table}'`,
+  );
+  return found?.rows ?? 0;
+}
+
+/** Waits, while the program runs, until a store shows so many rows. */
+export async function untilRows({ running }: Load, store: Store, rows: number): Promise<void> {
+  await until(running, async () => (await rowsIn(store)) >= rows);
+}
+
+/** The same for rows that are not there yet. */
+export async function untilFurtherRows(load: Load, store: Store, rows: number): Promise<void> {
+  await untilRows(load, store, (await rowsIn(store)) + rows);
 }
 
 /** @param stores one for each place rows may lie in; batches are of --batch-rows in `flags` */
@@ -60,23 +112,42 @@ export function startLoad(
   const folder = mkdtempSync(join(tmpdir(), "clickstorm-fault-"));
   const [file, ledgerFile] = [join(folder, "report.json"), join(folder, "ledger.ndjson")];
   const running = start(["run", ...flags, "--report", file, "--ledger", ledgerFile], environment);
+  const settled = async (isInterrupted: boolean): Promise<Settled> => {
+    const ended = await running.ended;
+    try {
+      const reading = parseReport(readFileSync(file, "utf8"), file);
+      if ("problem" in reading) throw new Error(reading.problem);
+      expect(reading.report.interrupted, "interrupted before its time").to.equal(isInterrupted);
+      const lines = readFileSync(ledgerFile, "utf8").split("\n").slice(0, -1);
+      const ledger = lines.map((line): LedgerLine => JSON.parse(line));
+      return await settle(ended, reading.report, ledger, stores);
+    } catch (error) {
+      throw new Error(`${error}\nthe run ended with ${ended.code}:\n${ended.stdout}\n${ended.stderr}`, {
+        cause: error,
+      });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  };
+  let told = "";
+  running.process.stderr?.on("data", (text: string) => {
+    told += text;
+  });
+  const metricsPort = async (): Promise<number> => {
+    await running.said("/metrics");
+    return Number(/:(\d+)\/metrics/.exec(told)?.[1]);
+  };
   return {
     running,
-    async settled() {
-      const ended = await running.ended;
-      try {
-        const reading = parseReport(readFileSync(file, "utf8"), file);
-        if ("problem" in reading) throw new Error(reading.problem);
-        const lines = readFileSync(ledgerFile, "utf8").split("\n").slice(0, -1);
-        const ledger = lines.map((line): LedgerLine => JSON.parse(line));
-        return await settle(ended, reading.report, ledger, stores);
-      } catch (error) {
-        throw new Error(`${error}\nthe run ended with ${ended.code}:\n${ended.stdout}\n${ended.stderr}`, {
-          cause: error,
-        });
-      } finally {
-        rmSync(folder, { recursive: true, force: true });
-      }
+    metricsPort,
+    async metrics() {
+      const url = `http://127.0.0.1:${await metricsPort()}/metrics`;
+      return (await fetch(url, { headers: { connection: "close" } })).text();
+    },
+    settled: () => settled(false),
+    interrupted() {
+      running.process.kill("SIGINT");
+      return settled(true);
     },
   };
 }
@@ -116,7 +187,8 @@ async function settle(
     landed - distinct,
   ]);
   const isWhole = rows.acknowledged + rows.dropped === rows.scheduled && landed === distinct && rows.lost === 0;
-  if (report.problems.length === 0) expect(ended.code, "exit code").to.equal(isWhole ? 0 : 1);
+  if (report.problems.length === 0)
+    expect(ended.code, "exit code").to.equal(isWhole ? (report.interrupted ? 130 : 0) : 1);
   else expect(ended.code, "exit code").to.equal(1);
   return { ...ended, report, ledger, landed, distinct, batches };
 }
