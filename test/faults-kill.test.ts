@@ -22,7 +22,7 @@ const LOAD = [
   "--rate",
   "10000",
   "--duration",
-  "50",
+  "90",
   "--drain",
   "1m",
   "--batch-rows",
@@ -46,7 +46,7 @@ function dice(seed: number): () => number {
 
 /** One part an insert, for ever, and tokens of all of them. */
 const TABLE = `(timestamp DateTime64(3), payload String, run_id LowCardinality(String), seq UInt64) ENGINE = MergeTree
-  ORDER BY timestamp SETTINGS non_replicated_deduplication_window = 10000, max_bytes_to_merge_at_max_space_in_pool = 1`;
+  ORDER BY timestamp SETTINGS non_replicated_deduplication_window = 100000, max_bytes_to_merge_at_max_space_in_pool = 1`;
 
 describe(`kill -9 at ${RUNS * KILLS} random moments, retries 20 (KILL_SEED=${SEED})`, function () {
   this.timeout(120_000);
