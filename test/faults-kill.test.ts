@@ -17,10 +17,10 @@ const KILLS = 4;
 const PER_BATCH = 50;
 /** What --in-flight allows at once. */
 const IN_FLIGHT_ROWS = 8 * PER_BATCH;
-/** 200 inserts a second, for longer than all kills take: interrupted behind the last, with time for what has piled up. */
+/** 100 inserts a second, for longer than all kills take: interrupted behind the last, with time for what has piled up. */
 const LOAD = [
   "--rate",
-  "10000",
+  "5000",
   "--duration",
   "90",
   "--drain",
@@ -44,9 +44,10 @@ function dice(seed: number): () => number {
   };
 }
 
-/** One part an insert, for ever, and tokens of all of them. */
+/** One part an insert, for ever, however many: by itself ClickHouse would slow down from 1,000 on. And tokens of all of them. */
 const TABLE = `(timestamp DateTime64(3), payload String, run_id LowCardinality(String), seq UInt64) ENGINE = MergeTree
-  ORDER BY timestamp SETTINGS non_replicated_deduplication_window = 100000, max_bytes_to_merge_at_max_space_in_pool = 1`;
+  ORDER BY timestamp SETTINGS non_replicated_deduplication_window = 100000, max_bytes_to_merge_at_max_space_in_pool = 1,
+  parts_to_delay_insert = 100000, parts_to_throw_insert = 100000`;
 
 describe(`kill -9 at ${RUNS * KILLS} random moments, retries 20 (KILL_SEED=${SEED})`, function () {
   this.timeout(120_000);

@@ -95,7 +95,7 @@ describe("hostile names", function () {
         "ladder",
         ...named(),
         "--duration",
-        "300ms",
+        "1s",
         "--batch-rows",
         "1000",
         "--format",
@@ -103,7 +103,7 @@ describe("hostile names", function () {
       ]);
       expect(ladder.code, ladder.stdout + ladder.stderr).to.equal(0);
       expect(await databases()).to.equal(before);
-      const hold = ["--from", "500", "--to", "500", "--step", "1s", "--flush-interval", "300ms", "--batch-rows", "100"];
+      const hold = ["--from", "500", "--to", "500", "--step", "2s", "--flush-interval", "300ms", "--batch-rows", "100"];
       const max = await clickstorm(["max", ...named(), ...hold]);
       expect(max.code, max.stdout + max.stderr).to.equal(0);
       for (const { stdout, stderr } of [ladder, max]) expect(stdout + stderr).to.not.match(ESCAPES);

@@ -16,7 +16,7 @@ import { clickhouse, newDatabase, numberOf, rowsOf } from "./support/server.js";
 import { closedPort } from "./support/strangers.js";
 import { askAsOwner, PASSWORD, startWithUsers } from "./support/users.js";
 
-const SHORT = ["--duration", "300ms", "--batch-rows", "5000"];
+const SHORT = ["--duration", "600ms", "--batch-rows", "5000"];
 const ONE = ["--format", "JSONEachRow"];
 const RUNGS = ["rendering", "discarding", "null", "table"] as const;
 

@@ -126,10 +126,19 @@ describe("https", function () {
     const target = ["--clickhouse-url", `${proxy.url}/?database=${database}`, "--tls-ca", ca, ...client];
     const sample = await clickstorm(["sample", ...target, "--rows", "3"]);
     expect([sample.code, sample.stdout.trimEnd().split("\n").length], sample.stderr).to.deep.equal([0, 3]);
-    const ladder = await clickstorm(["ladder", ...target, "--duration", "300ms", "--format", "Native"]);
+    const ladder = await clickstorm([
+      "ladder",
+      ...target,
+      "--duration",
+      "1s",
+      "--batch-rows",
+      "1000",
+      "--format",
+      "Native",
+    ]);
     expect(ladder.code, ladder.stderr + ladder.stdout).to.equal(0);
     expect(ladder.stdout).to.match(/ENGINE = Null +[\d,]+.* rows\n/);
-    const hold = ["--from", "500", "--to", "500", "--step", "1s", "--flush-interval", "300ms", "--batch-rows", "100"];
+    const hold = ["--from", "500", "--to", "500", "--step", "2s", "--flush-interval", "300ms", "--batch-rows", "100"];
     const max = await clickstorm(["max", ...target, ...hold]);
     expect(max.code, max.stderr + max.stdout).to.equal(0);
     expect(await numberOf("SELECT count() >= 500 FROM events", database)).to.equal(1);
