@@ -5,9 +5,11 @@
 import { isBusyCode } from "./answer.js";
 import { type Compression, encodingHeaders } from "./compress.js";
 import { type Endpoint, shown } from "./endpoint.js";
+import { expiringColumns } from "./engines.js";
 import type { Options, TableOptions } from "./options.js";
 import { EVENT_TABLE, isEventTable, SEED_COLUMNS, type TableColumn } from "./rows/column.js";
 import { execute, insertNothing, type Patience, query, quoteIdentifier, ServerError } from "./server.js";
+import { firstAnswer, openSession, type Session } from "./session.js";
 import { isReplicated } from "./stores.js";
 import { nearest } from "./text.js";
 
@@ -55,13 +57,13 @@ export class Asked {
     values: Readonly<Record<string, string>> = {},
   ): Promise<readonly Readonly<Record<string, unknown>>[]> {
     return query(this.endpoint, sql, values, this.patience).catch(
-      this.#refusal("does not answer a question of the pre-flight"),
+      this.refusal("does not answer a question of the pre-flight"),
     );
   }
 
   /** `complaint` goes on from the endpoint's name: "does not …". */
   async check(sql: string, complaint: string, parameters: Readonly<Record<string, string>> = {}): Promise<void> {
-    await execute(this.endpoint, sql, parameters, this.patience).catch(this.#refusal(complaint));
+    await execute(this.endpoint, sql, parameters, this.patience).catch(this.refusal(complaint));
   }
 
   /** `parameters`: of every insert into the place. */
@@ -73,17 +75,18 @@ export class Asked {
     await insertNothing(this.endpoint, parameters, this.patience).catch((error: unknown) => {
       const isBusy = error instanceof ServerError && typeof error.code === "number" && isBusyCode(error.code);
       const complaint = isBusy ? "takes no inserts at the moment into" : "does not let this user insert into";
-      return this.#refusal(`${complaint} ${fullName(place)}`)(error);
+      return this.refusal(`${complaint} ${fullName(place)}`)(error);
     });
     if (compression === "none") return;
     // The header alone: who does not know its name says so, whatever the body.
     const headers = { ...this.endpoint.headers, ...encodingHeaders(compression) };
     await insertNothing({ ...this.endpoint, headers }, parameters, this.patience).catch(
-      this.#refusal(`does not take inserts with --compress ${compression}`),
+      this.refusal(`does not take inserts with --compress ${compression}`),
     );
   }
 
-  #refusal(complaint: string): (error: unknown) => never {
+  /** For what is refused: throws a TargetError. */
+  refusal(complaint: string): (error: unknown) => never {
     return (error) => {
       if (!(error instanceof ServerError)) throw error;
       throw new TargetError(
@@ -95,11 +98,33 @@ export class Asked {
 
 export const fullName = ({ database, table }: Place): string => `${database}.${table}`;
 
-export async function askVersion({ endpoint, name, patience }: Asked): Promise<string> {
+/** An endpoint that answers, and what its answers are worth. */
+export interface Met extends Session {
+  readonly version: string;
+}
+
+/** Before all other questions: these are then asked with settings of their own. Throws a TargetError. */
+export async function meet(asked: Asked): Promise<Met> {
+  const version = await askVersion(asked);
+  const session = await openSession(asked.endpoint, asked.patience).catch(asked.refusal("does not tell its settings"));
+  if (session.whyFalse !== undefined) {
+    throw new TargetError(
+      `${asked.name} cannot be asked anything: ${session.whyFalse}; let its profile or constraints allow it, or give another --user`,
+    );
+  }
+  return { version, ...session };
+}
+
+async function askVersion({ endpoint, name, patience }: Asked): Promise<string> {
   let version: string;
   try {
-    // Without settings: the oldest servers and the most restricted users can be asked so.
-    version = (await execute(endpoint, "SELECT version() FORMAT TabSeparated", {}, patience)).trim();
+    // Without settings at first: the oldest servers and the most restricted users can be asked so.
+    const sql = "SELECT version() FORMAT TabSeparated";
+    const answer = await firstAnswer(async (settings) => {
+      const [line = ""] = (await execute(endpoint, sql, settings, patience)).split("\n");
+      return line === "" ? undefined : line;
+    });
+    version = answer ?? "";
   } catch (error) {
     if (!(error instanceof ServerError)) throw error;
     switch (error.code) {
@@ -134,16 +159,12 @@ export async function knownSettings(asked: Asked, names: readonly string[]): Pro
   return new Set(rows.map((row) => String(row.name)));
 }
 
-/** Of this user's session, without what a URL in them may hold of a password. */
-export async function changedSettings(asked: Asked): Promise<Readonly<Record<string, string>>> {
-  const rows = await asked.rows("SELECT name, value FROM system.settings WHERE changed ORDER BY name");
-  return Object.fromEntries(
-    rows.map(({ name, value }) => [String(name), String(value).replace(/:\/\/[^/\s]*@/g, "://***@")]),
-  );
-}
-
 export interface Found {
   readonly engine: string;
+  /** The engine with its arguments, keys and settings. */
+  readonly clause: string;
+  /** Columns whose values are reset when they are old. */
+  readonly resets: readonly string[];
   readonly expires: boolean;
   /** The same for two endpoints that lead to the same table of the same server. */
   readonly identity: string;
@@ -189,7 +210,7 @@ export async function findOrCreate(asked: Asked, place: Place, { tableGiven }: O
 export async function find(asked: Asked, { database, table }: Place): Promise<Found | undefined> {
   const [row] = await asked.rows(
     "SELECT engine, toString(serverUUID()) AS server, toString(uuid) AS uuid, toString(data_paths) AS paths, " +
-      "position(engine_full, ' TTL ') > 0 AS expires " +
+      "position(engine_full, ' TTL ') > 0 AS expires, engine_full, create_table_query " +
       "FROM system.tables WHERE database = {database:String} AND name = {table:String}",
     { database, table },
   );
@@ -197,6 +218,8 @@ export async function find(asked: Asked, { database, table }: Place): Promise<Fo
   const engine = String(row.engine);
   return {
     engine,
+    clause: String(row.engine_full),
+    resets: expiringColumns(String(row.create_table_query)),
     expires: Number(row.expires) === 1,
     identity: `${row.server} ${row.uuid} ${row.paths}`,
     replicated: isReplicated(engine) ? await replicaPath(asked, { database, table }) : undefined,

@@ -4,7 +4,7 @@
 import type { Float64Histogram } from "hdr-histogram-js";
 import type { Clock } from "./clock.js";
 import type { Counters, EndpointTotals, Part, Share, Totals } from "./counters.js";
-import type { Claim } from "./ledger.js";
+import type { Claim, RowTimes } from "./ledger.js";
 import type { Plan } from "./plan.js";
 import { claimedRows, type MaxSpec, rowsPerBatch } from "./schedule.js";
 
@@ -46,7 +46,8 @@ export interface Books {
   readonly claim: Omit<Claim, "runId">;
 }
 
-export function closeBooks(plan: Plan, clock: Pick<Clock, "now">): Books {
+/** @param startEpochNs when the load started, in nanoseconds since the epoch; undefined: the times of rows are not asked for */
+export function closeBooks(plan: Plan, clock: Pick<Clock, "now">, startEpochNs?: bigint): Books {
   const { spec, schedule, shard, counters, fates } = plan;
   const nowNs = clock.now();
   const totals = settled(counters, nowNs, "whole");
@@ -83,7 +84,25 @@ export function closeBooks(plan: Plan, clock: Pick<Clock, "now">): Books {
       unknownRows: totals.unknown,
       fates,
       batches: Math.ceil((schedule?.batches ?? counters.claimed) / shard.of),
+      times: startEpochNs === undefined ? undefined : rowTimesOf(plan, plan.workers[0]?.dataStartNs ?? startEpochNs),
     },
+  };
+}
+
+/**
+ * The times of the first and the last row of all shards, which others than this one may have gone on sending to the end;
+ * undefined: there are no rows. In a closed loop: within which they are.
+ *
+ * @param dataStartNs what row times count from, in nanoseconds since the epoch
+ */
+export function rowTimesOf({ schedule, shard, counters }: Plan, dataStartNs: bigint): RowTimes | undefined {
+  if (schedule === undefined) return { fromNs: dataStartNs, toNs: dataStartNs + counters.endNs, areEnds: false };
+  const rows = shard.of === 1 ? schedule.totalRows(counters.endNs) : schedule.totalRows();
+  if (rows === 0) return undefined;
+  return {
+    fromNs: dataStartNs + schedule.rowNs(0),
+    toNs: dataStartNs + schedule.rowNs(rows - 1),
+    areEnds: shard.of === 1,
   };
 }
 

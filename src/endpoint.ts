@@ -68,9 +68,13 @@ export function fitsHeader(text: string): boolean {
   return !/[\x00-\x08\x0a-\x1f\x7f]/.test(text) && text === text.trim();
 }
 
-/** `path` with more parameters in its query. */
+/** `path` with more parameters in its query, in place of those of the same names. */
 export function withParameters(path: string, parameters: Readonly<Record<string, string>>): string {
   const query = new URLSearchParams(parameters).toString().replaceAll("+", "%20");
   if (query === "") return path;
-  return `${path}${path.includes("?") ? "&" : "?"}${query}`;
+  const [place = "", own = ""] = path.split(/\?(.*)/s);
+  const kept = own.split("&").filter((pair) => pair !== "" && !(nameOf(pair) in parameters));
+  return `${place}?${[...kept, query].join("&")}`;
 }
+
+const nameOf = (pair: string): string => [...new URLSearchParams(pair).keys()][0] ?? "";

@@ -25,7 +25,7 @@ import { configText, type WrittenColumn } from "./learn/written.js";
 import { rowsOf, type TableColumn } from "./rows/column.js";
 import type { SampleSurroundings } from "./sample.js";
 import type { SampleOptions } from "./sample-options.js";
-import { query, quoteIdentifier, ServerError } from "./server.js";
+import { countOf, query, quoteIdentifier, ServerError } from "./server.js";
 import { askDescription, type Description } from "./target.js";
 import { printable, whole } from "./text.js";
 
@@ -146,14 +146,14 @@ async function tableRows(
     "SELECT total_rows AS rows FROM system.tables WHERE database = {database:String} AND name = {table:String}",
     names,
   );
-  const total = row?.rows === null || row?.rows === undefined ? undefined : Number(row.rows);
+  const total = row?.rows === null || row?.rows === undefined ? undefined : countOf(row, "rows");
   if (!engine.endsWith("MergeTree") || total === undefined || total <= MOST_ROWS_LOOKED_AT / 10)
     return { total, parts: [] };
   const parts = await ask(
     "SELECT name, rows FROM system.parts WHERE database = {database:String} AND table = {table:String} AND active ORDER BY name",
     names,
   );
-  return { total, parts: parts.map(({ name, rows }) => ({ name: String(name), rows: Number(rows) })) };
+  return { total, parts: parts.map((part) => ({ name: String(part.name), rows: countOf(part, "rows") })) };
 }
 
 /** The config file. */
@@ -180,7 +180,7 @@ async function learnt(
 
   const askRows: Ask = async (sql, threads) => {
     const answer = await ask(sql, threads);
-    if (Number(answer.rows) < sampling.expected / 2) throw new PartsGone();
+    if (countOf(answer, "rows") < sampling.expected / 2) throw new PartsGone();
     return answer;
   };
   const seen = new Map<Leaf, Seen>();
@@ -189,7 +189,7 @@ async function learnt(
     const columns = some.map(({ sql }, index) => `${sql} AS __v${index}`).join(", ");
     const asked = some.flatMap((leaf, index) => question(leaf, index, `__v${index}`, values));
     const answer = await askRows(`SELECT count() AS rows, ${asked.join(", ")} FROM (${from(columns)})`);
-    rows = Number(answer.rows);
+    rows = countOf(answer, "rows");
     if (rows === 0) throw new TargetError(`${name} holds no rows to learn from`);
     for (const [index, leaf] of some.entries()) seen.set(leaf, seenOf(leaf, index, answer));
   };

@@ -5,6 +5,7 @@
 // Without: the difference of count() before and after, which takes for granted that nobody else writes.
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { whyHidden } from "./countable.js";
 import type { Fates } from "./fates.js";
 import { batchesOf, type ChunkLimits, chunksOf, LIMITS, type Scheduled } from "./ledger/chunks.js";
 import type { LedgerFile } from "./ledger/file.js";
@@ -12,8 +13,11 @@ import { patiently, WAITING, type Waiting } from "./ledger/patience.js";
 import { askCount, askRunning, type Search } from "./ledger/questions.js";
 import { type ReplicaFigures, Sources } from "./ledger/sources.js";
 import { type Balance, balance, endedAt, type FateCount, stateOf, Tally } from "./ledger/tally.js";
-import { endpointsOf, isReplicated } from "./stores.js";
-import type { Target } from "./target.js";
+import { readTimes, type TimesRead } from "./ledger/times.js";
+import type { TimeSpan } from "./rows/fit.js";
+import { ServerError } from "./server.js";
+import { endpointsOf, isReplicated, serversOf } from "./stores.js";
+import { readColumns, type Target } from "./target.js";
 import { count, whole } from "./text.js";
 
 export interface Ledger {
@@ -38,6 +42,11 @@ export interface BatchLedger extends Balance {
   readonly replicas: readonly ReplicaFigures[];
 }
 
+/** From when to when rows are. `areEnds`: the first and the last of this shard have just these times. */
+export interface RowTimes extends TimeSpan {
+  readonly areEnds: boolean;
+}
+
 /** What the workers say of a run that is over. */
 export interface Claim extends Scheduled {
   readonly runId: string;
@@ -48,6 +57,8 @@ export interface Claim extends Scheduled {
   readonly fates: Fates;
   /** So many batches of the shard were scheduled, or claimed. */
   readonly batches: number;
+  /** Undefined: nobody asks for them. */
+  readonly times?: RowTimes | undefined;
 }
 
 /** How rows are waited for that may show up late. */
@@ -61,6 +72,8 @@ export interface Lateness {
 export interface Reading {
   /** Undefined: no batch is written down. */
   readonly file?: LedgerFile | undefined;
+  /** Of rows that are told by the difference of counts: how many had times of the run before it; undefined: none. */
+  readonly withinBefore?: readonly number[] | undefined;
   /** Hears, in a sentence, that a server is waited for. */
   readonly onWait?: (sentence: string) => void;
   /** Aborted: the ledger is not wanted any more, and readLedger rejects. */
@@ -73,6 +86,9 @@ export interface Reading {
 const LATENESS: Lateness = { everyMs: 500, stableMs: 10_000, mostMs: 120_000 };
 /** Inserts without an answer may still be at work on the server: waited for so long. */
 const RUNNING = { mostMs: 30_000, everyMs: 250 } as const;
+
+/** Whether rows are hidden is soon answered. */
+const SEEN_MS = 5000;
 
 const isLate = ({ engine = "" }: Target): boolean => /^(Distributed|Replicated|Shared|Buffer)/.test(engine);
 
@@ -90,8 +106,12 @@ export async function countRows(target: Target, waiting: Waiting = WAITING): Pro
   return counts.reduce((sum, rows) => sum + rows, 0);
 }
 
+/** There is no ledger after all: rows cannot be counted, for the reason that is its message. */
+export class UncountedError extends Error {}
+
 /**
- * Throws a ServerError where nobody can be asked for some of the rows.
+ * Throws a ServerError where nobody can be asked for some of the rows, or where what is said cannot be; an UncountedError where
+ * not all rows are shown.
  *
  * @param rowsBefore of the table, counted before the run; used where the table has no ledger columns
  */
@@ -99,7 +119,7 @@ export async function readLedger(
   target: Target,
   claim: Claim,
   rowsBefore: number,
-  { file, onWait, signal, waiting: given = WAITING, lateness = LATENESS, limits = LIMITS }: Reading = {},
+  { file, withinBefore, onWait, signal, waiting: given = WAITING, lateness = LATENESS, limits = LIMITS }: Reading = {},
 ): Promise<Ledger> {
   const waiting: Waiting = {
     ...given,
@@ -108,21 +128,42 @@ export async function readLedger(
   };
   // Attempts that nobody waited for may still land, also of inserts that another attempt brought to their end.
   const running = await afterRunning(target, claim, waiting);
-  const read = target.ledgerColumns
+  const reader = target.ledgerColumns
     ? batchReader(target, claim, { file, waiting, limits })
-    : async () => byDifference((await countRows(target, waiting)) - rowsBefore, claim);
+    : async () => byDifference((await countRows(target, waiting)) - rowsBefore, claim, target);
+  const read = async (): Promise<Read> => {
+    const found = await reader();
+    await checkSeen(target, signal);
+    return found;
+  };
   try {
     const found = isLate(target) ? await settled(read, lateness, signal) : await read();
     await file?.close();
-    const { notes: _, ...ledger } = found;
+    const times = await timesOf(found, target, claim, withinBefore, waiting);
+    const { notes, ...ledger } = found;
+    const all = { ...found, notes: [...notes, ...(times.unread === undefined ? [] : [times.unread])] };
     return {
       ...ledger,
-      problems: [...ledger.problems, ...(file?.failure === undefined ? [] : [file.failure])],
-      caveat: caveatOf(found, target, claim, running, lateness),
+      problems: [...ledger.problems, ...times.problems, ...(file?.failure === undefined ? [] : [file.failure])],
+      caveat: caveatOf(all, target, claim, running, lateness),
     };
   } finally {
     await file?.close();
   }
+}
+
+/** Whether the rows that are there have the times they were sent with. */
+async function timesOf(
+  { landed, lost, duplicated }: Read,
+  target: Target,
+  { runId, scheduledRows, acknowledgedRows, times }: Claim,
+  withinBefore: readonly number[] | undefined,
+  waiting: Waiting,
+): Promise<TimesRead> {
+  if (times === undefined || landed === 0) return { problems: [], unread: undefined };
+  const complete = times.areEnds && acknowledgedRows === scheduledRows && lost + duplicated === 0;
+  const sent = { columns: target.sentColumns, span: times };
+  return readTimes(target, sent, { runId, landed, complete, withinBefore }, waiting);
 }
 
 /** What is known without asking anybody: the batches that were not acknowledged. */
@@ -163,7 +204,27 @@ async function settled(
   }
 }
 
-function byDifference(landed: number, claim: Claim): Read {
+/** Asked again: before the run the table may have been empty, which hides what a policy does. Throws an UncountedError. */
+async function checkSeen(target: Target, signal: AbortSignal | undefined): Promise<void> {
+  const patience = { timeoutMs: SEEN_MS, ...(signal !== undefined && { signal }) };
+  for (const endpoint of serversOf(target.stores)) {
+    const why = await whyHidden(endpoint, target, readColumns(target), patience).catch((error: unknown) => {
+      // Who is gone again has shown his rows, or has not: that is told elsewhere.
+      if (error instanceof ServerError) return undefined;
+      throw error;
+    });
+    if (why !== undefined) throw new UncountedError(why);
+  }
+}
+
+function byDifference(landed: number, claim: Claim, { whyNoLedgerColumns: why }: Target): Read {
+  if (landed < 0) {
+    const fewer = `the table holds ${count(-landed, "row")} less than before the run`;
+    throw new ServerError(
+      `${fewer}: somebody else takes rows away, so there is no telling which of the run's are left`,
+      "other",
+    );
+  }
   return {
     landed,
     lost: Math.max(0, claim.acknowledgedRows - landed),
@@ -171,7 +232,7 @@ function byDifference(landed: number, claim: Claim): Read {
     batches: undefined,
     problems: [],
     notes: [
-      "by the difference of count() before and after, which assumes no other writer",
+      `by the difference of count() before and after, which assumes no other writer${why === undefined ? "" : `, since ${why}`}`,
       ...(claim.unknownRows > 0 ? ["rows that nobody answered for and that landed may stand in for lost ones"] : []),
     ],
   };

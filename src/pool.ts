@@ -22,6 +22,8 @@ export class Load {
   readonly clock: Clock;
   /** The time of day at the start. */
   readonly startedAt: Date;
+  /** The same, in nanoseconds since the epoch. */
+  readonly startEpochNs: bigint;
   /** Resolves when all workers are done; with the first error, when one crashed. */
   readonly finished: Promise<Error | undefined>;
   readonly #pool: Piscina;
@@ -36,7 +38,7 @@ export class Load {
     ports: readonly MessagePort[],
     { counters, goesOnAfterCrash }: Plan,
     startNs: bigint,
-    startedAt: Date,
+    startEpochNs: bigint,
     tasks: readonly Promise<void>[],
     onNotice: (notice: Notice) => void,
   ) {
@@ -44,7 +46,8 @@ export class Load {
     this.#ports = ports;
     this.#counters = counters;
     this.clock = new Clock(startNs);
-    this.startedAt = startedAt;
+    this.startedAt = new Date(Number(startEpochNs / 1_000_000n));
+    this.startEpochNs = startEpochNs;
     this.#threads = [...pool.threads];
     this.#idle = this.#threads.map(() => ({ active: 0, idle: 0 }));
     this.finished = this.#finish(tasks, goesOnAfterCrash, onNotice);
@@ -149,5 +152,5 @@ export async function startLoad(plan: Plan, onNotice: (notice: Notice) => void, 
     throw new LateStartError(epochNs + LEAD_NS - startEpochNs);
   }
   for (const port of ports) port.postMessage({ kind: "start", startNs, startEpochNs } satisfies ToWorker);
-  return new Load(pool, ports, plan, startNs, new Date(Number(startEpochNs / 1_000_000n)), tasks, onNotice);
+  return new Load(pool, ports, plan, startNs, startEpochNs, tasks, onNotice);
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
 import { addressed } from "./addresses.js";
 import type { Code } from "./answer.js";
-import { closeBooks } from "./books.js";
+import { closeBooks, rowTimesOf } from "./books.js";
 import { ceilingOf } from "./ceiling.js";
 import { whyTooFewThreads } from "./compress.js";
 import { retryAdvice } from "./deduplication.js";
@@ -12,7 +12,8 @@ import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
 import { endpointOf } from "./endpoint.js";
 import { EXIT } from "./exit.js";
 import { LedgerFile } from "./ledger/file.js";
-import { countRows, readLedger, writeUnasked } from "./ledger.js";
+import { countWithin } from "./ledger/times.js";
+import { countRows, readLedger, UncountedError, writeUnasked } from "./ledger.js";
 import { unlisted } from "./ledger-options.js";
 import { limitsOf } from "./limits.js";
 import { createRegistry, type MetricsSource } from "./metrics.js";
@@ -27,7 +28,8 @@ import { judge } from "./report/judge.js";
 import { endsWithFile, makeReport, type Result, toJson } from "./report/make.js";
 import { whyUnwritable, whyUnwritten } from "./report/place.js";
 import { isIncomplete, toText } from "./report/text.js";
-import { blindTarget, prepareTarget, whyUnlisted, whyUnverifiable } from "./target.js";
+import { ServerError } from "./server.js";
+import { blindTarget, prepareTarget, type Target, whyUnlisted, whyUnverifiable } from "./target.js";
 import { timespan, whole } from "./text.js";
 import { unverifiable } from "./threshold-options.js";
 import { INSECURE } from "./tls-options.js";
@@ -109,6 +111,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     progress.lasts(endsWithFile(options) ? undefined : plan.counters.endNs);
     const verify = options.verify && whyNoLedger === undefined;
     const rowsBefore = verify && !target.ledgerColumns ? await countRows(target) : 0;
+    const withinBefore = verify ? await backfillBefore(plan, target, options) : undefined;
     if (interrupt.aborted) return Number(interrupt.reason);
 
     const cpuBefore = process.cpuUsage();
@@ -151,7 +154,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     const cpu = process.cpuUsage(cpuBefore);
     const interrupted = interrupt.aborted;
 
-    const books = closeBooks(plan, load.clock);
+    const books = closeBooks(plan, load.clock, load.startEpochNs);
     source = {
       ...source,
       counters: {
@@ -160,15 +163,22 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       },
       unsent: () => books.scheduled - books.totals.generated - books.totals.dropped,
     };
+    let seen = target;
     const claim = { runId: options.runId, ...books.claim };
     const ledgerFile = options.ledgerFile === undefined ? undefined : new LedgerFile(options.ledgerFile);
     const ledger = verify
       ? await readLedger(target, claim, rowsBefore, {
           file: ledgerFile,
+          withinBefore,
           onWait: (sentence) => progress.say(sentence),
           // The first interrupt of all breaks it off; one that ended the load does not.
           signal: interrupted ? undefined : interrupt,
         }).catch(async (error: Error) => {
+          if (error instanceof UncountedError) {
+            seen = { ...target, whyUncounted: error.message };
+            if (ledgerFile !== undefined) await writeUnasked(ledgerFile, claim);
+            return undefined;
+          }
           const why =
             interrupt.aborted && !interrupted
               ? "was not read: interrupted"
@@ -183,7 +193,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     const result: Result = {
       options,
       endpoints,
-      target,
+      target: seen,
       replay,
       version: VERSION,
       startedAt: load.startedAt,
@@ -212,6 +222,21 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     await metrics?.close();
     await embedded?.stop();
   }
+}
+
+/** Rows of an earlier backfill may have the times of this one: how many, where they cannot be told from its own otherwise. */
+async function backfillBefore(
+  plan: Plan,
+  target: Target,
+  { dataStartNs }: Options,
+): Promise<readonly number[] | undefined> {
+  const span = dataStartNs === undefined || target.ledgerColumns ? undefined : rowTimesOf(plan, dataStartNs);
+  if (span === undefined) return undefined;
+  return countWithin(target, { columns: target.sentColumns, span }).catch((error: unknown) => {
+    // What cannot be asked now is said by the ledger at the end.
+    if (error instanceof ServerError) return undefined;
+    throw error;
+  });
 }
 
 /** Looked at early: getting ready takes seconds. */

@@ -167,6 +167,15 @@ export class Schedule {
     return sum;
   }
 
+  /** When the row is, in nanoseconds from the start, rounded down; of those that are there when nothing ends it early. */
+  rowNs(row: number): bigint {
+    const batch = this.batch(this.#batchOfRow(row));
+    if (batch === undefined) throw new RangeError(`there is no row ${row}`);
+    const { ns, fraction, stepNs, stepFraction, denominator } = batch.times;
+    const steps = BigInt(row - batch.firstRow);
+    return ns + steps * stepNs + (fraction + steps * stepFraction) / denominator;
+  }
+
   /** Rows per second at `ns`; 0 before the start. When all is over: as they were at the end. */
   rateAt(ns: number): number {
     return this.#profile.rateAt(ns);

@@ -48,6 +48,14 @@ const CLOSED_OVER_TLS =
 /** Those of endpoints that are not connected to as undici would. They keep no connection open: there is nothing to close. */
 const agents = new WeakMap<Endpoint, Agent>();
 
+/** What questions to an endpoint are asked with: settings of session.ts. */
+const own = new WeakMap<Endpoint, Readonly<Record<string, string>>>();
+
+/** From here on, questions to the endpoint carry these settings; inserts do not. */
+export function askedWith(endpoint: Endpoint, settings: Readonly<Record<string, string>>): void {
+  own.set(endpoint, settings);
+}
+
 /** Undefined: undici's own. */
 function agentFor(endpoint: Endpoint): Agent | undefined {
   if (endpoint.tls === undefined && endpoint.address === undefined) return undefined;
@@ -135,18 +143,41 @@ function rootOf(error: Error): Error {
 /** What a stranger said, fit for a terminal, in one line. */
 const plain = (text: string): string => printable(text.replace(/[\p{Cc}\s]+/gu, " ")).trim();
 
-/** The rows of a query, as objects; `values` fills {name:Type} in the text. Numbers of 64 bits may come as strings. */
+/**
+ * The rows of a query, as objects; `values` fills {name:Type} in the text. Numbers of 64 bits may come as strings.
+ *
+ * @param settings over those of {@link askedWith}
+ */
 export async function query(
   endpoint: Endpoint,
   sql: string,
   values: Readonly<Record<string, string>> = {},
   patience: Patience = {},
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<readonly Readonly<Record<string, unknown>>[]> {
-  const answer = parseJson(await post(endpoint, substituted(values), `${sql} FORMAT JSON`, patience));
+  const parameters = { ...own.get(endpoint), ...settings, ...substituted(values) };
+  const answer = parseJson(await post(endpoint, parameters, `${sql} FORMAT JSON`, patience));
   if (typeof answer !== "object" || answer === null || !("data" in answer) || !Array.isArray(answer.data)) {
     throw new ServerError(`${shown(endpoint)} does not answer as ClickHouse does`, "malformed_answer");
   }
   return answer.data;
+}
+
+/**
+ * A count as an answer has it: whole, not negative, and no more than can be. Throws a ServerError for all else that may stand
+ * there, so that no figure is made of it.
+ */
+export function countOf(
+  row: Readonly<Record<string, unknown>> | undefined,
+  name: string,
+  most = Number.MAX_SAFE_INTEGER,
+): number {
+  const value = row?.[name];
+  const isText = typeof value === "string" && /^\d+$/.test(value);
+  const count = typeof value === "number" || isText ? Number(value) : Number.NaN;
+  if (Number.isSafeInteger(count) && count >= 0 && count <= most) return count;
+  const said = printable(JSON.stringify(value) ?? "nothing").slice(0, 100);
+  throw new ServerError(`an answer has ${said} for the number of ${name}`, "malformed_answer");
 }
 
 /**
@@ -160,7 +191,7 @@ export async function queryBinary(
   onBytes: (bytes: Uint8Array) => void,
   patience: Patience = {},
 ): Promise<void> {
-  const parameters = { ...substituted(values), wait_end_of_query: "1" };
+  const parameters = { ...own.get(endpoint), ...substituted(values), wait_end_of_query: "1" };
   await post(endpoint, parameters, `${sql} FORMAT RowBinary`, patience, onBytes);
 }
 
@@ -188,7 +219,7 @@ export async function execute(
   parameters: Readonly<Record<string, string>> = {},
   patience: Patience = {},
 ): Promise<string> {
-  return post(endpoint, parameters, sql, patience);
+  return post(endpoint, { ...own.get(endpoint), ...parameters }, sql, patience);
 }
 
 /** An insert of no rows, with exactly the parameters the load's inserts have: what they would meet, it meets. */

@@ -51,7 +51,9 @@ export async function play(
   clearInterval(live);
   interrupt.removeEventListener("abort", end);
   new Progress(err, 0n).stop();
-  return interrupt.aborted ? undefined : { books: closeBooks(plan, started.clock), notices, failure };
+  return interrupt.aborted
+    ? undefined
+    : { books: closeBooks(plan, started.clock, started.startEpochNs), notices, failure };
 }
 
 const isFailure = ({ kind }: Notice): boolean => kind === "error" || kind === "refused";

@@ -5,8 +5,6 @@ import { isDeepStrictEqual } from "node:util";
 import {
   ACCESS_DENIED,
   Asked,
-  askVersion,
-  changedSettings,
   checkDatabase,
   describeTable,
   type Found,
@@ -15,21 +13,27 @@ import {
   fullName,
   InterruptedError,
   knownSettings,
+  type Met,
+  meet,
   missingTable,
   type Place,
   placeOf,
   TargetError,
   tableIdentifier,
 } from "./asked.js";
+import { whyHidden, whyRowsGo } from "./countable.js";
 import { type Deduplication, deduplicationOfAll } from "./deduplication.js";
 import type { Endpoint } from "./endpoint.js";
+import { whyNotKept } from "./engines.js";
 import type { Quorum } from "./ledger-options.js";
 import { type Options, OptionsError, type TableOptions } from "./options.js";
 import type { TimeColumn } from "./replay/replayer.js";
 import { timeColumnOf } from "./replay/time.js";
-import { EVENT_TABLE, rowsOf, type TableColumn, type TableRows } from "./rows/column.js";
+import { EVENT_TABLE, LEDGER_COLUMNS, rowsOf, type TableColumn, type TableRows } from "./rows/column.js";
 import type { TimeSpan } from "./rows/fit.js";
-import { FORMAT_SETTINGS, FORMATS, type Format, formatSettings, whyNotCarried } from "./rows/program.js";
+import { FORMAT_SETTINGS, FORMATS, type Format, formatSettings, rawTimes, whyNotCarried } from "./rows/program.js";
+import { type SentColumn, sentColumnsOf } from "./rows/sent-times.js";
+import { RAW_TICKS } from "./rows/ticks.js";
 import type { Column } from "./rows/value.js";
 import { type Patience, query, quoteIdentifier, ServerError } from "./server.js";
 import { endpointsOf, isReplicated, type Store, storesOf } from "./stores.js";
@@ -49,12 +53,18 @@ export interface Target {
   readonly columnNames: readonly string[];
   /** The column that gets the times of rows from a file; undefined: none. */
   readonly timeColumn: TimeColumn | undefined;
+  /** Columns of which it is known what times their rows have. */
+  readonly sentColumns: readonly SentColumn[];
   /** As the table has them; none when nothing was asked. */
   readonly tableColumns: readonly TableColumn[];
   /** Settings of this user's session that differ from the server's defaults. */
   readonly settings: Readonly<Record<string, string>>;
   /** Whether the table has run_id and seq, so that each row can be found again. */
   readonly ledgerColumns: boolean;
+  /** Of a table with run_id and seq: why these cannot tell rows apart, if so. */
+  readonly whyNoLedgerColumns: string | undefined;
+  /** Why rows cannot be counted there, as far as the pre-flight knows; undefined: they can. */
+  readonly whyUncounted: string | undefined;
   /** Whether the table removes rows when they are old. */
   readonly expires: boolean;
   /** Whether inserts carry deduplication tokens. */
@@ -102,25 +112,26 @@ function quorumSettings({ quorum, timeoutMs }: Options): Record<string, string> 
   return { insert_quorum: String(quorum), insert_quorum_timeout: String(Math.ceil(timeoutMs * QUORUM_TIME)) };
 }
 
-/** Engines that make one row of several with the same key, sooner or later. */
-const MERGES_ROWS =
-  /^(Replicated|Shared)?(Replacing|Summing|Aggregating|Collapsing|VersionedCollapsing|Coalescing|Graphite)/;
-
 /** Why rows cannot be found again, row by row, by whoever asks later; undefined: they can. */
 export function whyUnverifiable(
-  { engine = "", ledgerColumns }: Pick<Target, "engine" | "ledgerColumns">,
+  { engine = "", ledgerColumns, whyUncounted }: Pick<Target, "engine" | "ledgerColumns" | "whyUncounted">,
   isShard = false,
 ): string | undefined {
-  if (engine === "Null") return "a table of engine Null keeps no rows";
-  if (MERGES_ROWS.test(engine)) return `a table of engine ${engine} makes one row of several`;
+  if (whyUncounted !== undefined) return whyUncounted;
+  const why = whyNotKept(engine);
+  if (why !== undefined) return why;
   // Then rows are counted before and after, and other shards write in between.
   if (isShard && !ledgerColumns) return "the table has no run_id and seq to tell the rows of one shard from another's";
   return undefined;
 }
 
 /** Why the rows of a batch cannot be told from others; undefined: they can. */
-export const whyUnlisted = ({ ledgerColumns }: Pick<Target, "ledgerColumns">): string | undefined =>
-  ledgerColumns ? undefined : "the table has no run_id and seq to tell the rows of one batch from another's";
+export function whyUnlisted({ ledgerColumns, whyNoLedgerColumns: why }: Target): string | undefined {
+  if (ledgerColumns) return undefined;
+  return why === undefined
+    ? "the table has no run_id and seq to tell the rows of one batch from another's"
+    : `run_id and seq of the table do not tell the rows of one batch from another's: ${why}`;
+}
 
 /** With --blind: everything as for the default table of a new server, nothing asked. Throws an OptionsError. */
 export function blindTarget(options: Options): Target {
@@ -130,6 +141,7 @@ export function blindTarget(options: Options): Target {
     version: undefined,
     ...place,
     engine: undefined,
+    whyUncounted: undefined,
     expires: false,
     stores: [],
     ...rows,
@@ -157,7 +169,7 @@ export function blindTable(options: TableOptions): TableColumns {
 /** That somebody answers, accepts the login, and is a ClickHouse new enough. Throws as {@link prepareTarget} does. */
 export async function askServer(endpoint: Endpoint, patience: Patience = {}): Promise<void> {
   try {
-    await askVersion(new Asked(endpoint, patience));
+    await meet(new Asked(endpoint, patience));
   } catch (error) {
     if (patience.signal?.aborted) throw new InterruptedError("interrupted before the first row");
     throw error;
@@ -175,7 +187,7 @@ export async function askTable(
 ): Promise<TableColumns> {
   const asked = new Asked(endpoint, patience);
   try {
-    await askVersion(asked);
+    await meet(asked);
     const place = await placeOf(asked, options);
     await checkDatabase(asked, place);
     const found = await find(asked, place);
@@ -213,7 +225,7 @@ export async function askDescription(
 ): Promise<Description> {
   const asked = new Asked(endpoint, patience);
   try {
-    const version = await askVersion(asked);
+    const { version } = await meet(asked);
     const place = await placeOf(asked, options);
     await checkDatabase(asked, place);
     const found = await find(asked, place);
@@ -247,20 +259,46 @@ export async function prepareTarget(
   }
 }
 
-/** Those of the settings that an insert may carry, wherever it goes. */
-async function knownToAll(all: readonly Asked[], settings: readonly string[]): Promise<ReadonlySet<string>> {
+/** Of the settings an insert may carry: those of which every endpoint knows, and those of which only some do. */
+async function settingsOf(all: readonly Asked[], settings: readonly string[]) {
   const sets: ReadonlySet<string>[] = [];
   for (const asked of all) sets.push(await knownSettings(asked, settings));
-  return new Set(settings.filter((setting) => sets.every((known) => known.has(setting))));
+  const known = new Set(settings.filter((setting) => sets.every((one) => one.has(setting))));
+  const partly = new Set(settings.filter((setting) => !known.has(setting) && sets.some((one) => one.has(setting))));
+  return { known, partly };
+}
+
+/** Times that not every endpoint would read as they are meant. */
+function checkRawTimes(
+  place: Place,
+  columns: readonly Column[],
+  { format }: Options,
+  { known, partly }: { readonly known: ReadonlySet<string>; readonly partly: ReadonlySet<string> },
+): void {
+  const [column] = rawTimes(columns, format);
+  if (column === undefined) return;
+  const says = (why: string, formats: string): TargetError =>
+    new TargetError(`${fullName(place)}: column ${column.name} has times that ${why}: use --format ${formats}`);
+  if (partly.has(RAW_TICKS))
+    throw says(`the endpoints would read differently, as some are of 26.8 and newer`, "Native or RowBinary");
+  // There a JSON column is a text, which is read without regard to the setting.
+  if (format === "Native" && known.has(RAW_TICKS)) {
+    throw says("ClickHouse of 26.8 and newer cannot read in a JSON column", "JSONEachRow or RowBinary");
+  }
 }
 
 async function preflight(all: readonly Asked[], options: Options): Promise<Target> {
   const [first] = all;
   if (first === undefined) throw new TargetError("there is no endpoint");
-  const versions: string[] = [];
-  for (const asked of all) versions.push(await askVersion(asked));
-  const version = versions[0] ?? "";
-  const known = await knownToAll(all, ["async_insert", "wait_for_async_insert", TOKEN_SETTING, ...FORMAT_SETTINGS]);
+  const met: Met[] = [];
+  for (const asked of all) met.push(await meet(asked));
+  const { version = "", changed = {} } = met[0] ?? {};
+  const { known, partly } = await settingsOf(all, [
+    "async_insert",
+    "wait_for_async_insert",
+    TOKEN_SETTING,
+    ...FORMAT_SETTINGS,
+  ]);
   if (options.asyncInsert && !known.has("async_insert")) {
     throw new TargetError(`ClickHouse ${version} is too old for --async-insert`);
   }
@@ -278,18 +316,22 @@ async function preflight(all: readonly Asked[], options: Options): Promise<Targe
     if (isDeepStrictEqual(await describeTable(asked, place, options), table)) continue;
     throw new TargetError(`${fullName(place)} has other columns on ${asked.name} than on ${first.name}`);
   }
-  const rows = insertedRows(place, table, options);
+  const rows = withoutResets(insertedRows(place, table, options), found);
+  checkRawTimes(place, rows.columns, options, { known, partly });
   const endpoints = all.map(({ endpoint }) => endpoint);
   const stores = storesOf(endpoints, found);
   const target: Target = {
     version,
     ...place,
     engine: found[0]?.engine,
+    whyUncounted:
+      met.find(({ whyUncounted }) => whyUncounted !== undefined)?.whyUncounted ??
+      (options.verify ? await whyUncountable(all, place, found, readColumns(rows)) : undefined),
     expires: found.some(({ expires }) => expires),
     stores,
     ...rows,
     tableColumns: table,
-    settings: await changedSettings(first),
+    settings: changed,
     tokens: known.has(TOKEN_SETTING),
     deduplication:
       options.retries === 0 ? undefined : await deduplicationOfAll(all, place, options, known.has(TOKEN_SETTING)),
@@ -297,10 +339,27 @@ async function preflight(all: readonly Asked[], options: Options): Promise<Targe
     parameters: insertParameters(place, rows.columns, options, (setting) => known.has(setting)),
   };
   for (const asked of all) await asked.takesInserts(target, target.parameters, options.compress);
-  if (options.verify) for (const asked of all) await checkLedger(asked, target);
+  if (options.verify && target.whyUncounted === undefined) for (const asked of all) await checkLedger(asked, target);
   if (options.runIdGiven && target.ledgerColumns)
     for (const asked of all) await refuseUsedRunId(asked, target, options);
   return target;
+}
+
+/** What one of the endpoints says goes for all. */
+async function whyUncountable(
+  all: readonly Asked[],
+  place: Place,
+  found: readonly Found[],
+  columns: string,
+): Promise<string | undefined> {
+  for (const [index, asked] of all.entries()) {
+    const { engine = "", clause = "" } = found[index] ?? {};
+    const why = await whyRowsGo(asked, place, { engine, clause });
+    if (why !== undefined) return why;
+    const hidden = await whyHidden(asked.endpoint, place, columns, asked.patience);
+    if (hidden !== undefined) return hidden;
+  }
+  return undefined;
 }
 
 /** What holds for one endpoint is taken to hold for all. */
@@ -325,20 +384,34 @@ async function checkQuorum(asked: Asked, place: Place, found: readonly Found[], 
 }
 
 /** Of the target, what the rows decide on. */
-type InsertedRows = Pick<Target, "columns" | "columnNames" | "timeColumn" | "ledgerColumns">;
+type InsertedRows = Pick<
+  Target,
+  "columns" | "columnNames" | "timeColumn" | "sentColumns" | "ledgerColumns" | "whyNoLedgerColumns"
+>;
+
+/** What a column forgets, nobody finds again by it. */
+function withoutResets(rows: InsertedRows, found: readonly Found[]): InsertedRows {
+  const resets = new Set(found.flatMap(({ resets }) => resets));
+  const sentColumns = rows.sentColumns.filter(({ name }) => !resets.has(name));
+  const reset = LEDGER_COLUMNS.find((name) => resets.has(name));
+  if (reset === undefined || !rows.ledgerColumns) return { ...rows, sentColumns };
+  return { ...rows, sentColumns, ledgerColumns: false, whyNoLedgerColumns: `${reset} has a TTL, which resets it` };
+}
 
 function insertedRows(place: Place, table: readonly TableColumn[], options: Options): InsertedRows {
   const columnNames = table.map(({ name }) => name);
   if (options.replay === undefined) {
-    const { columns, ledgerColumns } = fitRows(place, table, options);
-    return { columns, columnNames, timeColumn: undefined, ledgerColumns };
+    const { columns, ledgerColumns, whyNoLedgerColumns } = fitRows(place, table, options);
+    const sentColumns = sentColumnsOf(columns);
+    return { columns, columnNames, timeColumn: undefined, sentColumns, ledgerColumns, whyNoLedgerColumns };
   }
-  const { timeColumn: name } = options.replay;
   // run_id and seq, if the file has any, are not this run's.
-  if (name === undefined) return { columns: [], columnNames, timeColumn: undefined, ledgerColumns: false };
-  const timeColumn = timeColumnOf(table, name, timesOf(options));
-  if ("problems" in timeColumn) throw new OptionsError(timeColumn.problems);
-  return { columns: [], columnNames, timeColumn, ledgerColumns: false };
+  const notOurs = { ledgerColumns: false, whyNoLedgerColumns: undefined };
+  const { timeColumn: name } = options.replay;
+  if (name === undefined) return { columns: [], columnNames, timeColumn: undefined, sentColumns: [], ...notOurs };
+  const retimed = timeColumnOf(table, name, timesOf(options));
+  if ("problems" in retimed) throw new OptionsError(retimed.problems);
+  return { columns: [], columnNames, timeColumn: retimed.column, sentColumns: retimed.sent, ...notOurs };
 }
 
 /** When the first and the last row are. */
@@ -364,11 +437,14 @@ export function formatProblems(columns: readonly Column[], format: Format): read
   });
 }
 
+/** What the ledger reads, as SQL. */
+export const readColumns = ({ ledgerColumns }: Pick<Target, "ledgerColumns">): string =>
+  ledgerColumns ? LEDGER_COLUMNS.join(", ") : "count()";
+
 /** What the ledger reads at the end must be readable now: nobody wants to hear it after an hour. */
 async function checkLedger(asked: Asked, target: Target): Promise<void> {
-  const columns = target.ledgerColumns ? "run_id, seq" : "count()";
   await asked.check(
-    `SELECT ${columns} FROM ${tableIdentifier(target)} LIMIT 0`,
+    `SELECT ${readColumns(target)} FROM ${tableIdentifier(target)} LIMIT 0`,
     `does not let this user read ${fullName(target)}, as the ledger does at the end; --no-verify leaves it out`,
   );
 }

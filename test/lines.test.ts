@@ -189,23 +189,23 @@ describe("lines", function () {
     }
 
     const cases: readonly (readonly [string, string, string])[] = [
-      ['{"t":"2020-01-01","a":1}', "t", '{"t":5,"a":1}'],
-      ['{"a":{"t":1},"t":{"x":[1,"}"]},"b":[{"t":2}]}', "t", '{"a":{"t":1},"t":5,"b":[{"t":2}]}'],
-      ['{"a":"\\"t\\":1","t" : null }', "t", '{"a":"\\"t\\":1","t" : 5 }'],
-      ['{"a":1,"t":17}', "t", '{"a":1,"t":5}'],
-      ['{"t":true}', "t", '{"t":5}'],
-      ['{"a":1}', "t", '{"t":5,"a":1}'],
-      [" { } ", "t", '{"t":5} '],
-      ['{"tt":1,"":2,"T":3}', "t", '{"t":5,"tt":1,"":2,"T":3}'],
-      ['{"\\u0074":1}', "t", '{"\\u0074":5}'],
-      ['{"z\\u00e9\\ud83d\\ude00\\n":1}', "zé😀\n", '{"z\\u00e9\\ud83d\\ude00\\n":5}'],
-      ['{"zé😀":1}', "zé😀", '{"zé😀":5}'],
-      ['{"z\\u20ac":1}', "z€", '{"z\\u20ac":5}'],
-      ['{"z\\u20ac":1}', "z", '{"z":5,"z\\u20ac":1}'],
-      ['{"a":1}', 'q"\\', '{"q\\"\\\\":5,"a":1}'],
+      ['{"t":"2020-01-01","a":1}', "t", '{"t":"0.005","a":1}'],
+      ['{"a":{"t":1},"t":{"x":[1,"}"]},"b":[{"t":2}]}', "t", '{"a":{"t":1},"t":"0.005","b":[{"t":2}]}'],
+      ['{"a":"\\"t\\":1","t" : null }', "t", '{"a":"\\"t\\":1","t" : "0.005" }'],
+      ['{"a":1,"t":17}', "t", '{"a":1,"t":"0.005"}'],
+      ['{"t":true}', "t", '{"t":"0.005"}'],
+      ['{"a":1}', "t", '{"t":"0.005","a":1}'],
+      [" { } ", "t", '{"t":"0.005"} '],
+      ['{"tt":1,"":2,"T":3}', "t", '{"t":"0.005","tt":1,"":2,"T":3}'],
+      ['{"\\u0074":1}', "t", '{"\\u0074":"0.005"}'],
+      ['{"z\\u00e9\\ud83d\\ude00\\n":1}', "zé😀\n", '{"z\\u00e9\\ud83d\\ude00\\n":"0.005"}'],
+      ['{"zé😀":1}', "zé😀", '{"zé😀":"0.005"}'],
+      ['{"z\\u20ac":1}', "z€", '{"z\\u20ac":"0.005"}'],
+      ['{"z\\u20ac":1}', "z", '{"z":"0.005","z\\u20ac":1}'],
+      ['{"a":1}', 'q"\\', '{"q\\"\\\\":"0.005","a":1}'],
     ];
     for (const [line, name, expected] of cases) {
-      it(`${line} with ${JSON.stringify(name)} = 5 becomes ${expected}`, () => {
+      it(`${line} with ${JSON.stringify(name)} = 5 ms becomes ${expected}`, () => {
         expect(retimed(`${line}\n`, name, TICK_MS, { ns: 5_999_999n })).to.equal(`${expected}\n`);
       });
     }
@@ -217,8 +217,26 @@ describe("lines", function () {
         stepFraction: 1n,
         denominator: 3n,
       });
-      expect(text).to.equal('{"t":7}\n{"t":10}\r\n{"t":13}\n{"t":17}\n');
+      expect(text).to.equal('{"t":"0.000000007"}\n{"t":"0.000000010"}\r\n{"t":"0.000000013"}\n{"t":"0.000000017"}\n');
     });
+
+    it("a tick of 1 s has no fraction, and no quotes", () => {
+      expect(retimed('{"t":0}\n', "t", 1_000_000_000n, { ns: 1_796_000_000_999_999_999n })).to.equal(
+        '{"t":1796000000}\n',
+      );
+    });
+
+    for (const [digits, text] of [
+      [1, "1796000000.0"],
+      [2, "1796000000.01"],
+      [5, "1796000000.01234"],
+      [9, "1796000000.012345678"],
+    ] as const) {
+      it(`${digits} digits: ${text}`, () => {
+        const tickNs = 10n ** BigInt(9 - digits);
+        expect(retimed("{}\n", "t", tickNs, { ns: 1_796_000_000_012_345_678n })).to.equal(`{"t":"${text}"}\n`);
+      });
+    }
 
     it("a tick of a day is a date in quotes", () => {
       expect(retimed('{"t":0}\n{}\n', "t", DAY, { ns: 20_457n * DAY, stepNs: DAY })).to.equal(
@@ -237,7 +255,7 @@ describe("lines", function () {
             const after: unknown = JSON.parse(
               retimed(`${JSON.stringify(before)}\n`, name, TICK_MS, { ns: 5_000_000n }),
             );
-            expect(after).to.deep.equal({ ...JSON.parse(JSON.stringify(before)), [name]: 5 });
+            expect(after).to.deep.equal({ ...JSON.parse(JSON.stringify(before)), [name]: "0.005" });
           }
         },
       );

@@ -12,7 +12,7 @@ import { clickhouse, newDatabase, rowsOf, serverUrl } from "./support/server.js"
 describe("rows", () => {
   it("the first default row of seed 42 is this one, for ever", async () => {
     expect((await render(eventColumns("golden"), { seed: 42, rows: 1 })).toString()).to.equal(
-      '{"timestamp":1767225600000,"user_id":"user-f709277c-0b23-4e91-aec1-0db0ba99d996","action":"purchase","payload":"example-payload","run_id":"golden","seq":0}\n',
+      '{"timestamp":"1767225600000","user_id":"user-f709277c-0b23-4e91-aec1-0db0ba99d996","action":"purchase","payload":"example-payload","run_id":"golden","seq":0}\n',
     );
   });
 

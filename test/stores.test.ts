@@ -21,6 +21,8 @@ const named = (stores: readonly Store[]) =>
   stores.map(({ replicas }) => replicas.map(({ endpoints }) => endpoints.map(({ host }) => host)));
 const found = (engine: string, server: string, replicated?: string): Found => ({
   engine,
+  clause: engine,
+  resets: [],
   expires: false,
   identity: server,
   replicated,

@@ -2,8 +2,8 @@
 
 import type { Books } from "../books.js";
 import type { Endpoint } from "../endpoint.js";
-import { countRows, readLedger } from "../ledger.js";
-import { query } from "../server.js";
+import { countRows, readLedger, UncountedError } from "../ledger.js";
+import { countOf, query } from "../server.js";
 import { type Target, whyUnverifiable } from "../target.js";
 import { whole } from "../text.js";
 import type { Discarded } from "./discard.js";
@@ -46,8 +46,11 @@ export function countDiscarded({ bodies, bytes }: Discarded, { totals }: Books):
  */
 export async function insertedRows(endpoint: Endpoint): Promise<number | undefined> {
   const sql = "SELECT ProfileEvents['InsertedRows'] AS inserted FROM system.user_processes WHERE user = currentUser()";
-  const [row] = await query(endpoint, sql).catch(() => []);
-  return row === undefined ? undefined : Number(row.inserted);
+  try {
+    return countOf((await query(endpoint, sql))[0], "inserted");
+  } catch {
+    return undefined;
+  }
 }
 
 /** Of an engine that keeps no rows, or makes one of several; `before`: of insertedRows before the rung. */
@@ -67,13 +70,18 @@ export async function countInserted(
 
 /** count() of the copy, and the ledger of its rows. */
 export async function countLanded(target: Target, runId: string, { totals, claim }: Books): Promise<Count> {
+  const ledger = await readLedger(target, { runId, ...claim }, 0).catch((error: unknown) => {
+    if (error instanceof UncountedError) return error;
+    throw error;
+  });
+  if (ledger instanceof UncountedError) return { kind: "none", why: ledger.message };
   const counted = rows("count()", await countRows(target), totals.acknowledged);
   const note = target.expires ? "; the table has a TTL, which removes old rows" : "";
   if (counted.disagreement !== undefined) {
     return { kind: "counted", counted: { ...counted, disagreement: `${counted.disagreement}${note}` } };
   }
-  const { lost, duplicated } = await readLedger(target, { runId, ...claim }, 0);
-  const disagreement = lost + duplicated === 0 ? undefined : `the ledger says ${lost} lost, ${duplicated} duplicated`;
+  const { lost, duplicated, problems } = ledger;
+  const disagreement = lost + duplicated === 0 ? problems[0] : `the ledger says ${lost} lost, ${duplicated} duplicated`;
   return { kind: "counted", counted: { ...counted, disagreement } };
 }
 

@@ -1,6 +1,8 @@
 // Of a table's engine, as system.tables has it, the engine of its copy: the same without replication, which would need a
 // path of its own and other servers. Pure. Called by scratch.ts.
 
+import { argumentsOf, behindOf } from "../engines.js";
+
 /** A copy's ENGINE clause, or why there is none, going on from the table's name: "is …". */
 export type CopyEngine =
   | { readonly kind: "copy"; readonly clause: string; readonly note: string | undefined }
@@ -16,10 +18,10 @@ export function copyEngine(engine: string, engineFull: string): CopyEngine {
   const refused = (why: string): CopyEngine => ({ kind: "refused", why });
   if (engine === "Null") return refused("is of engine Null, which keeps no rows: there would be no last rung");
   if (engine === "Distributed") {
-    const [, database = "", table = ""] = argumentsOf(engineFull).list.map((argument) =>
-      argument.replace(/^'|'$/g, ""),
+    const behind = behindOf(engine, engineFull);
+    return refused(
+      `is Distributed and keeps no rows itself: give the table behind it, ${behind?.database}.${behind?.table}`,
     );
-    return refused(`is Distributed and keeps no rows itself: give the table behind it, ${database}.${table}`);
   }
   if (PLAIN.test(engine)) return { kind: "copy", clause: engineFull, note: undefined };
   const match = MERGE_TREE.exec(engine);
@@ -41,34 +43,4 @@ export function copyEngine(engine: string, engineFull: string): CopyEngine {
     clause: `${plain}${own.length === 0 ? "" : `(${own.join(", ")})`}${rest}`,
     note: `${engine} is copied as ${plain}, without replication`,
   };
-}
-
-/** What stands in the brackets behind the engine's name, apart; and what follows them. */
-function argumentsOf(engineFull: string): { readonly list: readonly string[]; readonly rest: string } {
-  const name = /^`?\w+`?/.exec(engineFull)?.[0] ?? "";
-  if (engineFull[name.length] !== "(") return { list: [], rest: engineFull.slice(name.length) };
-  const list: string[] = [];
-  let depth = 0;
-  let quote = "";
-  let from = name.length + 1;
-  for (let at = name.length; at < engineFull.length; at++) {
-    const character = engineFull[at] ?? "";
-    if (quote !== "") {
-      if (character === "\\") at++;
-      else if (character === quote) quote = "";
-    } else if (character === "'" || character === "`" || character === '"') {
-      quote = character;
-    } else if (character === "(" || character === "[") {
-      depth++;
-    } else if (character === ")" || character === "]") {
-      depth--;
-    }
-    if (quote === "" && ((character === "," && depth === 1) || (character === ")" && depth === 0))) {
-      const argument = engineFull.slice(from, at).trim();
-      if (argument !== "") list.push(argument);
-      from = at + 1;
-      if (depth === 0) return { list, rest: engineFull.slice(at + 1) };
-    }
-  }
-  return { list, rest: "" };
 }

@@ -8,8 +8,9 @@
 import { type Place, tableIdentifier } from "../asked.js";
 import type { Endpoint } from "../endpoint.js";
 import type { Run, Shard } from "../schedule.js";
-import { type Patience, query, queryBinary, ServerError } from "../server.js";
-import { type Chunk, LIMITS, type Scheduled, WORD_ROWS } from "./chunks.js";
+import { countOf, type Patience, query, queryBinary, ServerError } from "../server.js";
+import { count } from "../text.js";
+import { batchesOf, type Chunk, type Due, LIMITS, type Scheduled, WORD_ROWS } from "./chunks.js";
 
 /** Whose rows are looked for, and where. */
 export interface Search extends Scheduled {
@@ -112,9 +113,14 @@ export async function askBatches(
   // A count that does not fit is an error, not another count.
   const sql = `SELECT toUInt32(${at}), accurateCast(count(), 'UInt32'), toUInt32(${distinct}) ${from} GROUP BY ${at}`;
   await askNumbers(endpoint, sql, values, patience, 3, ([index = 0, rows = 0, differing = 0]) => {
+    const isFirst = index < chunk.batches && shown.rows[index] === 0;
+    if (!isFirst || differing === 0 || rows < differing) throw impossible(`batch ${index} of ${chunk.batches}`);
     shown.rows[index] = rows;
     shown.distinct[index] = differing;
   });
+  for (const { at, number, rows } of batchesOf(chunk, search)) {
+    if ((shown.distinct[at] ?? 0) > rows) throw impossible(`batch ${number}, which has ${count(rows, "row")}`);
+  }
   return shown;
 }
 
@@ -126,14 +132,18 @@ export async function askRows(
   endpoint: Endpoint,
   search: Search,
   chunk: Chunk,
-  batches: readonly number[],
+  batches: readonly Due[],
   onRow: (at: number, offset: number) => void,
   patience: Patience = PATIENCE,
 ): Promise<void> {
   const { at, offset, from, values } = rowsOf(search, chunk);
   const sql = `SELECT toUInt32(${at}), toUInt32(${offset}) ${from} AND has({batches:Array(UInt64)}, ${at})`;
-  const all = { ...values, batches: `[${batches}]` };
-  await askNumbers(endpoint, sql, all, patience, 2, ([index = 0, row = 0]) => onRow(index, row));
+  const all = { ...values, batches: `[${batches.map((due) => due.at)}]` };
+  const rowsAt = new Map(batches.map((due) => [due.at, due.rows]));
+  await askNumbers(endpoint, sql, all, patience, 2, ([index = 0, row = 0]) => {
+    if (row >= (rowsAt.get(index) ?? 0)) throw impossible(`row ${row} of batch ${index} of the chunk`);
+    onRow(index, row);
+  });
 }
 
 /** Rows of the run behind the last that was scheduled: of a shard, in batches that would be its own. Throws a ServerError. */
@@ -154,7 +164,7 @@ export async function askStrangers(endpoint: Endpoint, search: Search, patience:
       from_row: String(Math.max(scheduledRows, runs[0]?.firstRow ?? 0)),
       ...(end !== undefined && { end_row: String(end) }),
     };
-    strangers += Number((await query(endpoint, sql, all, patience))[0]?.rows);
+    strangers += countOf((await query(endpoint, sql, all, patience))[0], "rows");
   }
   return strangers;
 }
@@ -173,7 +183,7 @@ function runsBehind({ runs, scheduledRows, shard }: Search): readonly (readonly 
 /** Rows of the whole table. Throws a ServerError. */
 export async function askCount(endpoint: Endpoint, place: Place, patience: Patience = PATIENCE): Promise<number> {
   const sql = `SELECT count() AS rows FROM ${tableIdentifier(place)}`;
-  return Number((await query(endpoint, sql, {}, patience))[0]?.rows);
+  return countOf((await query(endpoint, sql, {}, patience))[0], "rows");
 }
 
 /** Inserts of the run that the server still works at; 0 where it does not say. */
@@ -184,12 +194,17 @@ export async function askRunning(endpoint: Endpoint, { runId, shard }: Search, s
     ownOnly("toUInt64OrZero(splitByChar('-', query_id)[-2])", shard);
   const values = { pattern: `^${runId.replaceAll(".", "[.]")}-[0-9]+-[0-9]+$`, ...shardValues(shard) };
   const patience = signal === undefined ? SOON : { ...SOON, signal };
-  const [row] = await query(endpoint, sql, values, patience).catch((error: unknown) => {
-    if (error instanceof ServerError) return [];
+  try {
+    return countOf((await query(endpoint, sql, values, patience))[0], "running");
+  } catch (error) {
+    if (error instanceof ServerError) return 0;
     throw error;
-  });
-  return Number(row?.running ?? 0);
+  }
 }
+
+/** An answer that no table gives, whatever is in it. */
+const impossible = (of: string): ServerError =>
+  new ServerError(`an answer to the ledger's question has impossible numbers for ${of}`, "malformed_answer");
 
 /** Rows of `width` numbers of 32 bits; the array is used again for the next. Throws a ServerError. */
 async function askNumbers(

@@ -180,7 +180,6 @@ export class Sources {
       start += due.rows;
     }
     const seen = this.#stores.map(() => new Uint8Array(rows));
-    const batches = group.map(({ at }) => at);
     await this.#ask(async (source) => {
       const bytes = seen[this.#stores.findIndex((sources) => sources.includes(source))];
       await patiently(
@@ -189,7 +188,7 @@ export class Sources {
           const onRow = (at: number, offset: number): void => {
             if (bytes !== undefined) bytes[(starts.get(at) ?? 0) + offset] = 1;
           };
-          return askRows(endpoint, this.#search, chunk, batches, onRow, patience);
+          return askRows(endpoint, this.#search, chunk, group, onRow, patience);
         },
         this.#waiting,
       );

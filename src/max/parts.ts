@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Endpoint } from "../endpoint.js";
-import { query, ServerError } from "../server.js";
+import { countOf, query, ServerError } from "../server.js";
 import { serversOf } from "../stores.js";
 import type { Target } from "../target.js";
 import type { Reading } from "./level.js";
@@ -78,6 +78,6 @@ async function askServer(
   place: { readonly database: string; readonly table: string },
 ): Promise<Parts> {
   const [row] = await query(server, QUESTION, place, { timeoutMs: TIMEOUT_MS });
-  const number = (name: keyof Parts): number => Number(row?.[name] ?? 0);
+  const number = (name: keyof Parts): number => countOf(row, name);
   return { parts: number("parts"), largest: number("largest"), unmerged: number("unmerged"), merges: number("merges") };
 }

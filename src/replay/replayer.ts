@@ -22,8 +22,8 @@ export interface ReplayPlan {
   readonly time: TimeColumn | undefined;
 }
 
-/** A time of up to 19 digits, or a date in quotes. */
-const TIME_BYTES = 20;
+/** A time of up to 19 digits with its point, in quotes. */
+const TIME_BYTES = 22;
 const ALIGN_BYTES = 64;
 
 const align = (bytes: number): number => Math.ceil(bytes / ALIGN_BYTES) * ALIGN_BYTES;

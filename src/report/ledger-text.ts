@@ -39,12 +39,14 @@ function batchNotes(ledger: LedgerJson): readonly string[] {
 }
 
 /** Why rows were not looked for. */
-export function whyNoLedger({ options, server, shards }: Report): string {
+export function whyNoLedger({ options, server, shards, ledger_caveat: caveat }: Report): string {
   if (options.blind) return "none: --blind asks nothing";
   if (!options.verify) return "none: --no-verify";
+  if (caveat !== null) return `none: ${caveat}`;
   const names = server.table.columns.map(({ name }) => name);
   const ledgerColumns = names.includes("run_id") && names.includes("seq");
   const isShard = options.shard !== null || shards !== undefined;
-  const why = whyUnverifiable({ engine: server.table.engine ?? undefined, ledgerColumns }, isShard);
+  const table = { engine: server.table.engine ?? undefined, ledgerColumns, whyUncounted: undefined };
+  const why = whyUnverifiable(table, isShard);
   return why === undefined ? "could not be read" : `none: ${why}`;
 }

@@ -14,7 +14,7 @@ import type { BatchLedger, Ledger } from "../ledger.js";
 import type { Options } from "../options.js";
 import type { Scan } from "../replay/scan.js";
 import { ratioOf } from "../schedule.js";
-import type { Target } from "../target.js";
+import { type Target, whyUnverifiable } from "../target.js";
 import type { LatencyJson, LedgerJson, Point, Report } from "./schema.js";
 
 /** All that is known when a run is over. */
@@ -93,7 +93,7 @@ export function makeReport(result: Result): Report {
       lost: ledger?.lost ?? null,
       duplicated: ledger?.duplicated ?? null,
     },
-    ledger_caveat: ledger?.caveat ?? null,
+    ledger_caveat: (ledger === undefined ? whyNone(result) : ledger.caveat) ?? null,
     ledger: ledger?.batches === undefined ? null : ledgerJson(ledger.batches),
     bytes: totals.bytes,
     inserts: totals.inserts,
@@ -152,6 +152,10 @@ export const toJson = (report: Report): string => `${JSON.stringify(report, null
 function fates(scheduled: number, { generated, dropped, acknowledged, failed, unknown }: Totals) {
   return { scheduled, generated, dropped, unsent: scheduled - generated - dropped, acknowledged, failed, unknown };
 }
+
+/** Why there was no ledger to be read, where that lies in the table or the user. */
+const whyNone = ({ options, target }: Result): string | undefined =>
+  options.verify ? whyUnverifiable(target, options.shard !== undefined) : undefined;
 
 function ledgerJson({ counts, replicas, ...balance }: BatchLedger): LedgerJson {
   return {

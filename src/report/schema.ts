@@ -282,7 +282,9 @@ export const reportSchema = z
         duplicated: count("Surplus copies").nullable(),
       })
       .describe("All rows of the run, with its warm-up"),
-    ledger_caveat: text("What must be known to read landed, lost and duplicated; null: nothing").nullable(),
+    ledger_caveat: text(
+      "What must be known to read landed, lost and duplicated, or why the table has no ledger; null: nothing",
+    ).nullable(),
     ledger: ledger
       .nullable()
       .describe("What is there of each batch, as ClickHouse says; null: not asked, or rows cannot be told apart"),

@@ -21,6 +21,8 @@ export interface TableRows {
   readonly columns: readonly Column[];
   /** Whether run_id and seq are among them, so that each row can be found again. */
   readonly ledgerColumns: boolean;
+  /** Of a table that has both: why they cannot tell its rows apart. */
+  readonly whyNoLedgerColumns: string | undefined;
   /** Sentences about the rules. */
   readonly ruleProblems: readonly string[];
   /** Sentences about columns that no row can be made for. */
@@ -36,6 +38,9 @@ export const EVENT_TABLE: readonly TableColumn[] = [
   { name: "run_id", type: "LowCardinality(String)", defaultKind: "" },
   { name: "seq", type: "UInt64", defaultKind: "" },
 ];
+
+/** By which each row of a run can be found again. */
+export const LEDGER_COLUMNS = ["run_id", "seq"] as const;
 
 /** How many of the first columns of {@link EVENT_TABLE} the seed service's own table has. */
 export const SEED_COLUMNS = 4;
@@ -90,9 +95,12 @@ export function rowsOf(table: readonly TableColumn[], rules: Rules, runId: strin
     }
   });
   if (columns.length === 0 && typeProblems.length === 0) ruleProblems.push("columns: no column of the table is left");
+  const hasBoth = LEDGER_COLUMNS.every((name) => table.some((column) => column.name === name));
+  const unfit = LEDGER_COLUMNS.map((name) => whyUnfit(name, table, rules)).find((why) => why !== undefined);
   return {
     columns,
-    ledgerColumns: ownRules.has("run_id"),
+    ledgerColumns: hasBoth && unfit === undefined,
+    whyNoLedgerColumns: hasBoth ? unfit : undefined,
     ruleProblems: [...new Set([...ruleProblems, ...fitter.problems])],
     typeProblems,
   };
@@ -156,8 +164,6 @@ function ownRulesOf(wanted: readonly TableColumn[], rules: Rules, runId: string)
     const type = knownType(column.type);
     return type !== undefined && fits(bare(type));
   };
-  const isText = ({ kind }: Type): boolean => kind === "String";
-  const isNumber = (type: Type): boolean => type.kind === "Int" && type.bits === 64 && !type.signed;
   if (isFree("run_id", isText) && isFree("seq", isNumber)) {
     own.set("run_id", { at: "run_id", constant: runId });
     own.set("seq", { at: "seq", sequence: { from: 0, step: 1 } });
@@ -166,6 +172,27 @@ function ownRulesOf(wanted: readonly TableColumn[], rules: Rules, runId: string)
     for (const [name, rule] of EVENT_RULES) if (isFree(name, isText)) own.set(name, rule);
   }
   return own;
+}
+
+const isText = ({ kind }: Type): boolean => kind === "String";
+const isNumber = (type: Type): boolean => type.kind === "Int" && type.bits === 64 && !type.signed;
+
+/** Why a row cannot be found again by this column of the ledger: it is not there, or need not show what was written into it. */
+function whyUnfit(
+  name: (typeof LEDGER_COLUMNS)[number],
+  table: readonly TableColumn[],
+  rules: Rules,
+): string | undefined {
+  const column = table.find((one) => one.name === name);
+  if (column === undefined) return `there is no ${name}`;
+  if (!["", "DEFAULT"].includes(column.defaultKind)) return `${name} is ${column.defaultKind}`;
+  if (isOmitted(column, rules)) return `${name} is left out`;
+  const isRuled = rules.columns.has(name) || rules.together.some(({ columns }) => columns.includes(name));
+  if (isRuled) return `${name} has a rule of its own`;
+  const type = knownType(column.type);
+  const inner = type?.kind === "LowCardinality" ? type.of : type;
+  const fits = name === "seq" ? isNumber : isText;
+  return inner !== undefined && fits(inner) ? undefined : `${name} is ${column.type}`;
 }
 
 /** A type that has the values of `source`, as far as a column of `type` takes them: no rule may say what they are. */

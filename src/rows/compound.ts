@@ -5,7 +5,7 @@ import * as defaults from "./defaults.js";
 import type { Plain, Rule, Things } from "./rule.js";
 import { fieldOf, isDefault, without } from "./takes.js";
 import { parseType, type Type, UnknownTypeError } from "./type.js";
-import { boundsOf, type Draw, type Literal, type Value } from "./value.js";
+import { boundsOf, type Draw, type Literal, type Value, withBareTicks } from "./value.js";
 
 /** Where in a column a value stands. */
 export interface Position {
@@ -201,7 +201,8 @@ export function objectOf(
         path: `${position.path}.${path}`,
         at: `${position.at}.${path}`,
       });
-      return [path.split("."), value];
+      const isDeclared = declared.some((one) => one.path === path);
+      return [path.split("."), isDeclared ? value : withBareTicks(value)];
     }),
     types: [...types.values()],
   };

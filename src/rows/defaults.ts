@@ -2,6 +2,7 @@
 
 import { type Cells, zipfCells } from "./cells.js";
 import { type Piece, partsOf } from "./pattern.js";
+import type { TickSpelling } from "./ticks.js";
 import type { Type } from "./type.js";
 import type { Draw, Value } from "./value.js";
 
@@ -26,8 +27,8 @@ const KEY_NAMES = 64n;
 /** So many digits at the end of a FixedString tell keys apart. */
 const KEY_DIGITS = 5;
 
-/** Keys of a map, no two the same, of a type whose other values do not see to that themselves; undefined: they do. */
-export function keysOf(type: Type, path: string): Value | undefined {
+/** Keys of a map, no two the same, of a type whose other values do not see to that themselves; undefined: they do. `spelling`: of times. */
+export function keysOf(type: Type, path: string, spelling: TickSpelling): Value | undefined {
   switch (type.kind) {
     case "String": {
       const draw: Draw = { kind: "shuffled", from: 1n, count: KEY_NAMES };
@@ -48,7 +49,7 @@ export function keysOf(type: Type, path: string): Value | undefined {
     case "DateTime": {
       const tickNs = 10n ** BigInt(9 - type.precision);
       const draw: Draw = { kind: "row-time", tickNs, delayNs: undefined, back: BEFORE_NS.DateTime / tickNs };
-      return { kind: "number", draw, decimals: 0, stream: path, unquoted: true };
+      return { kind: "number", draw, decimals: 0, stream: path, spelling };
     }
     default:
       return undefined;

@@ -9,15 +9,18 @@ import { floatDecimals, Numbers } from "./numbers.js";
 import { PatternError, type Piece, parsePattern, partsOf } from "./pattern.js";
 import type { Cardinality, Plain, Rule, Things } from "./rule.js";
 import { isDefault, nameOf, TAKEN_BY_ALL, TAKES, without } from "./takes.js";
+import { type TickSpelling, tickSpelling } from "./ticks.js";
 import type { Type } from "./type.js";
 import { unitsOf } from "./units.js";
-import type { Draw, Literal, Value } from "./value.js";
+import { boundsOf, type Draw, type Literal, type Value } from "./value.js";
 
 /** Of the first and the last row, in nanoseconds since the epoch. */
 export interface TimeSpan {
   readonly fromNs: bigint;
   readonly toNs: bigint;
 }
+
+const NOWADAYS: TimeSpan = { fromNs: 2_000_000_000_000_000_000n, toNs: 2_000_000_000_000_000_000n };
 
 /** Gathers the problems of all columns. */
 export class Fitter implements Fit {
@@ -165,7 +168,7 @@ export class Fitter implements Fit {
   /** `decimals`: of a Float or Decimal. */
   #byDefault(type: Type, position: Position, decimals?: number): Value {
     const { path, nested, key, things } = position;
-    const keys = key ? defaults.keysOf(type, path) : undefined;
+    const keys = key ? defaults.keysOf(type, path, this.#rowTimeSpelling(type, before(type))) : undefined;
     if (keys !== undefined) {
       if (type.kind === "Date" || type.kind === "DateTime") this.#checkTimes(type, before(type), position.at);
       return keys;
@@ -312,7 +315,7 @@ export class Fitter implements Fit {
     const draw: Draw = { kind: "row-time", tickNs, delayNs, ...(law !== undefined && { law }) };
     return type.kind === "Date"
       ? { kind: "date", draw, stream }
-      : { kind: "number", draw, decimals: 0, stream, unquoted: true };
+      : { kind: "number", draw, decimals: 0, stream, spelling: this.#rowTimeSpelling(type, delayNs) };
   }
 
   /** Date and DateTime begin with 1970 and end before what a run may be asked for. */
@@ -329,12 +332,21 @@ export class Fitter implements Fit {
     );
   }
 
+  /** Of row times, and of such up to a delay before them. Nobody said when: nowadays. */
+  #rowTimeSpelling(type: Type, delayNs: Cells | undefined): TickSpelling {
+    if (type.kind !== "DateTime") return "bare";
+    const { fromNs, toNs } = this.#times ?? NOWADAYS;
+    const tickNs = 10n ** BigInt(9 - type.precision);
+    const least = fromNs - (delayNs === undefined ? 0n : highest(delayNs));
+    return tickSpelling(type, least / tickNs, toNs / tickNs);
+  }
+
   #number(type: Type, draw: Draw, decimals: number, stream: string): Value {
     if (type.kind === "Date") return { kind: "date", draw, stream };
     if (type.kind === "IPv4") return { kind: "ipv4", draw, stream };
-    if (type.kind === "Time" || type.kind === "DateTime")
-      return { kind: "number", draw, decimals, stream, unquoted: true };
-    return { kind: "number", draw, decimals, stream };
+    if (type.kind !== "Time" && type.kind !== "DateTime") return { kind: "number", draw, decimals, stream };
+    const bounds = boundsOf(draw);
+    return { kind: "number", draw, decimals, stream, spelling: tickSpelling(type, bounds.lowest, bounds.highest) };
   }
 
   #ordered(type: Type, rule: Rule, position: Position): Value {
@@ -358,8 +370,9 @@ function lengthFor(of: Type, { lengthPath }: Position): Draw {
 }
 
 /** Times in arrays, maps and sets lie so much before the row's. */
-function before(type: Type & { kind: "Date" | "DateTime" }): Cells {
-  return [{ first: 0n, count: defaults.BEFORE_NS[type.kind], weight: 1 }];
+function before(type: Type): Cells {
+  const kind = type.kind === "Date" ? "Date" : "DateTime";
+  return [{ first: 0n, count: defaults.BEFORE_NS[kind], weight: 1 }];
 }
 
 /** Stands for a value that has a problem. */

@@ -2,7 +2,7 @@
 // formats. Called by program.ts and bytes-writer.ts.
 
 import type { Flow } from "./flow.js";
-import { jsonOf, jsonText } from "./json.js";
+import { hasQuotes, jsonOf, jsonText } from "./json.js";
 import { OP, SOURCE } from "./opcodes.js";
 import { isSmallSpread, Texts } from "./texts.js";
 import { boundsOf, type Draw, type Value } from "./value.js";
@@ -33,7 +33,7 @@ export class JsonWriter {
         );
         break;
       case "number":
-        this.#quoted(key && value.unquoted !== true, () => texts.number(value.draw, value.decimals, value.stream));
+        this.#quoted(hasQuotes(value.spelling, key), () => texts.number(value.draw, value.decimals, value.stream));
         break;
       case "digits":
         this.#quoted(key || this.#inJson, () => texts.digits(value.digits, value.stream));
@@ -144,7 +144,8 @@ export class JsonWriter {
     const { emitter, sources, quick, inRow } = this.#flow;
     const source = sources.draw(draw, path);
     const isQuick = quick && inRow && (source.source === SOURCE.small || source.source === SOURCE.cells);
-    if (isQuick && value.kind === "number" && value.decimals === 0 && isSmallSpread(value.draw)) {
+    const isBare = value.kind === "number" && !hasQuotes(value.spelling, false);
+    if (isQuick && isBare && value.decimals === 0 && isSmallSpread(value.draw)) {
       const inside = sources.draw(value.draw, value.stream);
       const digits = String(boundsOf(value.draw).highest).length;
       const stream = inside.stream ?? 0n;

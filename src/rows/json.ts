@@ -1,5 +1,6 @@
 // Literals as JSON, as ClickHouse reads it. Pure. Called by json-writer.ts, and by bytes.ts for JSON columns.
 
+import type { TickSpelling } from "./ticks.js";
 import type { Literal } from "./value.js";
 
 /** What stands between the quotes of a JSON string. */
@@ -15,7 +16,7 @@ export function jsonOf(literal: Literal, key = false): string {
     case "bool":
       return String(literal.value);
     case "number":
-      return quoted(decimalOf(literal.units, literal.decimals), key && literal.unquoted !== true);
+      return quoted(decimalOf(literal.units, literal.decimals), hasQuotes(literal.spelling, key));
     case "float":
       // A bare nan is taken for the beginning of null; ClickHouse reads "nan", "inf" and "-inf" as well.
       return quoted(floatOf(literal.value), key || !Number.isFinite(literal.value));
@@ -34,7 +35,11 @@ export function jsonOf(literal: Literal, key = false): string {
   }
 }
 
-const quoted = (text: string, key: boolean): string => (key ? `"${text}"` : text);
+/** Of a number: it has quotes as the key of a map, and a time always or never. */
+export const hasQuotes = (spelling: TickSpelling | undefined, key: boolean): boolean =>
+  spelling === undefined ? key : spelling === "quoted";
+
+const quoted = (text: string, quotes: boolean): string => (quotes ? `"${text}"` : text);
 
 /** units / 10^decimals, exactly. */
 export function decimalOf(units: bigint, decimals: number): string {

@@ -2,6 +2,7 @@
 
 import { isIPv4, isIPv6 } from "node:net";
 import { type Plain, unwritten, Written } from "./rule.js";
+import { tickSpelling } from "./ticks.js";
 import type { Type } from "./type.js";
 import { parseDay, parseDecimal, showUnits, toUnits, unitsOf } from "./units.js";
 import type { Literal } from "./value.js";
@@ -153,7 +154,8 @@ function orderedOf(type: Type, value: Plain): Literal {
     throw misfit(`from ${from} to ${to}`, value);
   }
   if (type.kind === "Date") return { kind: "date", day: Number(parseDay(String(value))) };
-  return { kind: "number", units: number, decimals: 0, ...(type.kind !== "Interval" && { unquoted: true }) };
+  if (type.kind === "Interval") return { kind: "number", units: number, decimals: 0 };
+  return { kind: "number", units: number, decimals: 0, spelling: tickSpelling(type, number, number) };
 }
 
 function tupleOf({ elements }: Type & { kind: "Tuple" }, value: Plain): Literal {

@@ -10,8 +10,9 @@ import { partsOf } from "./native.js";
 import { OP } from "./opcodes.js";
 import { writeRow } from "./row-binary.js";
 import { Sources } from "./sources.js";
+import { RAW_TICKS } from "./ticks.js";
 import { parseType, type Type } from "./type.js";
-import type { Column } from "./value.js";
+import { type Column, literalsIn, type Value, valuesIn } from "./value.js";
 
 export const FORMATS = ["JSONEachRow", "JSONCompactEachRow", "RowBinary", "Native"] as const;
 export type Format = (typeof FORMATS)[number];
@@ -124,13 +125,33 @@ export function whyNotCarried(column: Column, format: Format): string | undefine
 const JSON_AS_TEXT = "input_format_binary_read_json_as_string";
 const CONVERSIONS = "input_format_native_allow_types_conversion";
 /** All that {@link formatSettings} may ask for. */
-export const FORMAT_SETTINGS: readonly string[] = [JSON_AS_TEXT, CONVERSIONS];
+export const FORMAT_SETTINGS: readonly string[] = [JSON_AS_TEXT, CONVERSIONS, RAW_TICKS];
 
 /** What the server must be told to read the columns in this format, where it knows the settings. */
 export function formatSettings(columns: readonly Column[], format: Format): Readonly<Record<string, string>> {
-  if (format === "Native") return { [CONVERSIONS]: "1" };
   const hasJson = columns.some(({ type }) => holdsJson(parseType(type)));
-  return format === "RowBinary" && hasJson ? { [JSON_AS_TEXT]: "1" } : {};
+  return {
+    ...(format === "Native" && { [CONVERSIONS]: "1" }),
+    ...(format === "RowBinary" && hasJson && { [JSON_AS_TEXT]: "1" }),
+    ...(rawTimes(columns, format).length > 0 && { [RAW_TICKS]: "1" }),
+  };
+}
+
+/** Columns with times that only {@link RAW_TICKS} tells from seconds, where the server has it. */
+export function rawTimes(columns: readonly Column[], format: Format): readonly Column[] {
+  const isText = format.startsWith("JSON");
+  return columns.filter(({ type, value }) => (isText || holdsJson(parseType(type))) && hasRawTimes(value));
+}
+
+function hasRawTimes(value: Value): boolean {
+  for (const one of valuesIn(value)) {
+    if (one.kind === "number" && one.spelling === "raw") return true;
+    const literals = one.kind === "constant" ? [one.literal] : one.kind === "choice" ? one.options : [];
+    for (const literal of literals.flatMap((each) => [...literalsIn(each)])) {
+      if (literal.kind === "number" && literal.spelling === "raw") return true;
+    }
+  }
+  return false;
 }
 
 function holdsJson(type: Type): boolean {

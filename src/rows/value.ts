@@ -6,6 +6,7 @@
 // thing of a set (keyed) in which it stands. So no leaf depends on another, nor on the order of rendering.
 
 import { type Cells, highest, lowest } from "./cells.js";
+import type { TickSpelling } from "./ticks.js";
 import type { Type } from "./type.js";
 
 /**
@@ -36,8 +37,8 @@ export type Draw =
 export type Literal =
   | { readonly kind: "null" }
   | { readonly kind: "bool"; readonly value: boolean }
-  /** units / 10^decimals; `unquoted`: as below. */
-  | { readonly kind: "number"; readonly units: bigint; readonly decimals: number; readonly unquoted?: boolean }
+  /** units / 10^decimals; `spelling`: as below. */
+  | { readonly kind: "number"; readonly units: bigint; readonly decimals: number; readonly spelling?: TickSpelling }
   | { readonly kind: "float"; readonly value: number }
   | { readonly kind: "text"; readonly text: string }
   /** Days since 1970-01-01. */
@@ -84,8 +85,8 @@ export type Value =
       readonly draw: Draw;
       readonly decimals: number;
       readonly stream: string;
-      /** Times: in quotes, as the key of a map, a number of theirs would be read as a text like 20260131. */
-      readonly unquoted?: boolean;
+      /** Of a time. */
+      readonly spelling?: TickSpelling;
       /** The decimals are those of the rule; for people (explain.ts). */
       readonly rounded?: boolean;
     }
@@ -131,6 +132,67 @@ export interface Column {
   readonly value: Value;
   /** The column whose value it has again; for people (explain.ts). */
   readonly same?: string;
+}
+
+/** The value and those inside it, of which rows have any. */
+export function* valuesIn(value: Value): Generator<Value> {
+  yield value;
+  for (const inner of partsOf(value)) yield* valuesIn(inner);
+}
+
+function partsOf(value: Value): readonly Value[] {
+  switch (value.kind) {
+    case "nullable":
+    case "keyed":
+      return [value.value];
+    case "array":
+      return [value.item];
+    case "map":
+      return [value.key, value.value];
+    case "entries":
+      return value.entries.map(([, inner]) => inner);
+    case "tuple":
+      return value.elements;
+    case "named-tuple":
+      return value.elements.map(([, inner]) => inner);
+    case "object":
+      return value.paths.map(([, inner]) => inner);
+    case "variant":
+      return value.alternatives;
+    default:
+      return [];
+  }
+}
+
+/** The literal and those inside it. */
+export function* literalsIn(literal: Literal): Generator<Literal> {
+  yield literal;
+  switch (literal.kind) {
+    case "list":
+      for (const item of literal.items) yield* literalsIn(item);
+      break;
+    case "object":
+      for (const [, inner] of literal.fields) yield* literalsIn(inner);
+      break;
+    case "map":
+      for (const inner of literal.entries.flat()) yield* literalsIn(inner);
+      break;
+    case "variant":
+      yield* literalsIn(literal.literal);
+      break;
+  }
+}
+
+/** The same with times as plain numbers: where the server takes a value for what it looks like, quotes would make a text of it. */
+export function withBareTicks(value: Value): Value {
+  const bare = (part: unknown): unknown => {
+    if (Array.isArray(part)) return part.map(bare);
+    if (typeof part !== "object" || part === null) return part;
+    return Object.fromEntries(
+      Object.entries(part).map(([name, inner]) => [name, name === "spelling" ? "bare" : bare(inner)]),
+    );
+  };
+  return bare(value) as Value;
 }
 
 /** No run has so many. */

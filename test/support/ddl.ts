@@ -70,6 +70,11 @@ export async function load(
   const names = columns.map(({ name }) => identifier(name)).join(", ");
   const sql = `INSERT INTO ${identifier(table)} (${names}) FORMAT ${rendering.format}`;
   const body = await render(columns, rendering);
-  const settings = formatSettings(columns, rendering.format);
+  const known = await rowsOf<{ name: string }>("SELECT name FROM system.settings");
+  const settings = Object.fromEntries(
+    Object.entries(formatSettings(columns, rendering.format)).filter(([name]) =>
+      known.some((one) => one.name === name),
+    ),
+  );
   await execute(sql, { database, wait_end_of_query: "1", async_insert: "0", ...settings }, body);
 }

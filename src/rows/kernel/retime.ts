@@ -1,6 +1,6 @@
 // Lines of JSON that have been checked (lines.ts): one time of each rewritten. Called by ../../replay/lines.ts.
 
-import { writeDate, writeDecimal } from "./digits";
+import { writeDate, writeDecimal, writeScaled } from "./digits";
 import {
   BACKSLASH_BYTE,
   CLOSE_ARRAY,
@@ -130,12 +130,28 @@ function put(at: usize, from: usize, end: usize): usize {
   return at + (end - from);
 }
 
-/** The time in ticks since the epoch, or as yyyy-mm-dd in quotes where a tick is a day. */
+const DAY_NS: i64 = 86400000000000;
+const SECOND_NS: i64 = 1000000000;
+
+/** Ticks of a second, which has so many of their digits behind the point. */
+let perSecond: i64 = 1;
+let digits: u32 = 0;
+
+function setTick(tickNs: i64): void {
+  perSecond = tickNs < SECOND_NS ? SECOND_NS / tickNs : 1;
+  digits = 0;
+  for (let power = perSecond; power > 1; power /= 10) digits++;
+}
+
+/**
+ * As yyyy-mm-dd in quotes where a tick is a day, else in seconds since the epoch: in quotes where they have a fraction, which every
+ * version of ClickHouse reads alike (../ticks.ts).
+ */
 function putTime(at: usize, timeNs: i64, tickNs: i64): usize {
   const tick = timeNs / tickNs;
-  if (tickNs !== 86400000000000) return writeDecimal(at, <u64>tick);
+  if (digits === 0 && tickNs !== DAY_NS) return writeDecimal(at, <u64>tick);
   store<u8>(at, QUOTE_BYTE);
-  at = writeDate(at + 1, tick);
+  at = digits === 0 ? writeDate(at + 1, tick) : writeScaled(at + 1, tick, digits, <u64>perSecond);
   store<u8>(at, QUOTE_BYTE);
   return at + 1;
 }
@@ -159,6 +175,7 @@ export function retime(
   stepFraction: u64,
   denominator: u64,
 ): usize {
+  setTick(tickNs);
   while (from < end) {
     const object = space(from);
     const feed = lineEnd(object);
