@@ -1,6 +1,7 @@
 // `clickstorm sample --learn`: looks at rows of a table, in a few bounded queries that are told before they run, and prints a
 // config file with rules that resemble them. Called by sample.ts. Changes nothing on the server, and makes no rows.
 
+import type { Code } from "./answer.js";
 import { InterruptedError, TargetError, tableIdentifier } from "./asked.js";
 import { readDocument, type Tree } from "./config/document.js";
 import { readRules } from "./config/rules.js";
@@ -49,7 +50,8 @@ const FEWER_ROWS = 100_000;
 const TIME_LIMIT = 159;
 const SLOW = 160;
 const MEMORY_LIMIT = 241;
-const READ_ONLY = 164;
+/** Of settings: all in a readonly profile, or those that its constraints name. */
+const UNCHANGEABLE: ReadonlySet<Code> = new Set<Code>([164, 452]);
 const ACCESS_DENIED = 497;
 
 /** Returns the exit code. Throws a TargetError. */
@@ -72,7 +74,7 @@ export async function learn(
     try {
       return await asked(limits === "" ? "" : `${limits}, max_threads = ${threads}`);
     } catch (error) {
-      if (!(error instanceof ServerError) || error.code !== READ_ONLY || limits === "") throw error;
+      if (!(error instanceof ServerError) || !UNCHANGEABLE.has(error.code) || limits === "") throw error;
       say("this user may change no settings: asking without limits of time and memory, of as many rows");
       limits = "";
       return asked("");

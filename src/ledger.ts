@@ -15,7 +15,7 @@ import { type ReplicaFigures, Sources } from "./ledger/sources.js";
 import { type Balance, balance, endedAt, type FateCount, stateOf, Tally } from "./ledger/tally.js";
 import { readTimes, type TimesRead } from "./ledger/times.js";
 import type { TimeSpan } from "./rows/fit.js";
-import { ServerError } from "./server.js";
+import { ImpossibleError, ServerError } from "./server.js";
 import { endpointsOf, isReplicated, serversOf } from "./stores.js";
 import { readColumns, type Target } from "./target.js";
 import { count, whole } from "./text.js";
@@ -220,9 +220,8 @@ async function checkSeen(target: Target, signal: AbortSignal | undefined): Promi
 function byDifference(landed: number, claim: Claim, { whyNoLedgerColumns: why }: Target): Read {
   if (landed < 0) {
     const fewer = `the table holds ${count(-landed, "row")} less than before the run`;
-    throw new ServerError(
-      `${fewer}: somebody else takes rows away, so there is no telling which of the run's are left`,
-      "other",
+    throw new ImpossibleError(
+      `${fewer}: somebody else takes rows away, and which of the run's are left is not to be told`,
     );
   }
   return {

@@ -17,6 +17,13 @@ export class ServerError extends Error {
   }
 }
 
+/** An answer came that cannot be, whatever the table holds. Who asks again hears the same. */
+export class ImpossibleError extends ServerError {
+  constructor(message: string) {
+    super(message, "malformed_answer");
+  }
+}
+
 /** Whoever waits for the answers. */
 export interface Patience {
   /** Aborted: nobody waits any more, and questions reject with its reason. */
@@ -164,7 +171,7 @@ export async function query(
 }
 
 /**
- * A count as an answer has it: whole, not negative, and no more than can be. Throws a ServerError for all else that may stand
+ * A count as an answer has it: whole, not negative, and no more than can be. Throws an ImpossibleError for all else that may stand
  * there, so that no figure is made of it.
  */
 export function countOf(
@@ -177,7 +184,7 @@ export function countOf(
   const count = typeof value === "number" || isText ? Number(value) : Number.NaN;
   if (Number.isSafeInteger(count) && count >= 0 && count <= most) return count;
   const said = printable(JSON.stringify(value) ?? "nothing").slice(0, 100);
-  throw new ServerError(`an answer has ${said} for the number of ${name}`, "malformed_answer");
+  throw new ImpossibleError(`an answer has ${said} for the number of ${name}`);
 }
 
 /**

@@ -74,7 +74,6 @@ const OWN: Readonly<Record<string, Own>> = {
   allow_experimental_parallel_reading_from_replicas: plain("0"),
   force_index_by_date: rows("0", FORBIDS),
   force_primary_key: rows("0", FORBIDS),
-  force_data_skipping_indices: rows("", FORBIDS),
   force_optimize_projection: rows("0", FORBIDS),
   force_optimize_projection_name: rows("", FORBIDS),
   force_optimize_skip_unused_shards: rows("0", FORBIDS),
@@ -94,7 +93,14 @@ const KEPT_LIMITS = ["max_execution_time", "max_estimated_execution_time", "max_
 /** Without which a server is not asked at all: all supported ones have them. */
 const SENTINELS = ["limit", "offset", "max_rows_to_read", "final"] as const;
 
-const OLD = { limit: "0", offset: "0", max_rows_to_read: "0", max_result_rows: "0", timeout_overflow_mode: "throw" };
+const OLD = {
+  limit: "0",
+  offset: "0",
+  max_rows_to_read: "0",
+  max_result_rows: "0",
+  timeout_overflow_mode: "throw",
+  aggregate_functions_null_for_empty: "0",
+};
 const FILTERS = { additional_result_filter: "", additional_table_filters: "{}" };
 /** What the first questions are tried with, until one is answered: nobody knows yet which settings the server has. */
 const FIRST: readonly Readonly<Record<string, string>>[] = [
@@ -147,6 +153,8 @@ const LOGIN: ReadonlySet<number> = new Set([81, 192, 193, 516]);
  * ServerError.
  */
 export async function openSession(endpoint: Endpoint, patience: Patience): Promise<Session> {
+  // Asked a second time, the session is to be seen as it is.
+  askedWith(endpoint, {});
   const { values, changed, with: sent } = await settingsOf(endpoint, patience);
   const wanted = Object.entries(OWN).filter(([name, { value }]) => !isAs(values.get(name), value));
   const own = { ...sent, ...Object.fromEntries(wanted.map(([name, { value }]) => [name, value])) };

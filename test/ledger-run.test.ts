@@ -1,45 +1,46 @@
-// --ledger and --quorum as a user has them. A filter in the real server's users.xml hides rows from whoever asks: for the
-// ledger they are lost.
+// --ledger and --quorum as a user has them. A proxy says yes to some inserts and passes them on to nobody; rows that are there are
+// deleted while the answer to the last insert is held back: for the ledger both are lost.
 
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { type EmbeddedServer, startEmbedded } from "../src/embedded/server.js";
 import { clickstorm, start, unwrapped } from "./support/cli.js";
+import { type Fault, FaultProxy, PASS } from "./support/fault-proxy.js";
 import { clickhouse, newDatabase, rowsOf } from "./support/server.js";
 import { rowsIn, until } from "./support/settle.js";
 import { Sink } from "./support/sink.js";
 
 /** 1,000 rows in ten batches of 100. */
 const LOAD = ["--rate", "2000", "--duration", "500ms", "--batch-rows", "100", "--no-metrics", "--no-traces"];
-/** By database: the rows of its table that are seen. */
-const SHOWN = { all: "1", holes: "NOT (seq BETWEEN 300 AND 399 OR seq = 950)", late: "seq &gt;= 100" } as const;
 const FULL = "/dev/full";
 
 describe("run --ledger", function () {
   this.timeout(60_000);
   let directory: string;
   let server: EmbeddedServer;
+  let proxy: FaultProxy;
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), "clickstorm-ledger-"));
-    const filters = Object.entries(SHOWN).map(([name, shown]) => `<${name}><t><filter>${shown}</filter></t></${name}>`);
-    const usersXml = `<users><default><databases>${filters.join("")}</databases></default></users>`;
-    server = await startEmbedded({ extraConfig: { usersXml } });
-    for (const name of Object.keys(SHOWN)) {
-      for (const sql of [
-        `CREATE DATABASE ${name}`,
-        `CREATE TABLE ${name}.t (run_id String, seq UInt64) ENGINE = MergeTree ORDER BY seq`,
-      ]) {
-        const response = await fetch(server.url, { method: "POST", body: sql });
-        if (!response.ok) throw new Error(await response.text());
-      }
-    }
+    server = await startEmbedded();
+    proxy = await FaultProxy.open(server.port);
   });
   after(async () => {
+    await proxy.close();
     await server.stop();
     rmSync(directory, { recursive: true, force: true });
   });
+
+  const ask = async (sql: string): Promise<string> => {
+    const response = await fetch(server.url, { method: "POST", body: sql });
+    const text = await response.text();
+    if (!response.ok) throw new Error(text);
+    return text.trim();
+  };
+  /** Said to be stored, and kept from the server. */
+  const SWALLOWED: Fault = { kind: "answer", status: 200, passesOn: false };
 
   const jsonOf = (file: string) => JSON.parse(readFileSync(join(directory, file), "utf8"));
   const linesOf = (file: string) =>
@@ -48,13 +49,29 @@ describe("run --ledger", function () {
       .slice(0, -1)
       .map((line) => JSON.parse(line));
 
-  const into = (database: keyof typeof SHOWN): readonly string[] => [
-    ...["run", "--clickhouse-url", server.url, "--table", `${database}.t`],
-    ...LOAD,
-  ];
+  /** A new table t in a database of that name, by way of the proxy. */
+  const into = async (database: string): Promise<readonly string[]> => {
+    await ask(`CREATE DATABASE ${database}`);
+    await ask(`CREATE TABLE ${database}.t (run_id String, seq UInt64) ENGINE = MergeTree ORDER BY seq`);
+    return ["run", "--clickhouse-url", `http://127.0.0.1:${proxy.port}`, "--table", `${database}.t`, ...LOAD];
+  };
 
   it("without rows 300 to 399 and 950: batch 3 is missing, batch 9 is there in part; exit 1", async () => {
-    const args = into("holes");
+    const args = await into("holes");
+    const there = async (rows: number): Promise<void> => {
+      while ((await ask("SELECT count() FROM holes.t")) !== String(rows)) await sleep(20);
+    };
+    // All but batch 3 are there, and row 950 is not any more, when the last insert is answered.
+    const gone = new Promise<void>((resolve, reject) => {
+      proxy.plan = ({ batch }) => {
+        if (batch === 3) return SWALLOWED;
+        if (batch !== 9) return undefined;
+        void there(900)
+          .then(() => ask("ALTER TABLE holes.t DELETE WHERE seq = 950 SETTINGS mutations_sync = 2"))
+          .then(() => resolve(), reject);
+        return { kind: "held", until: gone };
+      };
+    });
     const files = ["--ledger", join(directory, "odd.ndjson"), "--report", join(directory, "odd.json")];
     const { code, stdout } = await clickstorm([...args, ...files]);
     expect(code).to.equal(1);
@@ -95,9 +112,6 @@ describe("run --ledger", function () {
 
   it("of a table that is gone at the end: the batches that were not acknowledged, with nothing said of what is there; exit 1", async () => {
     const database = "gone";
-    const ask = async (sql: string): Promise<void> => {
-      expect((await fetch(server.url, { method: "POST", body: sql })).ok, sql).to.equal(true);
-    };
     await ask(`CREATE DATABASE ${database}`);
     await ask(`CREATE TABLE ${database}.t (run_id String, seq UInt64) ENGINE = MergeTree ORDER BY seq`);
     const file = join(directory, "gone.ndjson");
@@ -120,7 +134,8 @@ describe("run --ledger", function () {
   });
 
   it("with every row: an empty file, exit 0, and nothing more in the summary", async () => {
-    const args = into("all");
+    proxy.plan = PASS;
+    const args = await into("every");
     const { code, stdout } = await clickstorm([...args, "--ledger", join(directory, "whole.ndjson")]);
     expect(code).to.equal(0);
     expect(readFileSync(join(directory, "whole.ndjson"), "utf8")).to.equal("");
@@ -161,7 +176,8 @@ describe("run --ledger", function () {
   (existsSync(FULL) ? it : it.skip)(
     `onto a full disk: a problem, the summary all the same, exit 1${existsSync(FULL) ? "" : `: SKIPPED, no ${FULL}`}`,
     async () => {
-      const args = into("late");
+      proxy.plan = ({ batch }) => (batch === 0 ? SWALLOWED : undefined);
+      const args = await into("late");
       const { code, stdout } = await clickstorm([...args, "--ledger", FULL]);
       expect(code).to.equal(1);
       expect(unwrapped(stdout)).to.contain(`the batches cannot be written to ${FULL}: ENOSPC`);

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Code } from "../answer.js";
 import { type Endpoint, shown } from "../endpoint.js";
 import { ENDPOINT_FAULTS } from "../rotation.js";
-import { execute, type Patience, ServerError } from "../server.js";
+import { execute, ImpossibleError, type Patience, ServerError } from "../server.js";
 import type { Replica } from "../stores.js";
 import { PATIENCE } from "./questions.js";
 
@@ -34,7 +34,7 @@ export const WAITING: Waiting = { forMs: 30_000, everyMs: 500, aliveMs: 5000 };
 
 /**
  * The answer of the first endpoint that gives one. Throws what the last one asked said: at once where none of them had a
- * fault that passes, and where a question takes too long.
+ * fault that passes, where a question takes too long, and where an answer cannot be.
  */
 export async function patiently<T>(
   { endpoints }: Replica,
@@ -55,7 +55,7 @@ export async function patiently<T>(
         return await question(endpoint, patience);
       } catch (error) {
         if (!(error instanceof ServerError) || signal?.aborted) throw error;
-        if (isAlive && error.code === "timeout") throw error;
+        if (error instanceof ImpossibleError || (isAlive && error.code === "timeout")) throw error;
         last = error;
         const passes = PASSING.has(error.code);
         mayPass ||= passes;

@@ -8,7 +8,7 @@
 import { type Place, tableIdentifier } from "../asked.js";
 import type { Endpoint } from "../endpoint.js";
 import type { Run, Shard } from "../schedule.js";
-import { countOf, type Patience, query, queryBinary, ServerError } from "../server.js";
+import { countOf, ImpossibleError, type Patience, query, queryBinary, ServerError } from "../server.js";
 import { count } from "../text.js";
 import { batchesOf, type Chunk, type Due, LIMITS, type Scheduled, WORD_ROWS } from "./chunks.js";
 
@@ -203,8 +203,8 @@ export async function askRunning(endpoint: Endpoint, { runId, shard }: Search, s
 }
 
 /** An answer that no table gives, whatever is in it. */
-const impossible = (of: string): ServerError =>
-  new ServerError(`an answer to the ledger's question has impossible numbers for ${of}`, "malformed_answer");
+const impossible = (of: string): ImpossibleError =>
+  new ImpossibleError(`an answer to the ledger's question has impossible numbers for ${of}`);
 
 /** Rows of `width` numbers of 32 bits; the array is used again for the next. Throws a ServerError. */
 async function askNumbers(
@@ -230,6 +230,6 @@ async function askNumbers(
   };
   await queryBinary(endpoint, sql, values, onBytes, patience);
   if (rest.length > 0) {
-    throw new ServerError("an answer to the ledger's question ended in the middle of a row", "malformed_answer");
+    throw new ImpossibleError("an answer to the ledger's question ended in the middle of a row");
   }
 }

@@ -11,6 +11,8 @@ export type Fault =
   | { readonly kind: "reset"; readonly at: "head" | "body" | "answer" }
   /** The request is read to its end and never answered; passed on, or not. */
   | { readonly kind: "silent"; readonly passesOn: boolean }
+  /** The answer waits for something. */
+  | { readonly kind: "held"; readonly until: Promise<unknown> }
   /** Nothing is read behind the head, nothing answered. */
   | { readonly kind: "deaf" }
   /** The answer comes so much later. */
@@ -200,6 +202,9 @@ class Connection {
     } else if (fault?.kind === "late") {
       this.#happened();
       setTimeout(() => this.#client.write(bytes), fault.ms);
+    } else if (fault?.kind === "held") {
+      this.#happened();
+      void fault.until.then(() => this.#client.write(bytes));
     } else if (fault?.kind !== "silent") {
       this.#client.write(bytes);
     }
