@@ -1,6 +1,7 @@
 // What an insert's answer means: acknowledged, failed or unknown, why, and under which code it is counted. Pure.
 // Decided on ClickHouse's exception code where there is one: busy servers and full tables answer plain 500.
 
+import { meaningOf } from "./exceptions.js";
 import { tlsFault, tlsSentence } from "./tls-fault.js";
 
 /** Why rows were not taken. */
@@ -14,7 +15,17 @@ export type Reason = (typeof REASONS)[number];
 export type Outcome =
   | { readonly kind: "acknowledged" }
   | { readonly kind: "failed"; readonly reason: Reason; readonly code: Code; readonly sentence: string }
-  | { readonly kind: "unknown"; readonly code: Code; readonly sentence: string };
+  | {
+      readonly kind: "unknown";
+      readonly code: Code;
+      readonly sentence: string;
+      /** No insert like it will ever be stored whole; absent: it may go well the next time. */
+      readonly isHopeless?: true;
+    };
+
+/** Whether sending the same again, or others like it, is in vain. */
+export const isHopeless = (outcome: Outcome): boolean =>
+  outcome.kind === "unknown" ? outcome.isHopeless === true : outcome.kind === "failed" && outcome.reason === "refused";
 
 /** ClickHouse's exception number, or one of TRANSPORT_CODES. */
 export type Code = number | TransportCode;
@@ -43,21 +54,12 @@ export type TransportCode = (typeof TRANSPORT_CODES)[number];
 
 export const ACKNOWLEDGED: Outcome = { kind: "acknowledged" };
 
-const BUSY: ReadonlySet<number> = new Set([201, 202, 203, 252, 439]);
-const READ_ONLY: ReadonlySet<number> = new Set([164, 242]);
-const REFUSED: ReadonlySet<number> = new Set([27, 60, 81, 117, 192, 193, 497, 516]);
-const AMBIGUOUS: ReadonlySet<number> = new Set([3, 159, 209, 210, 216, 241, 285, 319, 425, 999]);
-
-/** Of an exception that says: not now. */
-export const isBusyCode = (number: number): boolean => BUSY.has(number);
-
 /** ClickHouse has none so large: whatever a stranger says beyond it is the same. */
 const LARGEST_NUMBER = 999_999;
 
 /** The number in "Code: 252. DB::Exception: …"; undefined when the text does not start so. */
-function exceptionNumber(text: string): number | undefined {
-  const match = /^Code: (\d{1,6})[.,]/.exec(text);
-  return match?.[1] === undefined ? undefined : Number(match[1]);
+function exceptionNumber(text: string): string | undefined {
+  return /^Code: (\d+)[.,]/.exec(text)?.[1];
 }
 
 /** The first line of what was said, fit for a terminal: at most 500 characters, none of them a control character. */
@@ -83,9 +85,9 @@ function plainText(body: string): string {
  */
 export function classifyAnswer(status: number, exception: string | undefined, body: string): Outcome {
   // Not only the status: an exception after the first bytes of an answer comes with a 200.
-  const number = exception === undefined ? exceptionNumber(body) : Math.min(Number(exception), LARGEST_NUMBER);
-  if (number !== undefined && Number.isInteger(number) && number > 0) {
-    return classifyException(number, status, sentenceOf(body) || `Code: ${number}`);
+  const number = Math.min(Number(exception ?? exceptionNumber(body)), LARGEST_NUMBER);
+  if (Number.isInteger(number) && number > 0) {
+    return classifyException(number, status, sentenceOf(body) || `Code: ${number}`, body);
   }
   if (status >= 200 && status < 300) return ACKNOWLEDGED;
   const said = sentenceOf(plainText(body));
@@ -108,13 +110,16 @@ export function classifyAnswer(status: number, exception: string | undefined, bo
   }
 }
 
-function classifyException(number: number, status: number, sentence: string): Outcome {
-  if (BUSY.has(number)) return { kind: "failed", reason: "busy", code: number, sentence };
-  if (READ_ONLY.has(number)) return { kind: "failed", reason: "read_only", code: number, sentence };
-  // A number in no list, with a status that does not blame the request, may come from half-way through an insert.
-  const blamed = REFUSED.has(number) || (status >= 400 && status < 500);
-  if (AMBIGUOUS.has(number) || !blamed) return { kind: "unknown", code: number, sentence };
-  return { kind: "failed", reason: "refused", code: number, sentence };
+function classifyException(code: number, status: number, sentence: string, body: string): Outcome {
+  const meaning = meaningOf(code, status, body);
+  switch (meaning) {
+    case "spoilt":
+      return { kind: "unknown", code, sentence, isHopeless: true };
+    case "open":
+      return { kind: "unknown", code, sentence };
+    default:
+      return { kind: "failed", reason: meaning, code, sentence };
+  }
 }
 
 const CODES_BY_ERRNO: ReadonlyMap<string, TransportCode> = new Map([

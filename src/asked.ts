@@ -2,10 +2,10 @@
 // insert. What it refuses becomes a sentence that names it. Main thread; called by target.ts. Creates the default table, and
 // changes nothing else.
 
-import { isBusyCode } from "./answer.js";
-import { type Compression, encodingHeaders } from "./compress.js";
+import { type Compression, Compressor, encodingHeaders } from "./compress.js";
 import { type Endpoint, shown } from "./endpoint.js";
 import { expiringColumns } from "./engines.js";
+import { isBusyNumber } from "./exceptions.js";
 import type { Options, TableOptions } from "./options.js";
 import { EVENT_TABLE, isEventTable, SEED_COLUMNS, type TableColumn } from "./rows/column.js";
 import { execute, insertNothing, type Patience, query, quoteIdentifier, ServerError } from "./server.js";
@@ -73,14 +73,16 @@ export class Asked {
     compression: Compression,
   ): Promise<void> {
     await insertNothing(this.endpoint, parameters, this.patience).catch((error: unknown) => {
-      const isBusy = error instanceof ServerError && typeof error.code === "number" && isBusyCode(error.code);
+      const isBusy = error instanceof ServerError && typeof error.code === "number" && isBusyNumber(error.code);
       const complaint = isBusy ? "takes no inserts at the moment into" : "does not let this user insert into";
       return this.refusal(`${complaint} ${fullName(place)}`)(error);
     });
     if (compression === "none") return;
-    // The header alone: who does not know its name says so, whatever the body.
     const headers = { ...this.endpoint.headers, ...encodingHeaders(compression) };
-    await insertNothing({ ...this.endpoint, headers }, parameters, this.patience).catch(
+    // Nothing, as the load would send it: to ClickHouse up to 25.8 no byte at all is no gzip.
+    const compressor = new Compressor(compression);
+    await compressor.fill(0, new Uint8Array(0));
+    await insertNothing({ ...this.endpoint, headers }, parameters, this.patience, compressor.body(0)).catch(
       this.refusal(`does not take inserts with --compress ${compression}`),
     );
   }

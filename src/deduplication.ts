@@ -3,6 +3,7 @@
 
 import type { Asked, Place } from "./asked.js";
 import type { Options } from "./options.js";
+import { defaultsOf, HIDDEN, queuesInserts, tableSetting } from "./table-settings.js";
 import { count, short, whole } from "./text.js";
 
 export interface Deduplication {
@@ -70,12 +71,19 @@ export async function askDeduplication(
   const engine = String(found?.engine ?? "");
   if (!engine.endsWith("MergeTree")) return not(`has the engine ${engine}, which does not deduplicate inserts`);
   const isReplicated = /^(Replicated|Shared)/.test(engine);
-  const setting = !isReplicated ? PLAIN_WINDOW : options.asyncInsert ? ASYNC_WINDOW : REPLICATED_WINDOW;
+  const isQueued = options.asyncInsert || (await queuesInserts(asked, { database, table }));
+  if (isQueued && !isReplicated) {
+    const why = options.asyncInsert ? "is not replicated" : "has async_insert = 1 and is not replicated";
+    return not(`${why}, and such a table may store an asynchronous insert twice, window and token or not`);
+  }
+  const setting = !isReplicated ? PLAIN_WINDOW : isQueued ? ASYNC_WINDOW : REPLICATED_WINDOW;
   const session = await settingsOf(asked, options.settings);
-  const off = switchedOff(session, options.asyncInsert);
+  const off = switchedOff(session, isQueued);
   if (off !== undefined) return not(`gets inserts with ${off}, so it does not deduplicate them`);
-  const window =
-    windowOf(String(found?.engine_full ?? ""), setting) ?? (await defaultWindow(asked, setting, isReplicated));
+  const value = await tableSetting(asked, { engine, engineFull: String(found?.engine_full) }, setting);
+  if (value === HIDDEN)
+    return not(`may deduplicate inserts, but this user may not read ${defaultsOf({ engine })}, which says so`);
+  const window = Number(value ?? 0);
   if (window === 0) return not(`has ${setting} = 0, so it does not deduplicate inserts`);
   return { honoured: true, window, isPartitioned: String(found?.partition_key) !== "", why: undefined };
 }
@@ -98,19 +106,6 @@ function switchedOff(session: Readonly<Record<string, string>>, asyncInsert: boo
   if (both === "enable") return undefined;
   const name = asyncInsert ? "async_insert_deduplicate" : "insert_deduplicate";
   return session[name] === "1" || session[name] === "true" ? undefined : `${name} = ${session[name] ?? "0"}`;
-}
-
-/** As the table itself has it: "… SETTINGS index_granularity = 8192, name = 1000". */
-function windowOf(engine: string, name: string): number | undefined {
-  const value = new RegExp(`\\bSETTINGS .*\\b${name} = (\\d+)`, "s").exec(engine)?.[1];
-  return value === undefined ? undefined : Number(value);
-}
-
-/** Replicated tables have defaults of their own. */
-async function defaultWindow(asked: Asked, name: string, isReplicated: boolean): Promise<number> {
-  const settings = isReplicated ? "replicated_merge_tree_settings" : "merge_tree_settings";
-  const [row] = await asked.rows(`SELECT value FROM system.${settings} WHERE name = {name:String}`, { name });
-  return Number(row?.value ?? 0);
 }
 
 /** What to tell of it before the start, as a sentence; a warning where rows may be lost to sight, or come twice. */

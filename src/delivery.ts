@@ -2,12 +2,13 @@
 // worker; several at a time. Never renders or paces, never closes what it sends with.
 
 import type { WorkerPlan } from "../workers/loader.js";
-import type { Outcome } from "./answer.js";
+import { isHopeless, type Outcome } from "./answer.js";
 import type { Clock } from "./clock.js";
 import type { Counters, WorkerCounters } from "./counters.js";
 import type { Fates } from "./fates.js";
 import type { Inserter } from "./insert.js";
 import type { FromWorker } from "./messages.js";
+import { countedAs } from "./phase.js";
 import { type Doubt, finalOutcome, nextAttemptNs } from "./retry.js";
 import { isEndpointFault, Rotation } from "./rotation.js";
 import type { Batch } from "./schedule.js";
@@ -92,7 +93,9 @@ export class Delivery {
         maybeThere ??= endpoint;
       }
       if (tried.kind !== "acknowledged") {
-        this.#parts.say({ kind: "error", code: tried.code, sentence: this.#parts.placed(tried.sentence, batch) });
+        // Under the code that the report has: whoever looks for its sentence there finds it.
+        const code = countedAs(tried.code);
+        this.#parts.say({ kind: "error", code, sentence: this.#parts.placed(tried.sentence, batch) });
         const againNs = nextAttemptNs(retry, {
           attempts,
           firstNs,
@@ -144,7 +147,7 @@ export class Delivery {
     endpoint: number,
     { code, sentence }: Exclude<Outcome, { readonly kind: "acknowledged" }>,
   ): Promise<boolean> {
-    this.#parts.say({ kind: "retrying", code, endpoint, sentence });
+    this.#parts.say({ kind: "retrying", code: countedAs(code), endpoint, sentence });
     this.#pausing++;
     const isTime = await this.#pause(clock, againNs);
     this.#pausing--;
@@ -171,8 +174,7 @@ export class Delivery {
     }
     const sentence = this.#parts.placed(last.kind === "acknowledged" ? "" : last.sentence, batch);
     // Who asks for retries expects that what is read-only can be written to again.
-    const endless =
-      last.kind === "failed" && (last.reason === "refused" || (last.reason === "read_only" && retry.retries === 0));
+    const endless = isHopeless(last) || (last.kind === "failed" && last.reason === "read_only" && retry.retries === 0);
     if (endless) this.#parts.say({ kind: "refused", sentence });
     else if (maxFailures !== undefined && this.#parts.counters.oneMoreFailing() >= maxFailures) {
       this.#parts.say({ kind: "failing", sentence });

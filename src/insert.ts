@@ -106,6 +106,8 @@ class InsertHandler implements Dispatcher.DispatchHandler {
 
   /** @param headers names and values by turns */
   onHeaders(status: number, headers: readonly Buffer[]): boolean {
+    // What comes before the answer says nothing of it.
+    if (status < 200) return true;
     this.#status = status;
     for (let index = 0; index < headers.length; index += 2) {
       const name = headers[index];

@@ -53,6 +53,9 @@ export function codeAt(index: number): Code {
   return index <= LARGEST_EXCEPTION ? index : (TRANSPORT_CODES[index - LARGEST_EXCEPTION - 1] ?? "other");
 }
 
+/** As it is counted, and labelled in /metrics: one of a closed set. */
+export const countedAs = (code: Code): Code => codeAt(codeIndex(code));
+
 const phaseCells = (shape: { readonly endpoints: number }): number => PHASE.cells + shape.endpoints * ENDPOINT_CELLS;
 export const phaseBytes = (shape: { readonly endpoints: number }): number =>
   phaseCells(shape) * CELL_BYTES + HISTOGRAMS.length * HISTOGRAM_BYTES;

@@ -1,6 +1,6 @@
 // Whether an insert that did not work out is sent again, and when. Pure but for the dice of the jitter. Used by the worker loop.
 
-import type { Outcome } from "./answer.js";
+import { isHopeless, type Outcome } from "./answer.js";
 
 export interface RetryPlan {
   /** Attempts after the first. */
@@ -36,7 +36,7 @@ const LONGEST_PAUSE_NS = 10_000_000_000;
 export function nextAttemptNs(plan: RetryPlan, tried: Tried, random: () => number = Math.random): number | undefined {
   const { attempts, firstNs, nowNs, outcome, ambiguous } = tried;
   if (outcome.kind === "acknowledged" || attempts > plan.retries) return undefined;
-  if (outcome.kind === "failed" && outcome.reason === "refused") return undefined;
+  if (isHopeless(outcome)) return undefined;
   if (ambiguous && !plan.ambiguous) return undefined;
   const limitNs = Math.min(FIRST_PAUSE_NS * 2 ** (attempts - 1), LONGEST_PAUSE_NS);
   const atNs = nowNs + limitNs * (0.5 + random() / 2);

@@ -95,6 +95,11 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       if (strange !== undefined && !options.blind) warn(strange);
     }
     const plan = makePlan(options, target, endpoints, VERSION, replay);
+    if (target.queues && !options.asyncInsert) {
+      progress.say(
+        "note: the table has async_insert = 1: its inserts go through the server's queue, with or without --async-insert",
+      );
+    }
     if (target.deduplication !== undefined) {
       const { says, isWarning } = retryAdvice(target.deduplication, options, insertsPerSecond(plan.spec));
       isWarning ? warn(says) : progress.say(says);

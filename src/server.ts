@@ -52,7 +52,7 @@ const ADVICE: Readonly<Partial<Record<Code, string>>> = {
 const CLOSED_OVER_TLS =
   "the connection was closed without an answer: the server may ask for a client certificate, or not accept it: --tls-cert and --tls-key";
 
-/** Those of endpoints that are not connected to as undici would. They keep no connection open: there is nothing to close. */
+/** One an endpoint. They keep no connection open: there is nothing to close. */
 const agents = new WeakMap<Endpoint, Agent>();
 
 /** What questions to an endpoint are asked with: settings of session.ts. */
@@ -63,9 +63,7 @@ export function askedWith(endpoint: Endpoint, settings: Readonly<Record<string, 
   own.set(endpoint, settings);
 }
 
-/** Undefined: undici's own. */
-function agentFor(endpoint: Endpoint): Agent | undefined {
-  if (endpoint.tls === undefined && endpoint.address === undefined) return undefined;
+function agentFor(endpoint: Endpoint): Agent {
   const agent = agents.get(endpoint) ?? new Agent({ connect: connectorOf(endpoint) });
   agents.set(endpoint, agent);
   return agent;
@@ -75,14 +73,13 @@ function agentFor(endpoint: Endpoint): Agent | undefined {
 async function post(
   endpoint: Endpoint,
   parameters: Readonly<Record<string, string>>,
-  body: string,
+  body: string | Uint8Array,
   { signal, onSlow, slowMs = 3000, timeoutMs = 30_000 }: Patience = {},
   onBytes?: (bytes: Uint8Array) => void,
 ): Promise<string> {
   const name = shown(endpoint);
   const slow = setTimeout(() => onSlow?.(`waiting for an answer from ${name}, up to ${timeoutMs / 1000} s`), slowMs);
   const late = AbortSignal.timeout(timeoutMs);
-  const dispatcher = agentFor(endpoint);
   try {
     const answer = await request(endpoint.origin + withParameters(endpoint.path, parameters), {
       method: "POST",
@@ -93,7 +90,7 @@ async function post(
       // A question has a time limit of its own.
       headersTimeout: 0,
       bodyTimeout: 0,
-      ...(dispatcher !== undefined && { dispatcher }),
+      dispatcher: agentFor(endpoint),
       signal: signal === undefined ? late : AbortSignal.any([signal, late]),
     });
     const header = answer.headers["x-clickhouse-exception-code"];
@@ -229,14 +226,18 @@ export async function execute(
   return post(endpoint, { ...own.get(endpoint), ...parameters }, sql, patience);
 }
 
-/** An insert of no rows, with exactly the parameters the load's inserts have: what they would meet, it meets. */
+/**
+ * An insert of no rows, with exactly the parameters the load's inserts have: what they would meet, it meets.
+ * @param nothing no rows, as the endpoint's headers say that they are encoded
+ */
 export async function insertNothing(
   endpoint: Endpoint,
   parameters: Readonly<Record<string, string>>,
   patience: Patience = {},
+  nothing: string | Uint8Array = "",
 ): Promise<void> {
   try {
-    await post(endpoint, parameters, "", patience);
+    await post(endpoint, parameters, nothing, patience);
   } catch (error) {
     // NO_DATA_TO_INSERT: older servers say so, after having checked all that matters here.
     if (!(error instanceof ServerError && error.code === 108)) throw error;

@@ -25,6 +25,7 @@ import { whyHidden, whyRowsGo } from "./countable.js";
 import { type Deduplication, deduplicationOfAll } from "./deduplication.js";
 import type { Endpoint } from "./endpoint.js";
 import { whyNotKept } from "./engines.js";
+import { Facts, since, whyTooOld } from "./facts.js";
 import type { Quorum } from "./ledger-options.js";
 import { type Options, OptionsError, type TableOptions } from "./options.js";
 import type { TimeColumn } from "./replay/replayer.js";
@@ -34,13 +35,17 @@ import type { TimeSpan } from "./rows/fit.js";
 import { FORMAT_SETTINGS, FORMATS, type Format, formatSettings, rawTimes, whyNotCarried } from "./rows/program.js";
 import { type SentColumn, sentColumnsOf } from "./rows/sent-times.js";
 import { RAW_TICKS } from "./rows/ticks.js";
+import { parseType } from "./rows/type.js";
 import type { Column } from "./rows/value.js";
 import { type Patience, query, quoteIdentifier, ServerError } from "./server.js";
 import { endpointsOf, isReplicated, type Store, storesOf } from "./stores.js";
+import { queuesInserts } from "./table-settings.js";
 
 export interface Target {
   /** Undefined when nothing was asked (--blind). */
   readonly version: string | undefined;
+  /** What all of its endpoints can do. */
+  readonly facts: Facts;
   readonly database: string;
   readonly table: string;
   /** Undefined when nothing was asked. */
@@ -67,6 +72,8 @@ export interface Target {
   readonly whyUncounted: string | undefined;
   /** Whether the table removes rows when they are old. */
   readonly expires: boolean;
+  /** Whether the table itself wants inserts to go through the server's queue. */
+  readonly queues: boolean;
   /** Whether inserts carry deduplication tokens. */
   readonly tokens: boolean;
   /** What retries mean there; undefined: nobody asked. */
@@ -76,6 +83,8 @@ export interface Target {
   /** Query parameters of every insert: the statement and its settings. */
   readonly parameters: Readonly<Record<string, string>>;
 }
+
+const NOBODY_ASKED = new Facts([]);
 
 /** Sent where the server knows it. */
 const TOKEN_SETTING = "insert_deduplication_token";
@@ -88,6 +97,7 @@ function insertParameters(
   place: Place,
   columns: readonly Column[],
   options: Options,
+  queues: boolean,
   known: (setting: string) => boolean,
 ): Record<string, string> {
   const names = options.replay ? "" : ` (${columns.map(({ name }) => quoteIdentifier(name)).join(", ")})`;
@@ -95,7 +105,7 @@ function insertParameters(
     query: `INSERT INTO ${tableIdentifier(place)}${names} FORMAT ${options.format}`,
     wait_end_of_query: "1",
     ...(known("async_insert") && { async_insert: options.asyncInsert ? "1" : "0" }),
-    ...(options.asyncInsert && { wait_for_async_insert: "1" }),
+    ...((options.asyncInsert || queues) && { wait_for_async_insert: "1" }),
     ...Object.fromEntries(
       Object.entries(formatSettings(columns, options.format)).filter(([setting]) => known(setting)),
     ),
@@ -136,13 +146,15 @@ export function whyUnlisted({ ledgerColumns, whyNoLedgerColumns: why }: Target):
 /** With --blind: everything as for the default table of a new server, nothing asked. Throws an OptionsError. */
 export function blindTarget(options: Options): Target {
   const place = { database: options.table.database ?? "default", table: options.table.table };
-  const rows = insertedRows(place, EVENT_TABLE, options);
+  const rows = insertedRows(place, EVENT_TABLE, options, NOBODY_ASKED);
   return {
     version: undefined,
+    facts: NOBODY_ASKED,
     ...place,
     engine: undefined,
     whyUncounted: undefined,
     expires: false,
+    queues: false,
     stores: [],
     ...rows,
     tableColumns: [],
@@ -150,7 +162,7 @@ export function blindTarget(options: Options): Target {
     tokens: true,
     deduplication: undefined,
     storeOf: options.endpoints.map((_, endpoint) => endpoint),
-    parameters: insertParameters(place, rows.columns, options, () => true),
+    parameters: insertParameters(place, rows.columns, options, false, () => true),
   };
 }
 
@@ -163,13 +175,13 @@ export interface TableColumns {
 /** With --blind: those of the default table. Throws an OptionsError. */
 export function blindTable(options: TableOptions): TableColumns {
   const place = { database: options.table.database ?? "default", table: options.table.table };
-  return { columns: fitRows(place, EVENT_TABLE, options).columns, table: EVENT_TABLE };
+  return { columns: fitRows(place, EVENT_TABLE, options, NOBODY_ASKED).columns, table: EVENT_TABLE };
 }
 
-/** That somebody answers, accepts the login, and is a ClickHouse new enough. Throws as {@link prepareTarget} does. */
-export async function askServer(endpoint: Endpoint, patience: Patience = {}): Promise<void> {
+/** Its version: that somebody answers, accepts the login, and is a ClickHouse new enough. Throws as {@link prepareTarget} does. */
+export async function askServer(endpoint: Endpoint, patience: Patience = {}): Promise<string> {
   try {
-    await meet(new Asked(endpoint, patience));
+    return (await meet(new Asked(endpoint, patience))).version;
   } catch (error) {
     if (patience.signal?.aborted) throw new InterruptedError("interrupted before the first row");
     throw error;
@@ -187,7 +199,7 @@ export async function askTable(
 ): Promise<TableColumns> {
   const asked = new Asked(endpoint, patience);
   try {
-    await meet(asked);
+    const facts = new Facts([(await meet(asked)).version]);
     const place = await placeOf(asked, options);
     await checkDatabase(asked, place);
     const found = await find(asked, place);
@@ -201,7 +213,7 @@ export async function askTable(
       );
     }
     const table = found === undefined ? EVENT_TABLE : await describeTable(asked, place, options);
-    return { columns: fitRows(place, table, options).columns, table };
+    return { columns: fitRows(place, table, options, facts).columns, table };
   } catch (error) {
     if (patience.signal?.aborted) throw new InterruptedError("interrupted before the first row");
     throw error;
@@ -293,6 +305,7 @@ async function preflight(all: readonly Asked[], options: Options): Promise<Targe
   const met: Met[] = [];
   for (const asked of all) met.push(await meet(asked));
   const { version = "", changed = {} } = met[0] ?? {};
+  const facts = new Facts(met.map((one) => one.version));
   const { known, partly } = await settingsOf(all, [
     "async_insert",
     "wait_for_async_insert",
@@ -316,18 +329,21 @@ async function preflight(all: readonly Asked[], options: Options): Promise<Targe
     if (isDeepStrictEqual(await describeTable(asked, place, options), table)) continue;
     throw new TargetError(`${fullName(place)} has other columns on ${asked.name} than on ${first.name}`);
   }
-  const rows = withoutResets(insertedRows(place, table, options), found);
+  const rows = withoutResets(insertedRows(place, table, options, facts), found);
   checkRawTimes(place, rows.columns, options, { known, partly });
+  const queues = (await Promise.all(all.map((asked) => queuesInserts(asked, place)))).includes(true);
   const endpoints = all.map(({ endpoint }) => endpoint);
   const stores = storesOf(endpoints, found);
   const target: Target = {
     version,
+    facts,
     ...place,
     engine: found[0]?.engine,
     whyUncounted:
       met.find(({ whyUncounted }) => whyUncounted !== undefined)?.whyUncounted ??
       (options.verify ? await whyUncountable(all, place, found, readColumns(rows)) : undefined),
     expires: found.some(({ expires }) => expires),
+    queues,
     stores,
     ...rows,
     tableColumns: table,
@@ -336,7 +352,7 @@ async function preflight(all: readonly Asked[], options: Options): Promise<Targe
     deduplication:
       options.retries === 0 ? undefined : await deduplicationOfAll(all, place, options, known.has(TOKEN_SETTING)),
     storeOf: endpoints.map((endpoint) => stores.findIndex((store) => endpointsOf([store]).includes(endpoint))),
-    parameters: insertParameters(place, rows.columns, options, (setting) => known.has(setting)),
+    parameters: insertParameters(place, rows.columns, options, queues, (setting) => known.has(setting)),
   };
   for (const asked of all) await asked.takesInserts(target, target.parameters, options.compress);
   if (options.verify && target.whyUncounted === undefined) for (const asked of all) await checkLedger(asked, target);
@@ -398,10 +414,10 @@ function withoutResets(rows: InsertedRows, found: readonly Found[]): InsertedRow
   return { ...rows, sentColumns, ledgerColumns: false, whyNoLedgerColumns: `${reset} has a TTL, which resets it` };
 }
 
-function insertedRows(place: Place, table: readonly TableColumn[], options: Options): InsertedRows {
+function insertedRows(place: Place, table: readonly TableColumn[], options: Options, facts: Facts): InsertedRows {
   const columnNames = table.map(({ name }) => name);
   if (options.replay === undefined) {
-    const { columns, ledgerColumns, whyNoLedgerColumns } = fitRows(place, table, options);
+    const { columns, ledgerColumns, whyNoLedgerColumns } = fitRows(place, table, options, facts);
     const sentColumns = sentColumnsOf(columns);
     return { columns, columnNames, timeColumn: undefined, sentColumns, ledgerColumns, whyNoLedgerColumns };
   }
@@ -419,27 +435,35 @@ function timesOf({ dataStartNs = BigInt(Date.now()) * 1_000_000n, dataSpanNs, du
   return { fromNs: dataStartNs, toNs: dataStartNs + (dataSpanNs ?? durationNs) };
 }
 
-function fitRows(place: Place, table: readonly TableColumn[], options: TableOptions): TableRows {
+function fitRows(place: Place, table: readonly TableColumn[], options: TableOptions, facts: Facts): TableRows {
   const rows = rowsOf(table, options.rules, options.runId, timesOf(options));
   if (rows.ruleProblems.length > 0) throw new OptionsError(rows.ruleProblems);
-  const problems = [...rows.typeProblems, ...formatProblems(rows.columns, options.format)];
+  const problems = [...rows.typeProblems, ...formatProblems(rows.columns, options.format, facts)];
   if (problems.length > 0) throw new TargetError(`${fullName(place)}: ${problems.join("; ")}`);
   return rows;
 }
 
-/** Columns that the format cannot carry, each with the formats that can. */
-export function formatProblems(columns: readonly Column[], format: Format): readonly string[] {
+/** Columns that the format cannot carry to such servers, each with the formats that can. */
+export function formatProblems(columns: readonly Column[], format: Format, facts: Facts): readonly string[] {
   return columns.flatMap((column) => {
-    const why = whyNotCarried(column, format);
+    const why = whyNotTaken(column, format, facts);
     if (why === undefined) return [];
-    const others = FORMATS.filter((other) => whyNotCarried(column, other) === undefined);
-    return [`column ${column.name} ${why}, which ${format} cannot carry here: use --format ${others.join(" or ")}`];
+    const others = FORMATS.filter((other) => whyNotTaken(column, other, facts) === undefined);
+    return [`column ${column.name} ${why}: use --format ${others.join(" or ")}`];
   });
 }
 
 /** What the ledger reads, as SQL. */
 export const readColumns = ({ ledgerColumns }: Pick<Target, "ledgerColumns">): string =>
   ledgerColumns ? LEDGER_COLUMNS.join(", ") : "count()";
+/** Goes on from the column's name. */
+function whyNotTaken(column: Column, format: Format, facts: Facts): string | undefined {
+  const why = whyNotCarried(column, format);
+  if (why !== undefined) return `${why}, which ${format} cannot carry here`;
+  const tooOld = whyTooOld(parseType(column.type), format, facts);
+  if (tooOld === undefined) return undefined;
+  return `has ${tooOld.what}, which ${format} carries to ClickHouse ${since(tooOld.fact)} and newer, and this is ${facts.oldest}`;
+}
 
 /** What the ledger reads at the end must be readable now: nobody wants to hear it after an hour. */
 async function checkLedger(asked: Asked, target: Target): Promise<void> {

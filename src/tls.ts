@@ -3,6 +3,7 @@
 
 import { buildConnector } from "undici";
 import type { Endpoint } from "./endpoint.js";
+import { ignoreContinue } from "./interim.js";
 
 /** What the TLS flags say, as texts. With none of them an endpoint has no such thing, and Node's defaults hold. */
 export interface Tls {
@@ -31,6 +32,7 @@ export function connectorOf({ tls, address }: Endpoint, options: { readonly time
     // The name stays what it is for TLS and for the header Host.
     connect(address === undefined ? target : { ...target, hostname: address }, (...result) => {
       const [, socket] = result;
+      if (socket) ignoreContinue(socket);
       // In TLS 1.3 the server judges the client after its own handshake: an alert, then the end. The end alone would be told.
       if (target.protocol === "https:") socket?.once("error", (error) => socket.destroy(error));
       callback(...result);

@@ -57,11 +57,28 @@ describe("deduplication, as the pre-flight finds it and the server does it", () 
       rows: 2,
     },
     {
-      name: "a ReplacingMergeTree with a window of 5, by asynchronous inserts",
+      name: "a ReplacingMergeTree with a window of 5",
       ddl: `ENGINE = ReplacingMergeTree ORDER BY tuple() SETTINGS ${WINDOW} = 5`,
-      flags: { "async-insert": "true" },
       expected: honoured(5),
       rows: 1,
+    },
+    // This server has no queue, and stores them once; one that has, twice: test/versions.test.ts.
+    {
+      name: "a MergeTree with a window, by asynchronous inserts",
+      ddl: `ENGINE = MergeTree ORDER BY n SETTINGS ${WINDOW} = 77`,
+      flags: { "async-insert": "true" },
+      expected: not(
+        "is not replicated, and such a table may store an asynchronous insert twice, window and token or not",
+      ),
+      rows: 2,
+    },
+    {
+      name: "a MergeTree with a window and async_insert = 1 of its own",
+      ddl: `ENGINE = MergeTree ORDER BY n SETTINGS ${WINDOW} = 77, async_insert = 1`,
+      expected: not(
+        "has async_insert = 1 and is not replicated, and such a table may store an asynchronous insert twice, window and token or not",
+      ),
+      rows: 2,
     },
     {
       name: "a MergeTree without a window of its own, on a server that has none",

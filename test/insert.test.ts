@@ -3,9 +3,12 @@
 
 import { createServer, type OutgoingHttpHeaders, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import type { Outcome } from "../src/answer.js";
 import { Inserter } from "../src/insert.js";
+import { query } from "../src/server.js";
+import { stranger } from "./support/strangers.js";
 
 /** What became of so many inserts, one after the other, each answered so. */
 async function insertsTo(answer: RequestListener, inserts: number) {
@@ -43,6 +46,39 @@ async function insertsTo(answer: RequestListener, inserts: number) {
   return { outcomes, received };
 }
 
+/** The same, answered by these bytes, one piece after the other, and by the end of the connection if it `ends`. */
+async function insertsToSocket(pieces: readonly string[], inserts: number, ends = false) {
+  let connections = 0;
+  const peer = await stranger((socket) => {
+    connections++;
+    socket.on("data", async () => {
+      for (const piece of pieces) {
+        socket.write(piece);
+        // Each piece is read by itself.
+        await sleep(20);
+      }
+      if (ends) socket.end();
+    });
+  });
+  const { port, url: origin } = peer;
+  const inserter = new Inserter({
+    sends: "bodies",
+    compression: "none",
+    endpoints: [{ origin, path: "/", host: "127.0.0.1", port, database: undefined, headers: {} }],
+    parameters: { query: "INSERT" },
+    permits: 1,
+    timeoutMs: 3000,
+  });
+  const outcomes: Outcome[] = [];
+  const request = { endpoint: 0, body: Buffer.from("row"), token: undefined, traceparent: undefined };
+  for (let batch = 0; batch < inserts; batch++) {
+    outcomes.push(await inserter.insert({ ...request, queryId: `run-${batch}-1`, onSent: () => undefined }));
+  }
+  await inserter.close();
+  await peer.close();
+  return { outcomes, connections };
+}
+
 /** What became of an insert whose answer is a 500 with these headers and the body "busy". */
 async function outcomeOf(headers: OutgoingHttpHeaders): Promise<Outcome | undefined> {
   const { outcomes } = await insertsTo((_, response) => response.writeHead(500, headers).end("busy"), 1);
@@ -62,6 +98,37 @@ describe("an insert", () => {
     expect(outcome).to.deep.equal({ kind: "unknown", code: "http_5xx", sentence: "HTTP 500: busy" });
   });
 
+  const OK = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+  const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
+  const HINTS = "HTTP/1.1 103 Early Hints\r\nX-ClickHouse-Exception-Code: 60\r\nLink: <x>\r\n\r\n";
+  for (const [what, answer] of [
+    ["100 Continue and 200 in one piece", [CONTINUE + OK]],
+    ["100 Continue and 200, each by itself", [CONTINUE, OK]],
+    ["100 Continue, cut in its reason, and 200", [CONTINUE.slice(0, 16), CONTINUE.slice(16) + OK]],
+    ["100 Continue three times, and 200", [CONTINUE + CONTINUE + CONTINUE + OK]],
+    ["102, 100, 103 and 200", ["HTTP/1.1 102 Processing\r\n\r\n", CONTINUE + HINTS, OK]],
+    ["103 with an exception code of its own, and 200", [HINTS + OK]],
+  ] as const) {
+    it(`three answered by ${what} are acknowledged, and leave by one connection`, async () => {
+      const { outcomes, connections } = await insertsToSocket(answer, 3);
+      expect(outcomes).to.deep.equal([{ kind: "acknowledged" }, { kind: "acknowledged" }, { kind: "acknowledged" }]);
+      expect(connections).to.equal(1);
+    });
+  }
+
+  it("answered by 103 with exception code 60, then by 500 with 252, is busy: what came with the 103 is forgotten", async () => {
+    const busy = "HTTP/1.1 500 No\r\nX-ClickHouse-Exception-Code: 252\r\nContent-Length: 4\r\n\r\nbusy";
+    const { outcomes } = await insertsToSocket([HINTS, CONTINUE + busy], 1);
+    expect(outcomes).to.deep.equal([{ kind: "failed", reason: "busy", code: 252, sentence: "busy" }]);
+  });
+
+  it("answered by 100 Continue and nothing more is unknown, as the connection ends or as its time is over", async () => {
+    const ended = await insertsToSocket([CONTINUE], 1, true);
+    expect(ended.outcomes[0]).to.include({ kind: "unknown", code: "connection_reset" });
+    const silent = await insertsToSocket([CONTINUE], 1);
+    expect(silent.outcomes[0]).to.include({ kind: "unknown", code: "timeout" });
+  });
+
   it("three one after the other, each answered by a 103 and then a 200, are acknowledged and leave by one connection", async () => {
     const { outcomes, received } = await insertsTo((_, response) => {
       response.writeEarlyHints({ link: "</>; rel=preload" });
@@ -74,5 +141,19 @@ describe("an insert", () => {
       ["/?query=INSERT&query_id=run-2-1&insert_deduplication_token=run-2", "row 2"],
     ]);
     expect(new Set(received.map(([, , port]) => port)).size).to.equal(1);
+  });
+});
+
+describe("a question", () => {
+  it("answered by 100 Continue, 103 with an exception code, and rows gets the rows", async () => {
+    const rows = '{"data":[{"n":1}]}';
+    const interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nX-ClickHouse-Exception-Code: 60\r\n\r\n";
+    const peer = await stranger((socket) => {
+      socket.on("data", () => socket.end(`${interim}HTTP/1.1 200 OK\r\nContent-Length: ${rows.length}\r\n\r\n${rows}`));
+    });
+    const { port, url: origin } = peer;
+    const endpoint = { origin, path: "/", host: "127.0.0.1", port, database: undefined, headers: {} };
+    expect(await query(endpoint, "SELECT 1 AS n")).to.deep.equal([{ n: 1 }]);
+    await peer.close();
   });
 });

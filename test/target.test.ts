@@ -4,6 +4,7 @@ import { expect } from "chai";
 import { InterruptedError, TargetError } from "../src/asked.js";
 import { type EmbeddedServer, startEmbedded } from "../src/embedded/server.js";
 import { endpointOf } from "../src/endpoint.js";
+import { Facts } from "../src/facts.js";
 import { type RawFlags, resolveRun } from "../src/options.js";
 import { type Patience, quoteIdentifier } from "../src/server.js";
 import { blindTarget, prepareTarget, type Target } from "../src/target.js";
@@ -83,7 +84,8 @@ describe("target", () => {
       const asked = await prepare(raw);
       const options = resolveRun({ ...raw, blind: "true" }, {});
       // What only the server knows of itself and its table.
-      const unasked = { version: undefined, engine: undefined, stores: [], tableColumns: [], settings: {} };
+      const facts = new Facts([]);
+      const unasked = { version: undefined, facts, engine: undefined, stores: [], tableColumns: [], settings: {} };
       expect(blindTarget(options)).to.deep.equal({ ...asked, ...unasked });
     });
 

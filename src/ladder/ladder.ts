@@ -6,6 +6,7 @@ import { fullName, InterruptedError, TargetError } from "../asked.js";
 import { type EmbeddedServer, startEmbedded } from "../embedded/server.js";
 import { type Endpoint, endpointOf, shown } from "../endpoint.js";
 import { EXIT } from "../exit.js";
+import { Facts } from "../facts.js";
 import type { Options } from "../options.js";
 import { makePlan, type Plan } from "../plan.js";
 import { Progress } from "../progress.js";
@@ -108,7 +109,7 @@ async function climbAll(ladder: Ladder, findings: Findings): Promise<number> {
   const { endpoint, options, progress, interrupt } = ladder;
   const { run } = options;
   const patience = { signal: interrupt, onSlow: (sentence: string) => progress.say(sentence) };
-  await askServer(endpoint, patience);
+  const facts = new Facts([await askServer(endpoint, patience)]);
   const source = run.tableGiven ? await askGiven(ladder) : undefined;
   if (source === undefined) progress.say("note: without --table, the ladder is of events as it would be created");
   for (const left of await leftovers(endpoint, patience)) {
@@ -116,7 +117,9 @@ async function climbAll(ladder: Ladder, findings: Findings): Promise<number> {
   }
   if (interrupt.aborted) throw new InterruptedError("interrupted before the first rung");
 
-  const scratch = await Scratch.create(endpoint, run.runId);
+  // Events are created as they would be: a MergeTree.
+  const engine = /^\w+/.exec(source?.clause ?? "")?.[0] ?? "MergeTree";
+  const scratch = await Scratch.create(endpoint, { runId: run.runId, engine, facts });
   const announce = (): void =>
     progress.say(
       `ending: dropping ${scratch.database}; interrupt again to quit at once, and it is left: ${dropStatement(scratch.database)}`,
@@ -227,7 +230,7 @@ async function climbFormats(
 function formatsOf({ options: { formats }, progress }: Ladder, target: Target): readonly Format[] {
   const problems: string[] = [];
   const carried = (formats ?? FORMATS).filter((format) => {
-    const found = formatProblems(target.columns, format);
+    const found = formatProblems(target.columns, format, target.facts);
     problems.push(...found);
     return found.length === 0;
   });
@@ -274,7 +277,7 @@ async function climbRung(
       }
       case "table":
         if (keepsRows(target)) return countLanded(target, options.run.runId, books);
-        return countInserted(endpoint, before, options.run.asyncInsert, books);
+        return countInserted(endpoint, before, options.run.asyncInsert || target.queues, books);
       case "null":
         return countInserted(endpoint, before, options.run.asyncInsert, books);
     }

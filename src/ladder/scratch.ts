@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { fullName, type Place, TargetError, tableIdentifier, VIEWS } from "../asked.js";
 import type { Endpoint } from "../endpoint.js";
+import { type Facts, since } from "../facts.js";
 import { execute, type Patience, query, quoteIdentifier, ServerError } from "../server.js";
 import { copyEngine } from "./engine.js";
 
@@ -79,20 +80,45 @@ export function dropStatement(database: string): string {
   return `DROP DATABASE ${quoteIdentifier(database)}`;
 }
 
+/** The database and the tables in it. */
+const RIGHTS = "CREATE DATABASE, CREATE TABLE, INSERT, SELECT, DROP DATABASE, DROP TABLE";
+
+/** The statements that let a user make the copies, as a sentence; each lacks only the user's name. */
+export function grants(runId: string, engine: string, facts: Facts): string {
+  const engines = `where the server asks for it, GRANT TABLE ENGINE ON Null, TABLE ENGINE ON ${engine}`;
+  if (facts.holds("wildcardGrants")) return `GRANT ${RIGHTS} ON ${PREFIX}*.*; and, ${engines}`;
+  const database = quoteIdentifier(`${PREFIX}${runId}`);
+  return (
+    `GRANT ${RIGHTS} ON ${database}.*, then --run-id ${runId} (before ${since("wildcardGrants")} there are no grants by the beginning ` +
+    `of a name: ON *.* for any run id); and, ${engines}`
+  );
+}
+
+/** Whose copies they are, and what the server can do. */
+interface Making {
+  readonly runId: string;
+  /** Of the copy of the table. */
+  readonly engine: string;
+  readonly facts: Facts;
+}
+
 export class Scratch {
   readonly database: string;
   readonly #endpoint: Endpoint;
   /** Settings under which the server creates columns of any type again that it already has. */
   #settings: Readonly<Record<string, string>> = {};
 
-  private constructor(endpoint: Endpoint, database: string) {
+  readonly #making: Making;
+
+  private constructor(endpoint: Endpoint, making: Making) {
     this.#endpoint = endpoint;
-    this.database = database;
+    this.#making = making;
+    this.database = `${PREFIX}${making.runId}`;
   }
 
   /** Throws a TargetError where the server does not make one. */
-  static async create(endpoint: Endpoint, runId: string): Promise<Scratch> {
-    const scratch = new Scratch(endpoint, `${PREFIX}${runId}`);
+  static async create(endpoint: Endpoint, making: Making): Promise<Scratch> {
+    const scratch = new Scratch(endpoint, making);
     await scratch.#tell(`CREATE DATABASE ${quoteIdentifier(scratch.database)}`).catch(async (error: unknown) => {
       // No answer: it may be there all the same.
       if (!(error instanceof TargetError)) await scratch.drop().catch(() => undefined);
@@ -150,11 +176,8 @@ export class Scratch {
 
   #refusal({ code, message }: ServerError): string {
     if (code === DENIED) {
-      return (
-        `this user may not make the copies of a ladder: ${message}; ` +
-        `GRANT CREATE DATABASE, CREATE TABLE, INSERT, SELECT, DROP DATABASE, DROP TABLE ON ${PREFIX}*.* ` +
-        "and, where the server asks for it, TABLE ENGINE ON the engines of the table and Null"
-      );
+      const { runId, engine, facts } = this.#making;
+      return `this user may not make the copies of a ladder: ${message}; ${grants(runId, engine, facts)}`;
     }
     if (code === EXISTS) {
       return `${this.database} is there already: choose another --run-id, or ${dropStatement(this.database)}`;

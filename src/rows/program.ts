@@ -4,6 +4,7 @@
 import { FormatError } from "./bytes.js";
 import { BytesWriter } from "./bytes-writer.js";
 import { Flow } from "./flow.js";
+import { holds } from "./inside.js";
 import { Emitter } from "./instructions.js";
 import { JsonWriter } from "./json-writer.js";
 import { partsOf } from "./native.js";
@@ -11,7 +12,7 @@ import { OP } from "./opcodes.js";
 import { writeRow } from "./row-binary.js";
 import { Sources } from "./sources.js";
 import { RAW_TICKS } from "./ticks.js";
-import { parseType, type Type } from "./type.js";
+import { parseType } from "./type.js";
 import { type Column, literalsIn, type Value, valuesIn } from "./value.js";
 
 export const FORMATS = ["JSONEachRow", "JSONCompactEachRow", "RowBinary", "Native"] as const;
@@ -129,18 +130,19 @@ export const FORMAT_SETTINGS: readonly string[] = [JSON_AS_TEXT, CONVERSIONS, RA
 
 /** What the server must be told to read the columns in this format, where it knows the settings. */
 export function formatSettings(columns: readonly Column[], format: Format): Readonly<Record<string, string>> {
-  const hasJson = columns.some(({ type }) => holdsJson(parseType(type)));
   return {
     ...(format === "Native" && { [CONVERSIONS]: "1" }),
-    ...(format === "RowBinary" && hasJson && { [JSON_AS_TEXT]: "1" }),
+    ...(format === "RowBinary" && columns.some(hasJson) && { [JSON_AS_TEXT]: "1" }),
     ...(rawTimes(columns, format).length > 0 && { [RAW_TICKS]: "1" }),
   };
 }
 
+const hasJson = ({ type }: Column): boolean => holds(parseType(type), ({ kind }) => kind === "JSON");
+
 /** Columns with times that only {@link RAW_TICKS} tells from seconds, where the server has it. */
 export function rawTimes(columns: readonly Column[], format: Format): readonly Column[] {
   const isText = format.startsWith("JSON");
-  return columns.filter(({ type, value }) => (isText || holdsJson(parseType(type))) && hasRawTimes(value));
+  return columns.filter((column) => (isText || hasJson(column)) && hasRawTimes(column.value));
 }
 
 function hasRawTimes(value: Value): boolean {
@@ -152,23 +154,4 @@ function hasRawTimes(value: Value): boolean {
     }
   }
   return false;
-}
-
-function holdsJson(type: Type): boolean {
-  switch (type.kind) {
-    case "JSON":
-      return true;
-    case "Nullable":
-    case "LowCardinality":
-    case "Array":
-      return holdsJson(type.of);
-    case "Tuple":
-      return type.elements.some((element) => holdsJson(element.type));
-    case "Map":
-      return holdsJson(type.key) || holdsJson(type.value);
-    case "Variant":
-      return type.of.some(holdsJson);
-    default:
-      return false;
-  }
 }
