@@ -3,6 +3,7 @@
 
 import { lookup } from "node:dns/promises";
 import { connect, isIP, isIPv6 } from "node:net";
+import { isOurCode, transportCode } from "./answer.js";
 import type { Endpoint } from "./endpoint.js";
 
 /** Who is not there by then is not used. */
@@ -85,6 +86,8 @@ function isThere(address: string, port: number): Promise<boolean> {
       socket.destroy();
       resolve(answer);
     };
-    socket.on("connect", end(true)).on("timeout", end(false)).on("error", end(false));
+    socket.on("connect", end(true)).on("timeout", end(false));
+    // Who cannot be asked for want of something here may be there: the pre-flight tells what is wanting.
+    socket.on("error", (error) => end(isOurCode(transportCode(error)))());
   });
 }

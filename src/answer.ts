@@ -4,8 +4,8 @@
 import { meaningOf } from "./exceptions.js";
 import { tlsFault, tlsSentence } from "./tls-fault.js";
 
-/** Why rows were not taken. */
-export const REASONS = ["busy", "refused", "read_only", "unreachable"] as const;
+/** Why rows were not taken. generator: they could not be sent from here. */
+export const REASONS = ["busy", "refused", "read_only", "unreachable", "generator"] as const;
 export type Reason = (typeof REASONS)[number];
 
 /**
@@ -37,6 +37,8 @@ export const TRANSPORT_CODES = [
   "connect_timeout",
   "host_not_found",
   "host_unreachable",
+  "too_many_open_files",
+  "no_free_port",
   "tls",
   "timeout",
   "malformed_answer",
@@ -133,10 +135,26 @@ const CODES_BY_ERRNO: ReadonlyMap<string, TransportCode> = new Map([
   ["EAI_AGAIN", "host_not_found"],
   ["EHOSTUNREACH", "host_unreachable"],
   ["ENETUNREACH", "host_unreachable"],
+  ["EMFILE", "too_many_open_files"],
+  ["ENFILE", "too_many_open_files"],
+  ["EADDRNOTAVAIL", "no_free_port"],
   ["UND_ERR_HEADERS_OVERFLOW", "malformed_answer"],
   // What undici says of a status such as 000.
   ["ERR_ASSERTION", "malformed_answer"],
 ]);
+
+/** For want of what this machine or process has no more of: nobody was asked. */
+const OUR_OWN: Readonly<Partial<Record<TransportCode, string>>> = {
+  too_many_open_files:
+    "no connection can be made, as this process has as many files and connections open as it may: ulimit -n allows more, a smaller --in-flight needs fewer",
+  no_free_port:
+    "no connection can be made, as this machine has no local port left: connections closed in the last minute keep theirs; a smaller --in-flight, or more addresses in --clickhouse-url",
+};
+
+export const isOurCode = (code: Code): boolean => typeof code === "string" && OUR_OWN[code] !== undefined;
+
+/** Whether it failed for want of something of this machine: whom it was for is neither to blame nor known to be well. */
+export const isOurFault = (outcome: Outcome): boolean => outcome.kind !== "acknowledged" && isOurCode(outcome.code);
 
 /** The counted code of an error of the connection. */
 export function transportCode(error: Error): TransportCode {
@@ -154,5 +172,8 @@ export function classifyError(error: Error, sent: boolean, timedOut: boolean): O
   const code = timedOut ? (sent ? "timeout" : "connect_timeout") : transportCode(error);
   const fault = tlsFault(error);
   const sentence = fault === undefined || timedOut ? sentenceOf(error.message) || code : tlsSentence(fault, error);
-  return sent ? { kind: "unknown", code, sentence } : { kind: "failed", reason: "unreachable", code, sentence };
+  if (sent) return { kind: "unknown", code, sentence };
+  const here = OUR_OWN[code];
+  if (here !== undefined) return { kind: "failed", reason: "generator", code, sentence: here };
+  return { kind: "failed", reason: "unreachable", code, sentence };
 }

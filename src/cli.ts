@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 // The command line: words → a command and its raw flags; exit codes; signals. What a command does is elsewhere.
 
 import type { WriteStream } from "node:tty";
@@ -9,6 +8,7 @@ import { resolveCompare } from "./compare/options.js";
 import type { Config } from "./config.js";
 import { EmbeddedError } from "./embedded/server.js";
 import { EXIT } from "./exit.js";
+import { faultText, systemSentence } from "./faults.js";
 import {
   COMPARE_FLAGS,
   type Flag,
@@ -20,6 +20,7 @@ import {
   SERVE_FLAGS,
   strangeVariables,
 } from "./flags.js";
+import { ignoresHangup, survivesLostTerminals } from "./hangup.js";
 import { type CommandHelp, commandHelp, programHelp } from "./help.js";
 import { ladder } from "./ladder/ladder.js";
 import { resolveLadder } from "./ladder/options.js";
@@ -41,7 +42,7 @@ import { sample } from "./sample.js";
 import { isLearning, resolveSample } from "./sample-options.js";
 import { serve } from "./serve.js";
 import { ServerError } from "./server.js";
-import { nearest, printable } from "./text.js";
+import { count, nearest, printable } from "./text.js";
 import { VERSION } from "./version.js";
 
 interface Command extends CommandHelp {
@@ -67,7 +68,7 @@ const RUN: Command = {
     ["2", "bad options"],
     ["3", "the target cannot be reached, authenticated or prepared"],
     ["99", "a threshold was crossed, or nothing was measured for it"],
-    ["130, 143", "interrupted by SIGINT or SIGTERM, and drained whole"],
+    ["129, 130, 143", "interrupted by SIGHUP, SIGINT or SIGTERM, and drained whole"],
   ],
   prepare: async (raw) => {
     const options = await withConfig(RUN_FLAGS, raw, resolveRun);
@@ -89,7 +90,7 @@ const SAMPLE: Command = {
     ["0", "printed"],
     ["2", "bad options, config file or rules"],
     ["3", "the target cannot be reached or authenticated, or has no such table"],
-    ["130, 143", "interrupted by SIGINT or SIGTERM"],
+    ["129, 130, 143", "interrupted by SIGHUP, SIGINT or SIGTERM"],
   ],
   prepare: async (raw) => {
     // What is learned is a config file, and none is read for it.
@@ -119,7 +120,7 @@ const LADDER: Command = {
     ["1", "a rung went wrong, a count does not agree, or the scratch database is left"],
     ["2", "bad options, config file or rules"],
     ["3", "the target cannot be reached, authenticated or copied"],
-    ["130, 143", "interrupted by SIGINT or SIGTERM; the scratch database is dropped"],
+    ["129, 130, 143", "interrupted by SIGHUP, SIGINT or SIGTERM; the scratch database is dropped"],
   ],
   prepare: async (raw) => {
     const options = await withConfig(LADDER_FLAGS, raw, resolveLadder);
@@ -141,7 +142,7 @@ const MAX: Command = {
     ["1", "none was, or the search could not go on"],
     ["2", "bad options, config file or rules"],
     ["3", "the target cannot be reached, authenticated or prepared"],
-    ["130, 143", "interrupted by SIGINT or SIGTERM; what was found so far is told"],
+    ["129, 130, 143", "interrupted by SIGHUP, SIGINT or SIGTERM; what was found so far is told"],
   ],
   prepare: async (raw) => {
     const options = await withConfig(MAX_FLAGS, raw, resolveMax);
@@ -155,7 +156,7 @@ const SERVE: Command = {
   flags: SERVE_FLAGS,
   examples: ["clickstorm serve", "CLICKHOUSE_PASSWORD=secret clickstorm serve --port 0 --path ./data --user loader"],
   exits: [
-    ["0", "stopped by Ctrl-C or SIGTERM"],
+    ["0", "stopped by Ctrl-C, SIGTERM or SIGHUP"],
     ["2", "bad options"],
     ["3", "the server did not start, or ended by itself"],
   ],
@@ -252,11 +253,16 @@ const SWITCHES = (["help", "h", "version"] as const).map((name) => ({ name, kind
 const helpWidth = (): number => Math.min(110, process.stdout.columns || 80);
 
 /** As shells count them: 128 and the signal's number. */
-const EXIT_OF = { SIGINT: 130, SIGTERM: 143 } as const;
+const EXIT_OF = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 /** The first signal asks the command to end, the second ends the process. */
 function onSignals(): AbortSignal {
   const interrupt = new AbortController();
+  const isDeaf = ignoresHangup(process.env);
+  process.on("SIGHUP", () => {
+    // A terminal that is closed hangs up twice, its shell and the system: nobody is there to mean the second.
+    if (!isDeaf && !interrupt.signal.aborted) interrupt.abort(EXIT_OF.SIGHUP);
+  });
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
       if (interrupt.signal.aborted) {
@@ -298,14 +304,15 @@ function parse(argv: readonly string[]): Line {
   const takesFiles = named?.files !== undefined;
   const problems = [
     ...(first === undefined || named !== undefined ? [] : [unknownCommand(first)]),
-    ...(takesFiles ? [] : others.map((word) => `unexpected argument ${word}`)),
+    ...(takesFiles || others.length === 0 ? [] : [unexpectedWords(named ?? RUN, others.length)]),
     ...missing.map((name) => `--${name} needs a value`),
   ];
   return { command: named ?? RUN, raw, files: takesFiles ? others : [], problems, text };
 }
 
 function readWords(words: readonly string[], flags: readonly KnownFlag[]) {
-  const parser = yargs([...words])
+  // Where it stands is of no matter to it, and what it would ask for itself may be gone.
+  const parser = yargs([...words], "/")
     .help(false)
     .version(false)
     .parserConfiguration({
@@ -325,11 +332,16 @@ function readWords(words: readonly string[], flags: readonly KnownFlag[]) {
   }
 }
 
+/** Words that are no flags are not shown: they may be what a shell cut off a password at its spaces. */
 function unknownCommand(word: string): string {
   const names = COMMANDS.map(({ name }) => name);
   const near = nearest(word, names);
-  return `unknown command ${word}: ${near === undefined ? `there are ${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : `did you mean ${near}?`}`;
+  if (near !== undefined) return `unknown command ${word}: did you mean ${near}?`;
+  return `unknown command: there are ${names.slice(0, -1).join(", ")} and ${names.at(-1)}; a value with a space in it needs quotes`;
 }
+
+const unexpectedWords = ({ name }: Command, words: number): string =>
+  `${name} takes options alone, got ${count(words, "word")} beside them: a value with a space in it needs quotes`;
 
 /** Rejects with an OptionsError with the problems of the line and of the values in it. */
 async function prepare({ command, raw, files, problems }: Line): ReturnType<Command["prepare"]> {
@@ -356,16 +368,28 @@ function explain(error: unknown, interrupt: AbortSignal): number {
     say(error.message);
     return EXIT.noTarget;
   }
-  say(error instanceof Error && error.stack !== undefined ? error.stack : String(error));
+  say(systemSentence(error) ?? faultText(error, VERSION));
   return EXIT.incomplete;
+}
+
+/** Threads and files are started and looked for there. Throws an OptionsError. */
+function checkFolder(): void {
+  try {
+    process.cwd();
+  } catch (error) {
+    throw new OptionsError([systemSentence(error) ?? "the folder this was started in cannot be told"]);
+  }
 }
 
 async function main(argv: readonly string[]): Promise<void> {
   const interrupt = onSignals();
+  survivesLostTerminals();
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       // A reader that goes away (`| head -1`) is no reason to fail, nor to end a run. A full disk is, at the end.
       if (error.code === "EPIPE") return;
+      // Nor is a terminal that is gone: what is to be kept goes into files.
+      if ((stream as Partial<WriteStream>).isTTY) return;
       if (stream === process.stdout) process.stderr.write(`error: cannot write to standard output: ${error.message}\n`);
       process.exitCode = EXIT.incomplete;
     });
@@ -376,6 +400,7 @@ async function main(argv: readonly string[]): Promise<void> {
       process.stdout.write(line.text);
       return;
     }
+    checkFolder();
     for (const sentence of strangeVariables(process.env)) warn(sentence);
     const work = await prepare(line);
     const code = await work(interrupt);

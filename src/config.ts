@@ -3,7 +3,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { type Document, type Path, readDocument, type Tree } from "./config/document.js";
 import { looksLikeRule, pathText, readRules } from "./config/rules.js";
-import { mistyped, type Problem, shown } from "./config/shape.js";
+import { kindOf, meant, type Problem, shown } from "./config/shape.js";
 import { type Flag, ownersOf } from "./flags.js";
 import { OptionsError } from "./options.js";
 import { NO_RULES, type Rules, type Scalar } from "./rows/rule.js";
@@ -42,7 +42,7 @@ export function readConfig(file: string, flags: readonly Flag[]): Config {
   if (tree === null) throw new ConfigError([`${file} is empty`], undefined);
   if (!(tree instanceof Map)) {
     throw new ConfigError(
-      [`${file}:1: must be a mapping of options, such as rate: 50k, got ${shown(tree)}`],
+      [`${file}:1: must be a mapping of options, such as rate: 50k, got ${kindOf(tree)}`],
       undefined,
     );
   }
@@ -110,7 +110,8 @@ function readOptions(
     } else if (!names.includes(name)) {
       const near = nearest(name, ["columns", "together"]);
       const owners = ownersOf(name);
-      let sentence = `unknown option ${mistyped(name, names)}`;
+      // A key that is none may be anything: its line says which one it is.
+      let sentence = `unknown option${meant(name, names)}`;
       if (near === undefined && looksLikeRule(value)) {
         sentence = `${shown(key)} is no option: the rules of columns go below \`columns:\``;
       } else if (owners !== undefined) {

@@ -2,7 +2,7 @@
 // worker; several at a time. Never renders or paces, never closes what it sends with.
 
 import type { WorkerPlan } from "../workers/loader.js";
-import { isHopeless, type Outcome } from "./answer.js";
+import { isHopeless, isOurFault, type Outcome } from "./answer.js";
 import type { Clock } from "./clock.js";
 import type { Counters, WorkerCounters } from "./counters.js";
 import type { Fates } from "./fates.js";
@@ -125,7 +125,9 @@ export class Delivery {
       }
       trace?.answered(outcome, insert.endpoints[endpoint], attempts);
       this.#heed(outcome, tried, batch);
-      if (schedule.kind === "max" && isEndpointFault(tried)) await this.#pause(clock, clock.now() + NOBODY_THERE_NS);
+      if (schedule.kind === "max" && (isEndpointFault(tried) || isOurFault(tried))) {
+        await this.#pause(clock, clock.now() + NOBODY_THERE_NS);
+      }
       return;
     }
   }

@@ -1,5 +1,6 @@
 // One --clickhouse-url: where it points, and the headers that authenticate. Pure. May cross to a worker thread.
 
+import { isPlain } from "./quoted.js";
 import type { Tls } from "./tls.js";
 
 export interface Credentials {
@@ -29,18 +30,6 @@ export function shown({ origin, path, address }: Endpoint): string {
   return address === undefined ? url : `${url} (${address})`;
 }
 
-/** A URL, or what was meant to be one, without what may be a password: user information, query, fragment. */
-export function redact(url: string): string {
-  const scheme = /^[a-z][a-z\d+.-]*:\/\//i.exec(url)?.[0] ?? "";
-  const rest = url.slice(scheme.length);
-  // A password may hold any of these characters itself: nothing behind the first is sure to be none.
-  const [plain = ""] = rest.split(/[?#]/, 1);
-  const hidden = plain === rest ? "" : "?***";
-  const at = rest.lastIndexOf("@");
-  if (at < 0) return scheme + plain + hidden;
-  return hidden === "" ? `${scheme}***@${rest.slice(at + 1)}` : `${scheme}***`;
-}
-
 /**
  * The endpoint of an http: or https: URL. User and password in it go before `credentials`, each by itself. Throws a
  * URIError when they hold a % that begins no escape.
@@ -58,6 +47,23 @@ export function endpointOf(url: URL, credentials: Credentials, tls?: Tls): Endpo
     headers: { "x-clickhouse-user": utf8AsLatin1(user), "x-clickhouse-key": utf8AsLatin1(password) },
     ...(tls !== undefined && url.protocol === "https:" && { tls }),
   };
+}
+
+/**
+ * What nobody is to be shown of a request to it, should an answer quote it: the password, what curl would take for one in the
+ * user, and what was given for parameters.
+ */
+export function secretsOf(
+  { headers, path }: Endpoint,
+  parameters: Readonly<Record<string, string>> = {},
+): readonly string[] {
+  const [user = "", key = ""] = ["x-clickhouse-user", "x-clickhouse-key"].map((name) =>
+    Buffer.from(headers[name] ?? "", "latin1").toString("utf8"),
+  );
+  const given = [...new URLSearchParams(path.split("?")[1]), ...Object.entries(parameters)];
+  const values = given.filter(([name]) => !/^(query|database|param_.*)$/.test(name)).map(([, value]) => value);
+  const told = values.filter((value) => !isPlain(value));
+  return [key, /:(.*)$/s.exec(user)?.[1] ?? "", ...told].filter((text) => text !== "");
 }
 
 const utf8AsLatin1 = (text: string): string => Buffer.from(text, "utf8").toString("latin1");

@@ -8,7 +8,8 @@ import type { Socket } from "node:net";
 import { Client, type Dispatcher, Pool } from "undici";
 import { ACKNOWLEDGED, classifyAnswer, classifyError, type Outcome } from "./answer.js";
 import { type Compression, encodingHeaders } from "./compress.js";
-import { type Endpoint, withParameters } from "./endpoint.js";
+import { type Endpoint, secretsOf, withParameters } from "./endpoint.js";
+import { withoutSecrets } from "./quoted.js";
 import { type Connector, connectorOf } from "./tls.js";
 
 /** Of an error's body so much is read. */
@@ -173,7 +174,8 @@ export class Inserter {
     const { queryId, token, traceparent } = request;
     const path = target.path + queryId;
     return new Promise((resolve) => {
-      const follower = new InsertHandler(request.onSent, this.#plan.timeoutMs, resolve);
+      const done = (outcome: Outcome): void => resolve(this.#hushed(outcome, request.endpoint));
+      const follower = new InsertHandler(request.onSent, this.#plan.timeoutMs, done);
       const options: Dispatcher.DispatchOptions = {
         method: "POST",
         path: token === undefined ? path : `${path}&insert_deduplication_token=${token}`,
@@ -182,6 +184,14 @@ export class Inserter {
       };
       target.pool.dispatch(options, follower);
     });
+  }
+
+  /** Whoever answers was told the password, and may say it again. */
+  #hushed(outcome: Outcome, index: number): Outcome {
+    const endpoint = this.#plan.endpoints[index];
+    if (outcome.kind === "acknowledged" || endpoint === undefined) return outcome;
+    const sentence = withoutSecrets(outcome.sentence, secretsOf(endpoint, this.#plan.parameters));
+    return { ...outcome, sentence };
   }
 
   async close(): Promise<void> {

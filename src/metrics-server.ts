@@ -4,6 +4,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIPv6, type Socket } from "node:net";
 import type { RunRegistry } from "./metrics.js";
+import { quoted } from "./quoted.js";
 
 /** Further connections are closed as they come. */
 const CONNECTIONS = 32;
@@ -104,7 +105,8 @@ function describe(error: Error, port: number, host: string | undefined): string 
   const code = "code" in error ? error.code : undefined;
   if (code === "EADDRINUSE") return `port ${port} is taken`;
   if (code === "EACCES") return `port ${port} may not be opened by this user`;
-  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") return `${host} is not an address of this machine`;
+  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND")
+    return `${quoted(host ?? "")} is not an address of this machine`;
   return error.message;
 }
 

@@ -4,11 +4,12 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { COMPRESSIONS, type Compression } from "./compress.js";
 import type { Config } from "./config.js";
-import { type Credentials, type Endpoint, endpointOf, fitsHeader, redact } from "./endpoint.js";
+import { type Credentials, type Endpoint, endpointOf, fitsHeader } from "./endpoint.js";
 import { RUN_FLAGS, SERVE_FLAGS } from "./flags.js";
 import { type Quorum, readLedgerFile, readQuorum } from "./ledger-options.js";
 import { readLoad } from "./load-options.js";
 import { LAST_NS, MS, parseHttpUrl, parseTable, parseTime, SPANS, type TableName } from "./quantities.js";
+import { quoted, quotedUrl } from "./quoted.js";
 import { type Environment, type FileText, type RawFlags, Reader, unfitForHeader } from "./reader.js";
 import { type ReplayOptions, readReplay } from "./replay/options.js";
 import { readRetries } from "./retry-options.js";
@@ -255,10 +256,11 @@ export const readRunId = (reader: Reader): string =>
 export function readEndpoints(reader: Reader, credentials: Credentials, tls: Tls | undefined): Endpoint[] {
   const { label, values } = reader.texts("clickhouse-url");
   const endpoints: Endpoint[] = [];
-  for (const value of values) {
+  for (const [index, value] of values.entries()) {
     const url = parseHttpUrl(value);
     if (url === undefined) {
-      reader.problem(`${label} must be a URL such as http://localhost:8123, got ${redact(value) || "nothing"}`);
+      const which = values.length > 1 ? ` (${index + 1} of ${values.length})` : "";
+      reader.problem(`${label} must be a URL such as http://localhost:8123, got ${quotedUrl(value)}${which}`);
       continue;
     }
     // Behind the host an @ or a # is most likely the rest of a password, cut off by a character that ends the host.
@@ -276,8 +278,10 @@ export function readEndpoints(reader: Reader, credentials: Credentials, tls: Tls
       }
     }
     for (const name of url.searchParams.keys()) {
-      const instead = OWN_PARAMETERS.get(name);
-      if (instead !== undefined) reader.problem(`${label} cannot hold the parameter ${name}: ${instead}`);
+      // A server that did not know Password would be sent it in the clear.
+      const own = OWN_PARAMETERS.has(name) ? name : name.toLowerCase();
+      const instead = OWN_PARAMETERS.get(own);
+      if (instead !== undefined) reader.problem(`${label} cannot hold the parameter ${own}: ${instead}`);
     }
     try {
       if (![url.username, url.password].every((text) => fitsHeader(decodeURIComponent(text)))) {
@@ -319,7 +323,9 @@ function readSettings(reader: Reader, endpoints: readonly Endpoint[]): Record<st
     const [, name, value = ""] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? [];
     const instead = OWN_PARAMETERS.get(name ?? "");
     if (name === undefined) {
-      reader.problem(`${label} must be name=value, got ${text === "" ? "nothing" : text}`);
+      reader.problem(
+        `${label} must be name=value, got ${text === "" ? "nothing" : "one without a name and a = behind it"}`,
+      );
     } else if (instead !== undefined) {
       reader.problem(`${label} cannot set ${name}: ${instead}`);
     } else if (settings.has(name)) {
@@ -344,7 +350,7 @@ export function formatOf(reader: Reader, value: string): Format | undefined {
   const near = FORMATS[names.indexOf(nearest(value, names) ?? "")];
   const hint = near === undefined ? "" : `: did you mean ${near}?`;
   const all = `${FORMATS.slice(0, -1).join(", ")} or ${FORMATS.at(-1)}`;
-  reader.problem(`${reader.label("format")} must be ${all}, got ${/^\s*$/.test(value) ? "nothing" : value}${hint}`);
+  reader.problem(`${reader.label("format")} must be ${all}, got ${quoted(value)}${hint}`);
   return undefined;
 }
 
@@ -373,7 +379,7 @@ function readOtlpEndpoint(reader: Reader): string | undefined {
   if (value === undefined) return undefined;
   const url = parseHttpUrl(value);
   if (url === undefined) {
-    reader.problem(`${label} must be a URL such as http://localhost:4318, got ${redact(value) || "nothing"}`);
+    reader.problem(`${label} must be a URL such as http://localhost:4318, got ${quotedUrl(value)}`);
   } else if (url.username !== "" || url.password !== "") {
     reader.problem(`${label} cannot hold a user: give credentials in OTEL_EXPORTER_OTLP_HEADERS`);
   }

@@ -6,8 +6,11 @@ import { Piscina } from "piscina";
 import type { LoaderTask } from "../workers/loader.js";
 import { Clock } from "./clock.js";
 import type { Counters } from "./counters.js";
+import { systemSentence } from "./faults.js";
 import type { FromWorker, Notice, ToWorker } from "./messages.js";
+import { OptionsError } from "./options.js";
 import type { Plan } from "./plan.js";
+import { count } from "./text.js";
 
 /** Between everybody ready and the start: time for the word to get round. */
 const LEAD_NS = 20_000_000n;
@@ -110,17 +113,30 @@ export class LateStartError extends Error {
   }
 }
 
+/** Throws an OptionsError where the system does not let so many be started. */
+function startThreads(threads: number): Piscina {
+  try {
+    return new Piscina({
+      filename: new URL("../workers/loader.js", import.meta.url).href,
+      minThreads: threads,
+      maxThreads: threads,
+    });
+  } catch (error) {
+    throw explained(error, threads);
+  }
+}
+
+function explained(error: unknown, threads: number): unknown {
+  const why = systemSentence(error);
+  return why === undefined ? error : new OptionsError([`${count(threads, "worker thread")} cannot be started: ${why}`]);
+}
+
 /**
  * Starts a thread a plan and, once all are ready, the load, or at `startAtNs` (since the epoch). Rejects when a worker cannot
- * get ready, with a LateStartError when it is too late.
+ * get ready, with an OptionsError where there are not the threads or the memory for it, with a LateStartError when it is too late.
  */
 export async function startLoad(plan: Plan, onNotice: (notice: Notice) => void, startAtNs?: bigint): Promise<Load> {
-  const threads = plan.workers.length;
-  const pool = new Piscina({
-    filename: new URL("../workers/loader.js", import.meta.url).href,
-    minThreads: threads,
-    maxThreads: threads,
-  });
+  const pool = startThreads(plan.workers.length);
   const tasks: Promise<void>[] = [];
   const ready: Promise<void>[] = [];
   const ports: MessagePort[] = [];
@@ -140,7 +156,7 @@ export async function startLoad(plan: Plan, onNotice: (notice: Notice) => void, 
     await Promise.all(ready);
   } catch (error) {
     await pool.destroy();
-    throw error;
+    throw explained(error, plan.workers.length);
   }
   // Both clocks are read at once: rows are stamped by the one, sent by the other.
   const epochNs = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;

@@ -6,6 +6,7 @@ import { checkLogin } from "./embedded/config.js";
 import { type Credentials, fitsHeader } from "./endpoint.js";
 import { type Flag, ownersOf, variableOf } from "./flags.js";
 import { parseDuration, parseInteger, type Span } from "./quantities.js";
+import { quoted, quotedName } from "./quoted.js";
 import { nearest } from "./text.js";
 
 /** Flags as parsed: only what was given. */
@@ -50,7 +51,7 @@ export class Reader {
       const near = owners === undefined ? flagMeant(name, [...names, "help", "version"]) : undefined;
       const advice = near === undefined ? "" : `: did you mean --${near}?`;
       this.problem(
-        `unknown option ${name.length === 1 ? "-" : "--"}${name}${owners === undefined ? advice : `: it is one of ${owners}`}`,
+        `unknown option ${name.length === 1 ? "-" : "--"}${quotedName(name)}${owners === undefined ? advice : `: it is one of ${owners}`}`,
       );
     }
   }
@@ -131,7 +132,7 @@ export class Reader {
     if (value === undefined) return absent;
     const parsed = parse(value);
     if (parsed !== undefined) return parsed;
-    this.problem(`${label} must be ${expected}, got ${/^\s*$/.test(value) ? "nothing" : value}`);
+    this.problem(`${label} must be ${expected}, got ${quoted(value)}`);
     return absent;
   }
 
@@ -147,7 +148,10 @@ export class Reader {
     const file = this.files.get(path);
     if (file === undefined) throw new RangeError(`${label} ${path} has not been read`);
     if ("text" in file) return { label, path, text: file.text };
-    this.problem(path === "" ? `${label} must be a file name, got nothing` : `${label}: ${path} ${file.fault}`);
+    // Who takes it for the flag of the secret itself has given that for the name.
+    const isHidden = this.#flag(name).holds?.isSecret && /^(is not there|cannot be read)/.test(file.fault);
+    const fault = isHidden ? `the file it names ${file.fault.replaceAll(path, "…")}` : `${path} ${file.fault}`;
+    this.problem(path === "" ? `${label} must be a file name, got nothing` : `${label}: ${fault}`);
     return undefined;
   }
 
@@ -172,7 +176,7 @@ export class Reader {
     const near = nearest(value, words);
     const hint = near === undefined ? "" : `: did you mean ${near}?`;
     const all = `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
-    this.problem(`${label} must be ${all}, got ${/^\s*$/.test(value) ? "nothing" : value}${hint}`);
+    this.problem(`${label} must be ${all}, got ${quoted(value)}${hint}`);
     return undefined;
   }
 
@@ -181,7 +185,7 @@ export class Reader {
     const value = given?.values.at(-1);
     if (value === undefined || value === "false" || value === "0") return false;
     if (value !== "true" && value !== "1") {
-      this.problem(`${given?.label} is a switch, true or false, got ${value === "" ? "nothing" : value}`);
+      this.problem(`${given?.label} is a switch, true or false, got ${quoted(value)}`);
     }
     return true;
   }

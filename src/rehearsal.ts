@@ -17,6 +17,8 @@ export async function rehearse(plan: InsertPlan, body: Uint8Array): Promise<void
     socket.on("error", () => undefined);
   });
   const port = await listen(sink);
+  // Without a port of this machine's own (no 127.0.0.1, no file left to open) the first inserts are slower, and that is all.
+  if (port === undefined) return;
   const origin = `http://127.0.0.1:${port}`;
   const inserter = new Inserter({
     ...plan,
@@ -37,9 +39,11 @@ export async function rehearse(plan: InsertPlan, body: Uint8Array): Promise<void
   await new Promise((resolve) => sink.close(resolve));
 }
 
-function listen(server: Server): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
+/** The port; undefined: there is none to be had. */
+function listen(server: Server): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    // Stays: connections that cannot be accepted, for want of file descriptors, come here too.
+    server.on("error", () => resolve(undefined));
     server.listen(0, "127.0.0.1", () => {
       const address = server.address();
       resolve(typeof address === "object" && address !== null ? address.port : 0);

@@ -2,7 +2,7 @@
 // a broken one does, is left out for a while, then tried with one insert; when that fails too it is left out for twice as long.
 // Each worker has its own rotation and learns by its own inserts. Knows no connections.
 
-import type { Code, Outcome } from "./answer.js";
+import { type Code, isOurFault, type Outcome } from "./answer.js";
 
 /** So long is an endpoint left out at first … */
 const FIRST_NS = 1_000_000_000;
@@ -98,6 +98,8 @@ export class Rotation {
     // There is nobody to take over from the only one.
     if (health === undefined || this.#health.length === 1) return false;
     health.isTried = false;
+    // It was not asked.
+    if (isOurFault(outcome)) return false;
     if (!isEndpointFault(outcome)) {
       health.failures = 0;
       health.outUntilNs = 0;

@@ -45,7 +45,7 @@ export interface Surroundings {
   readonly out: NodeJS.WritableStream;
   /** Progress and warnings. */
   readonly err: WriteStream;
-  /** Aborted by the first SIGINT or SIGTERM, with the exit code as its reason: drain and report. */
+  /** Aborted by the first SIGHUP, SIGINT or SIGTERM, with the exit code as its reason: drain and report. */
   readonly interrupt: AbortSignal;
 }
 

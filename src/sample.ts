@@ -21,7 +21,7 @@ export interface SampleSurroundings {
   readonly out: WriteStream;
   /** How to get the same rows again. */
   readonly err: NodeJS.WritableStream;
-  /** Aborted by the first SIGINT or SIGTERM, with the exit code as its reason. */
+  /** Aborted by the first SIGHUP, SIGINT or SIGTERM, with the exit code as its reason. */
   readonly interrupt: AbortSignal;
 }
 

@@ -1,8 +1,9 @@
 // Questions to one ClickHouse endpoint over HTTP: pre-flight and ledger. Main thread only; the load never goes this way.
 
 import { Agent, request } from "undici";
-import { type Code, classifyAnswer, classifyError } from "./answer.js";
-import { type Endpoint, shown, withParameters } from "./endpoint.js";
+import { type Code, classifyAnswer, classifyError, isOurFault } from "./answer.js";
+import { type Endpoint, secretsOf, shown, withParameters } from "./endpoint.js";
+import { withoutSecrets } from "./quoted.js";
 import { printable } from "./text.js";
 import { connectorOf } from "./tls.js";
 
@@ -46,6 +47,8 @@ const ADVICE: Readonly<Partial<Record<Code, string>>> = {
   connect_timeout: "no connection in time: is the address right, and no firewall between?",
   host_not_found: "there is no host of that name",
   host_unreachable: "there is no way to that host",
+  too_many_open_files: "this process has as many files and connections open as it may: ulimit -n allows more",
+  no_free_port: "this machine has no local port left for one more connection",
   malformed_answer: `the answer is not HTTP: ${HTTP_PORT}`,
 };
 
@@ -106,8 +109,9 @@ async function post(
     if (outcome.kind === "acknowledged") {
       throw new ServerError(`${name} does not answer as ClickHouse does`, "malformed_answer");
     }
-    if (typeof outcome.code === "number") throw new ServerError(plain(outcome.sentence), outcome.code);
-    const sentence = plain(outcome.sentence.replace(/<[^>]*>/g, " "));
+    const said = withoutSecrets(outcome.sentence, secretsOf(endpoint, parameters));
+    if (typeof outcome.code === "number") throw new ServerError(plain(said), outcome.code);
+    const sentence = plain(said.replace(/<[^>]*>/g, " "));
     throw new ServerError(`${name} does not answer as ClickHouse does: ${sentence}`, outcome.code);
   } catch (error) {
     if (error instanceof ServerError || !(error instanceof Error) || signal?.aborted) throw error;
@@ -115,7 +119,8 @@ async function post(
     if (outcome.kind === "acknowledged") throw error;
     const why =
       outcome.code === "timeout" ? `no answer within ${timeoutMs / 1000} s: ${HTTP_PORT}` : reason(outcome, endpoint);
-    throw new ServerError(`cannot reach ClickHouse at ${name}: ${why}`, outcome.code);
+    const asked = isOurFault(outcome) ? `cannot ask ClickHouse at ${name}` : `cannot reach ClickHouse at ${name}`;
+    throw new ServerError(`${asked}: ${why}`, outcome.code);
   } finally {
     clearTimeout(slow);
   }

@@ -4,6 +4,7 @@
 
 import type { Code } from "./answer.js";
 import { type Endpoint, shown } from "./endpoint.js";
+import { quotedSetting } from "./quoted.js";
 import { askedWith, execute, type Patience, query, ServerError } from "./server.js";
 
 export interface Session {
@@ -220,7 +221,7 @@ async function settingsOf(endpoint: Endpoint, patience: Patience): Promise<Setti
     changed: Object.fromEntries(
       ordered
         .filter(({ name, value, isChanged }) => isChanged && value !== UNTOLD && !(name in answer.with))
-        .map(({ name, value }) => [name, value.replace(/:\/\/[^/\s]*@/g, "://***@")]),
+        .map(({ name, value }) => [name, quotedSetting(name, value)]),
     ),
     with: answer.with,
   };

@@ -1,6 +1,7 @@
 // The stages of a load: the rate goes from that of the stage before to that of this one in a straight line. Pure.
 
 import { parseDuration, parseRateOrZero, SPANS } from "./quantities.js";
+import { quoted } from "./quoted.js";
 import { holding, type Piece, type Ratio } from "./schedule.js";
 
 export interface Stage {
@@ -16,16 +17,15 @@ export const ZERO: Ratio = { numerator: 0n, denominator: 1n };
 export function parseStage(text: string): Stage | string {
   const [time, rate, ...more] = text.split(":").map((part) => part.trim());
   const form = "must be a time and a rate such as 30s:100k";
-  if (time === undefined || rate === undefined || more.length > 0)
-    return `${form}, got ${text.trim() === "" ? "nothing" : text}`;
+  if (time === undefined || rate === undefined || more.length > 0) return `${form}, got ${quoted(text)}`;
   const durationNs = parseDuration(time);
   if (durationNs === undefined || durationNs > SPANS.run.to) {
-    return `${form} with a time such as 0s, 90s, 10m or 2h, up to 2160h, got ${time || "nothing"} in ${text}`;
+    return `${form} with a time such as 0s, 90s, 10m or 2h, up to 2160h, got ${quoted(time)} in ${quoted(text)}`;
   }
-  if (/^-/.test(rate)) return `cannot go below 0 rows per second, got ${rate} in ${text}`;
+  if (/^-/.test(rate)) return `cannot go below 0 rows per second, got ${quoted(rate)} in ${quoted(text)}`;
   const rowsPerSecond = parseRateOrZero(rate);
   if (rowsPerSecond === undefined) {
-    return `${form} with rows per second from 0 to 1000M, such as 0, 2.5, 250k or 1.5M, got ${rate || "nothing"} in ${text}`;
+    return `${form} with rows per second from 0 to 1000M, such as 0, 2.5, 250k or 1.5M, got ${quoted(rate)} in ${quoted(text)}`;
   }
   return { durationNs, rowsPerSecond };
 }

@@ -316,7 +316,7 @@ async function preflight(all: readonly Asked[], options: Options): Promise<Targe
     throw new TargetError(`ClickHouse ${version} is too old for --async-insert`);
   }
   for (const [name, value] of Object.entries(options.settings)) {
-    await first.check("SELECT 1", `does not take --setting ${name}=${value}`, { [name]: value });
+    await first.check("SELECT 1", `does not take --setting ${name}`, { [name]: value });
   }
 
   const place = await placeOf(first, options);

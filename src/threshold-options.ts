@@ -1,6 +1,7 @@
 // --threshold: from what was given to Thresholds, or what is wrong with it. Pure. Called by options.ts, and by run.ts once
 // the table is known.
 
+import { quoted } from "./quoted.js";
 import type { Reader } from "./reader.js";
 import { parseThreshold, THRESHOLD_NAMES, type Threshold } from "./threshold.js";
 
@@ -24,7 +25,7 @@ export function readThresholds(reader: Reader, closedLoop: boolean): readonly Th
       thresholds.push(threshold);
       continue;
     }
-    const got = /^\s*$/.test(expression) ? "nothing" : expression;
+    const got = quoted(expression);
     reader.problem(`${label} must be a name, an operator and a bound, such as p99<500ms, got ${got}: ${threshold}`);
     reader.problem(`names for ${label} are ${THRESHOLD_NAMES.join(", ")}`);
   }

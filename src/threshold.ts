@@ -3,6 +3,7 @@
 
 import type { Latency } from "./latency.js";
 import { parseDecimal, parseDuration, parseInteger, parseRate } from "./quantities.js";
+import { quoted } from "./quoted.js";
 import { ratioOf } from "./schedule.js";
 import { nearest } from "./text.js";
 
@@ -106,7 +107,7 @@ function unknownName(name: string): string {
   const near =
     THRESHOLD_NAMES.find((candidate) => letters(candidate) === letters(name)) ??
     (/^(service_)?p[\d(]/i.test(name) ? undefined : nearest(name, THRESHOLD_NAMES));
-  return `there is no ${name}${near === undefined ? "" : `: did you mean ${near}?`}`;
+  return `there is no ${quoted(name)}${near === undefined ? "" : `: did you mean ${near}?`}`;
 }
 
 type Bound = Pick<Threshold, "bound" | "unit">;

@@ -6,11 +6,13 @@ import {
   classifyAnswer,
   classifyError,
   isHopeless,
+  isOurFault,
   type Outcome,
   REASONS,
   TRANSPORT_CODES,
   transportCode,
 } from "../src/answer.js";
+import { isEndpointFault } from "../src/rotation.js";
 import { closedPort, stranger } from "./support/strangers.js";
 
 const serverSays = (number: number): string =>
@@ -211,7 +213,7 @@ describe("answer: what an insert's answer means", () => {
       ],
       ["ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", "tls", "the server speaks no TLS from 1.2 up"],
       ["ERR_SSL_SOMETHING_NEW", "tls", "TLS failed: words (ERR_SSL_SOMETHING_NEW)"],
-      ["EMFILE", "other"],
+      ["ESOMETHING", "other"],
     ];
     for (const [errno, code, sentence = "words"] of table) {
       it(`${errno} is counted as ${code}: unreachable before the request left, unknown after`, () => {
@@ -223,6 +225,22 @@ describe("answer: what an insert's answer means", () => {
           sentence,
         });
         expect(classifyError(error, true, false)).to.deep.equal({ kind: "unknown", code, sentence });
+      });
+    }
+
+    for (const [errno, code, advice] of [
+      ["EMFILE", "too_many_open_files", "ulimit -n"],
+      ["ENFILE", "too_many_open_files", "ulimit -n"],
+      ["EADDRNOTAVAIL", "no_free_port", "--in-flight"],
+    ] as const) {
+      it(`${errno} is counted as ${code}: failed for want of something here, and no fault of the endpoint's`, () => {
+        const outcome = classifyError(Object.assign(new Error("words"), { code: errno }), false, false);
+        expect([verdict(outcome), outcome.kind === "failed" && outcome.code]).to.deep.equal([
+          "failed: generator",
+          code,
+        ]);
+        expect(outcome.kind === "failed" && outcome.sentence).to.include(advice);
+        expect([isOurFault(outcome), isEndpointFault(outcome)]).to.deep.equal([true, false]);
       });
     }
 
@@ -245,6 +263,7 @@ describe("answer: what an insert's answer means", () => {
       ...[200, 301, 404, 429, 500, 502, 503, 504].map((status) => classifyAnswer(status, undefined, "")),
       ...[252, 164, 60].map((code) => classifyAnswer(404, String(code), "")),
       classifyError(new Error("words"), false, false),
+      classifyError(Object.assign(new Error("words"), { code: "EMFILE" }), false, false),
     ];
     const reasons = outcomes.flatMap((outcome) => (outcome.kind === "failed" ? [outcome.reason] : []));
     expect([...new Set(reasons)].sort()).to.deep.equal([...REASONS].sort());

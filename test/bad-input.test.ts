@@ -60,13 +60,13 @@ describe("bad input", () => {
       [["--duration", "5 parsecs"], `--duration ${DURATION} 5 parsecs`],
       [["--ratte", "5"], "unknown option --ratte: did you mean --rate?"],
       [["serv", "-v"], "unknown command serv: did you mean serve?", "unknown option -v: did you mean --version?"],
-      [["run", "fast"], "unexpected argument fast"],
+      [["run", "fast"], "run takes options alone, got 1 word beside them: a value with a space in it needs quotes"],
       [["--duration", "1", "--rate"], "--rate needs a value"],
       [["--blind=perhaps"], "--blind is a switch, true or false, got perhaps"],
       [["serve", "--prot", "5"], "unknown option --prot: did you mean --port?"],
       [
         ["--clickhouse-url", "localhost:8123"],
-        "--clickhouse-url must be a URL such as http://localhost:8123, got localhost:8123",
+        "--clickhouse-url must be a URL such as http://localhost:8123, got one that does not begin with http:// or https://",
       ],
       [["--setting", "async_insert=1"], "--setting cannot set async_insert: use --async-insert"],
       [
@@ -261,14 +261,14 @@ describe("bad input", () => {
       expectError(
         await as("owner", PASSWORD, "--setting", "max_threadz=1"),
         3,
-        `${server.url} does not take --setting max_threadz=1`,
+        `${server.url} does not take --setting max_threadz`,
         /: Code: 115\. DB::Exception: Unknown setting 'max_threadz': Maybe you meant \['max_threads'\]/,
       );
       expectError(
         await as("owner", PASSWORD, "--setting", "max_threads=many"),
         3,
-        `${server.url} does not take --setting max_threads=many`,
-        /: Code: \d+\. DB::Exception: Cannot parse/,
+        `${server.url} does not take --setting max_threads`,
+        /: Code: \d+\. DB::Exception: Cannot parse .*'\*\*\*'/,
       );
     });
 

@@ -9,7 +9,9 @@ import { type Change, compareReports } from "../src/compare/compare.js";
 import { FIGURE_NAMES } from "../src/compare/figures.js";
 import { grouped, median, ratioNoise, spreadNoise, studentT, waveCount } from "../src/compare/noise.js";
 import { parseDemand } from "../src/compare/options.js";
+import { toMarkdown } from "../src/compare/table.js";
 import type { Report } from "../src/report/schema.js";
+import { printable } from "../src/text.js";
 import { clickstorm } from "./support/cli.js";
 import { madeReport, steadyInserts } from "./support/reports.js";
 
@@ -409,6 +411,69 @@ describe("compare", () => {
       expect(new Set(table.map((line) => line.split(/(?<!\\)\|/).length))).to.deep.equal(new Set([8]));
       expect(stdout).to.include("| **worse** |").and.to.include("| service\\_p50 |");
     });
+
+    /** As CommonMark reads a line: what stands outside pieces of code, and the whole without the marks of code. */
+    function codeRead(line: string): { readonly outside: string; readonly text: string } {
+      let [outside, text] = ["", ""];
+      for (let at = 0; at < line.length; ) {
+        const [ticks = ""] = /^`*/.exec(line.slice(at)) ?? [];
+        if (ticks === "") {
+          outside += line[at];
+          text += line[at++];
+          continue;
+        }
+        const end = [...line.slice(at + ticks.length).matchAll(/`+/g)].find(([run]) => run.length === ticks.length);
+        if (end === undefined) throw new Error(`code without an end: ${line}`);
+        const inner = line.slice(at + ticks.length, at + ticks.length + end.index);
+        text += /^ .* $/.test(inner) ? inner.slice(1, -1) : inner;
+        at += ticks.length + end.index + ticks.length;
+      }
+      return { outside, text };
+    }
+
+    it("--markdown: of a stranger's report every word that could be more than a word is code, and reads as it was written", () => {
+      const evil = [
+        ..."@everyone @org/team #123 org/repo#5 GH-12 JIRA-7 http://evil.example HTTPS://x www.evil.example a@b.example".split(
+          " ",
+        ),
+        ..."<img src=x onerror=alert(1)> <!-- --> | ` `` ``` a`b``c `x x` [a](javascript:alert(1)) ![i](http://x)".split(
+          " ",
+        ),
+        ..."**b** _u_ ~~s~~ $x^2$ &lt;b&gt; &#64;x deadbeef1234567 mailto:a@b xmpp:a@b ftp://x :smile: \\ \u202e@x \u001b[31m".split(
+          " ",
+        ),
+        ...["\n# h", "\u00a0@x", "(@z)", '"@q"', "@w,", "www.v.x,", "+", "1.", "-", "plain", "words,", "5", "12.5%"],
+      ];
+      const words = fc.array(fc.oneof(fc.constantFrom(...evil), fc.string({ maxLength: 8 })), {
+        minLength: 1,
+        maxLength: 5,
+      });
+      const texts = words.map((parts) => parts.join(" "));
+      const report = steady(100);
+      const property = fc.property(texts, texts, texts, texts, (one, two, three, four) => {
+        const strange: Report = {
+          ...report,
+          run_id: one,
+          versions: { ...report.versions, clickhouse: two },
+          options: { ...report.options, table: three, settings: { [one]: four } },
+          machine: { ...report.machine, cpu: four },
+        };
+        const comparison = compareReports({ file: two, report: strange }, { file: "new.json", report });
+        const lines = toMarkdown(comparison, []).split("\n");
+        const told = [
+          `- base: ${two}: run ${one}, ${strange.started_at.replace(/\.\d+Z$/, "Z")}, ${three}, ClickHouse ${two}`,
+          ...comparison.warnings.map((warning) => `> warning: ${warning}`),
+        ].map(printable);
+        const read = lines.filter((line) => !line.startsWith("|")).map(codeRead);
+        for (const text of told) expect(read.map((line) => line.text)).to.include(text);
+        for (const { outside } of read) {
+          const plain = outside.replace(/^(- (base|new): |> warning: |>$)/, "");
+          expect(plain, outside).to.not.match(/[@#<>&[\]*_~$\\|`^=/]|www\.|!\[|[A-Z]-\d|[\da-f]{7}/);
+        }
+        expect(lines.filter((line) => line.startsWith("|"))).to.have.length(2 + FIGURE_NAMES.length);
+      });
+      fc.assert(property, { numRuns: 100 });
+    }).timeout(120_000);
 
     it("--markdown has its warnings in one quotation, a line for each", async () => {
       const { stdout } = await clickstorm(["compare", slow, elsewhere, "--markdown"]);

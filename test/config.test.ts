@@ -411,7 +411,7 @@ together:
     const files: readonly (readonly [text: string, ...sentences: readonly string[]])[] = [
       ["\nratte: 5", "rules.yaml:2: unknown option ratte: did you mean rate?"],
       ["colums: {}", "rules.yaml:1: unknown option colums: did you mean columns?"],
-      ["xyzzy: 1", "rules.yaml:1: unknown option xyzzy"],
+      ["xyzzy: 1", "rules.yaml:1: unknown option"],
       ["user_id: omit", "rules.yaml:1: user_id is no option: the rules of columns go below `columns:`"],
       [
         "rate: 5\ncity: { choice: [a, b], nulls: 0.1 }",
@@ -496,7 +496,7 @@ together:
       ["", "rules.yaml is empty"],
       ["# nothing but a comment\n", "rules.yaml is empty"],
       ["---\n", "rules.yaml is empty"],
-      ["5", "rules.yaml:1: must be a mapping of options, such as rate: 50k, got 5"],
+      ["5", "rules.yaml:1: must be a mapping of options, such as rate: 50k, got a number"],
       ["- a", "rules.yaml:1: must be a mapping of options, such as rate: 50k, got a list"],
       ["rate: 5\n---\nrate: 6", "rules.yaml:2:1: a second document begins here: one is read"],
       ["a: b: c", "rules.yaml:1:4: Nested mappings are not allowed in compact mappings"],
@@ -580,7 +580,7 @@ rate: {}
     const problems = problemsOf(Array.from({ length: 60 }, (_, i) => `zz${i}zz: 1`).join("\n"));
     expect([problems.length, problems[49], problems[50]]).to.deep.equal([
       51,
-      "rules.yaml:50: unknown option zz49zz",
+      "rules.yaml:50: unknown option",
       "rules.yaml: … and 10 more",
     ]);
   });
@@ -647,13 +647,13 @@ rate: {}
       ["1 MB of directives", "%a\n".repeat(333_333), /:21:1: too many directives/],
       ["1 MB of documents", "---\n".repeat(250_000), /a second document begins here/],
       ["5 MB of list", `a: [${"1,".repeat(2_500_000)}]`, /holds too much/],
-      ["a number of 100,000 digits", `seed: ${"9".repeat(100_000)}\nx: 1`, /unknown option x/],
+      ["a number of 100,000 digits", `seed: ${"9".repeat(100_000)}\nx: 1`, /:2: unknown option$/],
       [
         "100,000 wrong fields",
         `columns: {x: {fields: {${Array.from({ length: 100_000 }, (_, i) => `k${i}: 1`).join(",")}}}}`,
         /and 99950 more/,
       ],
-      ["a key of 5 MB", `? ${"a".repeat(5_000_000)}\n: 1`, /unknown option a{60}…$/],
+      ["a key of 5 MB", `? ${"a".repeat(5_000_000)}\n: 1`, /:1: unknown option$/],
       ["20,000 keys", Array.from({ length: 20_000 }, (_, i) => `k${i}: 1`).join("\n"), /and 19950 more/],
       [
         "YAML 1.1 with its dates and booleans",
@@ -692,7 +692,7 @@ rate: {}
       );
       expect([code, stdout]).to.deep.equal([2, ""]);
       expect(stderr.trimEnd().split("\n")).to.deep.equal([
-        "error: unexpected argument surplus",
+        "error: run takes options alone, got 1 word beside them: a value with a space in it needs quotes",
         `error: ${file}:2: unknown option ratte: did you mean rate?`,
         `error: --workers must be at most in-flight in ${file} (2), got 3: each worker needs an insert of its own`,
         `error: duration in ${file} must be a time such as 30 (seconds), 500ms, 90s, 10m or 2h, above 0 and up to 2160h, got 0`,

@@ -101,7 +101,11 @@ describe("files that flags name", () => {
     });
 
     const wrong: readonly (readonly [what: string, make: () => string, says: (file: string) => string])[] = [
-      ["that is not there", () => join(directory, "none"), (file) => `--password-file: ${file} is not there`],
+      [
+        "that is not there: its name may be the password",
+        () => join(directory, "none"),
+        () => "--password-file: the file it names is not there",
+      ],
       ["that is a folder", () => directory, (file) => `--password-file: ${file} is a folder, not a file`],
       ["that is a device", () => "/dev/zero", (file) => `--password-file: ${file} is not a regular file`],
       [

@@ -316,11 +316,11 @@ describe("options", () => {
       [{ path: "x" }, "unknown option --path: it is one of serve"],
       [
         { "clickhouse-url": "localhost:8123" },
-        "--clickhouse-url must be a URL such as http://localhost:8123, got localhost:8123",
+        "--clickhouse-url must be a URL such as http://localhost:8123, got one that does not begin with http:// or https://",
       ],
       [
         { "clickhouse-url": "tcp://localhost:9000" },
-        "--clickhouse-url must be a URL such as http://localhost:8123, got tcp://localhost:9000",
+        "--clickhouse-url must be a URL such as http://localhost:8123, got one that begins with tcp: and not with http:// or https://",
       ],
       [{ "clickhouse-url": "" }, "--clickhouse-url must be a URL such as http://localhost:8123, got nothing"],
       [{ "clickhouse-url": "http://a@b", user: "c" }, "--clickhouse-url names a user, and so does --user"],
@@ -339,8 +339,8 @@ describe("options", () => {
         "--clickhouse-url: the URLs name different databases",
       ],
       [{ "clickhouse-url": "http://a?database=x", table: "y.t" }, "--table names database y, --clickhouse-url names x"],
-      [{ setting: "max_threads" }, "--setting must be name=value, got max_threads"],
-      [{ setting: "=1" }, "--setting must be name=value, got =1"],
+      [{ setting: "max_threads" }, "--setting must be name=value, got one without a name and a = behind it"],
+      [{ setting: "=1" }, "--setting must be name=value, got one without a name and a = behind it"],
       [{ setting: "async_insert=1" }, "--setting cannot set async_insert: use --async-insert"],
       [{ setting: ["a=1", "a=2"] }, "--setting sets a twice"],
       [
@@ -363,7 +363,7 @@ describe("options", () => {
       ],
       [
         { "otlp-endpoint": "localhost:4317" },
-        "--otlp-endpoint must be a URL such as http://localhost:4318, got localhost:4317",
+        "--otlp-endpoint must be a URL such as http://localhost:4318, got one that does not begin with http:// or https://",
       ],
       [
         { "otlp-endpoint": "http://a:b@c" },
@@ -401,7 +401,7 @@ describe("options", () => {
         "unknown option --ratte: did you mean --rate?",
         `--rate ${RATE} 0`,
         `--duration ${TIME}, above 0 and up to 2160h, got 5 parsecs`,
-        "--clickhouse-url must be a URL such as http://localhost:8123, got localhost",
+        "--clickhouse-url must be a URL such as http://localhost:8123, got one that does not begin with http:// or https://",
         "CLICKSTORM_SEED must be an integer from 0 up, got x",
         "CLICKSTORM_BATCH_ROWS must be an integer from 1 up, got 0",
       ]);
@@ -639,7 +639,7 @@ describe("options", () => {
     it("a problem names the variable it came by", () => {
       expect(problemsOf({}, { EVENT_RATE: "0" })).to.deep.equal([`EVENT_RATE ${RATE} 0`]);
       expect(problemsOf({}, { CLICKHOUSE_URL: "bob:hunter2@x" })).to.deep.equal([
-        "CLICKHOUSE_URL must be a URL such as http://localhost:8123, got ***@x",
+        "CLICKHOUSE_URL must be a URL such as http://localhost:8123, got one that does not begin with http:// or https://",
       ]);
     });
 
@@ -742,7 +742,7 @@ describe("options", () => {
       [
         { "clickhouse-url": "bob:hunter2@x" },
         {},
-        "clickhouse-url in c.yaml must be a URL such as http://localhost:8123, got ***@x",
+        "clickhouse-url in c.yaml must be a URL such as http://localhost:8123, got one that does not begin with http:// or https://",
       ],
       [
         { "clickhouse-url": "http://bob@x", user: "eve" },

@@ -209,7 +209,7 @@ describe("target", () => {
     it("an unknown one is refused before anything is created, in the server's words", async () => {
       const { database, url } = await newDatabase();
       expect(await refusal({ "clickhouse-url": url, setting: ["max_threads=1", "max_threadz=2"] })).to.match(
-        /^http:\/\/127\.0\.0\.1:\d+ does not take --setting max_threadz=2: Code: 115\. DB::Exception: Unknown setting 'max_threadz': Maybe you meant \['max_threads'\]/,
+        /^http:\/\/127\.0\.0\.1:\d+ does not take --setting max_threadz: Code: 115\. DB::Exception: Unknown setting 'max_threadz': Maybe you meant \['max_threads'\]/,
       );
       expect(await numberOf(`SELECT count() FROM system.tables WHERE database = '${database}'`)).to.equal(0);
     });
@@ -217,7 +217,7 @@ describe("target", () => {
     it("a bad value is refused, naming the setting", async () => {
       const { url } = await newDatabase();
       expect(await refusal({ "clickhouse-url": url, setting: "max_threads=many" })).to.match(
-        /does not take --setting max_threads=many: Code: \d+\. DB::Exception: Cannot parse/,
+        /does not take --setting max_threads: Code: \d+\. DB::Exception: Cannot parse/,
       );
     });
   });

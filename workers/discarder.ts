@@ -57,6 +57,10 @@ function serve(socket: Socket): void {
 }
 
 const server = createServer(serve);
+// Of connections that cannot be accepted it is the sender who hears.
+server.on("error", (error) => {
+  if (!server.listening) parentPort?.postMessage(error.message);
+});
 server.listen(0, "127.0.0.1", () => {
   const address = server.address();
   parentPort?.postMessage(typeof address === "object" && address !== null ? address.port : 0);

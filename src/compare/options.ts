@@ -2,6 +2,7 @@
 
 import { COMPARE_FLAGS } from "../flags.js";
 import { OptionsError } from "../options.js";
+import { quoted } from "../quoted.js";
 import { type Environment, type RawFlags, Reader } from "../reader.js";
 import { nearest } from "../text.js";
 import type { Demand } from "./compare.js";
@@ -18,16 +19,14 @@ export interface CompareOptions {
 export function resolveCompare(raw: RawFlags, environment: Environment, files: readonly string[]): CompareOptions {
   const reader = new Reader(COMPARE_FLAGS, raw, environment);
   if (files.length !== 2) {
-    const given = files.length === 0 ? "none" : files.length === 1 ? `only ${files[0]}` : `${files.length}`;
+    const given = files.length === 0 ? "none" : files.length === 1 ? "only one" : `${files.length}`;
     reader.problem(`compare takes two files, BASE.json and NEW.json, got ${given}`);
   }
   const { label, values } = reader.texts("fail-on");
   const demands = values.flatMap((text) => {
     const demand = parseDemand(text);
     if (typeof demand !== "string") return [demand];
-    reader.problem(
-      `${label} must be such as 'p99>+10%' or 'rate<-5%', got ${text.trim() === "" ? "nothing" : text}: ${demand}`,
-    );
+    reader.problem(`${label} must be such as 'p99>+10%' or 'rate<-5%', got ${quoted(text)}: ${demand}`);
     return [];
   });
   const options = { base: files[0] ?? "", new: files[1] ?? "", markdown: reader.switch("markdown"), demands };
@@ -42,7 +41,7 @@ export function parseDemand(text: string): Demand | string {
   if (!FIGURE_NAMES.includes(name)) {
     const near = name === "" ? undefined : nearest(name, FIGURE_NAMES);
     const names = `there are ${FIGURE_NAMES.slice(0, -1).join(", ")} and ${FIGURE_NAMES.at(-1)}`;
-    return `${name === "" ? "it does not begin with a name" : `there is no ${name}`}${near === undefined ? "" : `, did you mean ${near}?`}; ${names}`;
+    return `${name === "" ? "it does not begin with a name" : `there is no ${quoted(name)}`}${near === undefined ? "" : `, did you mean ${near}?`}; ${names}`;
   }
   if (operator === "") return "it has no < or >; put it in quotes, as a shell takes them for itself";
   const [, sign = "", digits = ""] = /^([+-]?)(\d{1,9}(?:\.\d{1,9})?)%$/.exec(bound) ?? [];

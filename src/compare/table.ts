@@ -41,8 +41,8 @@ export function toTable(comparison: Comparison, demands: readonly Demand[]): str
 export function toMarkdown(comparison: Comparison, demands: readonly Demand[]): string {
   const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   const lines = [
-    `- base: ${escaped(sideText(comparison.base))}`,
-    `- new: ${escaped(sideText(comparison.new))}`,
+    `- base: ${inert(sideText(comparison.base))}`,
+    `- new: ${inert(sideText(comparison.new))}`,
     "",
     row([...HEADS, "verdict"]),
     "| :--- | ---: | ---: | ---: | ---: | :--- |",
@@ -51,10 +51,34 @@ export function toMarkdown(comparison: Comparison, demands: readonly Demand[]): 
       return row([...cells.map(escaped), verdict === "no change" || verdict === "" ? verdict : `**${verdict}**`]);
     }),
   ];
-  const notes = warningsOf(comparison, demands).map((warning) => `> warning: ${escaped(warning)}`);
+  const notes = warningsOf(comparison, demands).map((warning) => `> warning: ${inert(warning)}`);
   if (notes.length > 0) lines.push("", ...notes.flatMap((note, index) => (index === 0 ? [note] : [">", note])));
   if (demands.length > 0) lines.push("", ...demandLines(comparison, demands).map((line) => `- ${escaped(line)}`));
   return `${lines.map(printable).join("\n")}\n`;
+}
+
+/** A word or a number that means nothing to Markdown, nor to those who make links of @names, #numbers, hashes and addresses. */
+const PLAIN_WORD = /^["'(]*(?:[\p{L}'-]+|[+±–-]?\d{1,6}(?:[.,:]\d{1,6})*%?|–)?["'),.:;]*$/u;
+/** Letters that a hash may be, of six and more, or the name of an issue. */
+const LINKED_WORD = /^\W*[\da-f-]{6,}\W*$|^[A-Z]+-\d/;
+
+/**
+ * What a report says, which may be a stranger's: every word that could be more than a word is a piece of code, in which nothing is
+ * taken for markup, and nobody is called.
+ */
+const inert = (text: string): string =>
+  printable(text)
+    .split(" ")
+    .map((word) => (PLAIN_WORD.test(word) && !LINKED_WORD.test(word) ? word : code(word)))
+    .join(" ");
+
+/** Between more back quotes than there are in it. Marks of the sentence stay outside. */
+function code(word: string): string {
+  const [, inner = "", mark = ""] = /^(.*?)([,;:.]*)$/su.exec(word) ?? [];
+  const longest = Math.max(0, ...(inner.match(/`+/g) ?? []).map(({ length }) => length));
+  const fence = "`".repeat(longest + 1);
+  const room = /^`|`$/.test(inner) ? " " : "";
+  return inner === "" ? mark : `${fence}${room}${inner}${room}${fence}${mark}`;
 }
 
 /** What Markdown would take for its own. */

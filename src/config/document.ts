@@ -156,7 +156,10 @@ function sentenceOf(code: string, message: string): string {
   if (code === "TAG_RESOLVE_FAILED" || /\btag\b/.test(message)) {
     return "tags such as !name mean nothing here; a text that begins with ! needs quotes";
   }
-  return message.replace(/: (?:"|[|>]).*$/s, "");
+  if (code === "BAD_DIRECTIVE")
+    return "no directive but %YAML 1.2 means anything here; a text that begins with % needs quotes";
+  // What quotes the text does so at its end.
+  return message.replace(/: (?:"|[|>]).*$/s, "").replace(/(escape sequence) .*$/s, "$1");
 }
 
 interface Built {

@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { LONGEST_NS, parseDuration } from "../quantities.js";
+import { withoutLogins } from "../quoted.js";
 import { type Quantity, type Scalar, unwritten } from "../rows/rule.js";
 import { nearest } from "../text.js";
 import { type Path, type Tree, UNQUOTED_PATTERN } from "./document.js";
@@ -218,6 +219,20 @@ export function mistyped(word: string, names: readonly string[]): string {
   return `${shown(word)}${near === undefined ? "" : `: did you mean ${near}?`}`;
 }
 
+/** " ratte: did you mean rate?"; nothing of a word that is near to none of the names. */
+export function meant(word: string, names: readonly string[]): string {
+  const near = word.length > LONGEST_SHOWN ? undefined : nearest(word, names);
+  return near === undefined ? "" : ` ${shown(word)}: did you mean ${near}?`;
+}
+
+/** What there is in place of a mapping. */
+export function kindOf(tree: Tree): string {
+  if (Array.isArray(tree)) return "a list";
+  const value = unwritten(tree as Scalar);
+  if (typeof value === "boolean") return "true or false";
+  return typeof value === "number" || typeof value === "bigint" ? "a number" : "a text";
+}
+
 const LONGEST_SHOWN = 60;
 
 /** A value as a sentence ends with it. */
@@ -225,7 +240,7 @@ export function shown(value: Tree): string {
   if (value instanceof Map) return "a mapping";
   if (Array.isArray(value)) return "a list";
   if (value === null || value === "") return "nothing";
-  const text = String(value);
+  const text = withoutLogins(String(value));
   const short = text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
   return /\p{Cc}/u.test(short) ? JSON.stringify(short) : short;
 }

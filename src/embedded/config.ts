@@ -98,7 +98,7 @@ export function checkLogin({ user, password }: Login): void {
   // The name is an XML element in users.xml.
   if (!/^[A-Za-z_][\w-]*$/.test(user))
     throw new EmbeddedError(
-      `The embedded ClickHouse cannot have a user named ${JSON.stringify(user)}: ` +
+      "The embedded ClickHouse cannot have a user of that name: " +
         "use letters, digits, _ and -, beginning with a letter or _.",
     );
 }

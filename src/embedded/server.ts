@@ -12,6 +12,7 @@ import { checkLogin } from "./config.js";
 import { EmbeddedError } from "./error.js";
 import { type ExtraConfig, type Home, makeHome, readPort, removeHome } from "./home.js";
 import { type Library, locateLibrary } from "./library.js";
+import { checkLoopback } from "./loopback.js";
 
 export { EmbeddedError, type ExtraConfig };
 
@@ -54,6 +55,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
   const { port: wantedPort = 0, user = "default", password = "", extraConfig = {} } = options;
   checkLogin({ user, password });
   const library = locateLibrary();
+  await checkLoopback();
   await checkPort(wantedPort);
   const dataPath = options.path === undefined ? undefined : await makeDataDirectory(options.path);
 

@@ -32,7 +32,7 @@ export interface LadderSurroundings {
   readonly out: NodeJS.WritableStream;
   /** Progress and warnings. */
   readonly err: WriteStream;
-  /** Aborted by the first SIGINT or SIGTERM, with the exit code as its reason: drop the scratch database and report. */
+  /** Aborted by the first SIGHUP, SIGINT or SIGTERM, with the exit code as its reason: drop the scratch database and report. */
   readonly interrupt: AbortSignal;
 }
 
@@ -129,7 +129,9 @@ async function climbAll(ladder: Ladder, findings: Findings): Promise<number> {
   let discarder: Discarder | undefined;
   let code: number = EXIT.done;
   try {
-    discarder = await startDiscarder();
+    discarder = await startDiscarder().catch((error: Error) => {
+      throw new TargetError(error.message);
+    });
     await climbFormats(ladder, scratch, source, discarder, findings);
   } catch (error) {
     const told = interrupt.aborted || error instanceof TargetError || error instanceof ServerError;

@@ -2,6 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import { wrap } from "../help.js";
+import { quotedSettings } from "../quoted.js";
 import type { Format } from "../rows/program.js";
 import { printable, whole } from "../text.js";
 import type { Count } from "./count.js";
@@ -184,7 +185,7 @@ export function toJson(result: LadderResult): string {
       batch_rows: batchRows,
       compress: run.compress,
       async_insert: run.asyncInsert,
-      settings: run.settings,
+      settings: quotedSettings(run.settings),
       seed: run.seed,
     },
     complete: isComplete(result),

@@ -43,7 +43,7 @@ export interface MaxSurroundings {
   readonly out: NodeJS.WritableStream;
   /** Progress and warnings. */
   readonly err: WriteStream;
-  /** Aborted by the first SIGINT or SIGTERM, with the exit code as its reason: end the hold and tell what was found. */
+  /** Aborted by the first SIGHUP, SIGINT or SIGTERM, with the exit code as its reason: end the hold and tell what was found. */
   readonly interrupt: AbortSignal;
 }
 

@@ -4,6 +4,7 @@
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { wrap } from "../help.js";
 import type { Options } from "../options.js";
+import { quotedSettings } from "../quoted.js";
 import { count, milliseconds, percent, printable, whole } from "../text.js";
 import type { Reading } from "./level.js";
 import type { MaxOptions } from "./options.js";
@@ -184,7 +185,7 @@ export function toJson(result: MaxResult): string {
       format: run.format,
       compress: run.compress,
       async_insert: run.asyncInsert,
-      settings: run.settings,
+      settings: quotedSettings(run.settings),
       seed: run.seed,
       blind: run.blind,
     },

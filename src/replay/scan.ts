@@ -24,9 +24,6 @@ export interface Scan {
 
 /** The longest line there may be, in bytes, with its line feed: as the kernel has it. */
 const LONGEST_LINE_BYTES = 16 * 2 ** 20;
-/** Of a bad line so much is shown. */
-const SHOWN_BYTES = 40;
-
 /** Throws a ReplayError; undefined where the signal ended it. */
 export async function scan(
   file: FileState,
@@ -123,11 +120,10 @@ class Scanner {
   }
 
   #refuse(line: number, kind: Fault, at: number): never {
-    const ended = this.#lines.bytes(at, 1)[0] === 10;
-    const found = ended ? "end of the line" : this.#shown(at);
+    const found = kindOfByte(this.#lines.bytes(at, 1)[0]);
     const column = at - line + 1;
     const sentence = {
-      "not-an-object": `must be a JSON object, got ${found}`,
+      "not-an-object": `must be a JSON object, got ${this.#kindAt(at)}`,
       unexpected: `is not JSON: unexpected ${found} at byte ${column}`,
       more: `has more behind its JSON object: ${found} at byte ${column}`,
       "too-deep": `is nested deeper than 1000 at byte ${column}`,
@@ -136,12 +132,15 @@ class Scanner {
     throw new ReplayError(`${this.#file.path} line ${this.#lineCount + 1}: ${sentence}`);
   }
 
-  /** What stands there, fit for a terminal. */
-  #shown(at: number): string {
-    const bytes = this.#lines.bytes(at, SHOWN_BYTES);
-    const feed = bytes.indexOf(10);
-    const text = Buffer.from(feed < 0 ? bytes : bytes.subarray(0, feed)).toString("utf8");
-    return `${text.replace(/[\p{Cc}\ufffd]+/gu, "?")}${feed < 0 ? "…" : ""}`;
+  /** What JSON value a line begins with that is no object. */
+  #kindAt(at: number): string {
+    const text = Buffer.from(this.#lines.bytes(at, LONGEST_WORD)).toString("latin1");
+    if (text.startsWith("[")) return "a list";
+    if (text.startsWith('"')) return "a string";
+    const [word] = /^(null|true|false)(?![\w])/.exec(text) ?? [];
+    if (word !== undefined) return word;
+    if (/^-?\d/.test(text)) return "a number, or what begins as one";
+    return "what is no JSON";
   }
 
   #batchBytes(): number {
@@ -150,6 +149,19 @@ class Scanner {
     if (passes > 0) return (this.#batchRows % this.#rows === 0 ? passes : passes + 1) * this.#bytes;
     return Math.min(this.#window.most(), this.#bytes);
   }
+}
+
+/** Of JSON's words, and what follows. */
+const LONGEST_WORD = 6;
+
+/** A mark of JSON as it is; of anything else only what it is, as a file of another kind may hold a password. */
+function kindOfByte(byte: number | undefined): string {
+  if (byte === undefined || byte === 10) return "end of the line";
+  const character = String.fromCharCode(byte);
+  if (/[{}[\]:,"]/.test(character)) return character;
+  if (/[a-z]/i.test(character)) return "letter";
+  if (/\d/.test(character)) return "digit";
+  return byte < 32 || byte > 126 ? `byte 0x${byte.toString(16).padStart(2, "0")}` : "character";
 }
 
 /** Bytes of the longest batch of so many rows: of those the scan was made for, or by the longest row. */

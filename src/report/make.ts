@@ -12,6 +12,7 @@ import { shown } from "../endpoint.js";
 import { summarize } from "../latency.js";
 import type { BatchLedger, Ledger } from "../ledger.js";
 import type { Options } from "../options.js";
+import { quotedSettings } from "../quoted.js";
 import type { Scan } from "../replay/scan.js";
 import { ratioOf } from "../schedule.js";
 import { type Target, whyUnverifiable } from "../target.js";
@@ -229,7 +230,7 @@ function optionsJson(result: Result): Report["options"] {
     format: options.format,
     compress: options.compress,
     "async-insert": options.asyncInsert,
-    settings: options.settings,
+    settings: quotedSettings(options.settings),
     quorum: options.quorum ?? null,
     timeout_s: options.timeoutMs / 1000,
     retries: options.retries,

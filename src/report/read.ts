@@ -8,8 +8,6 @@ import { type Report, reportSchema, SCHEMA } from "./schema.js";
 
 /** A run of 90 days in shards, with the histograms of its points, is a third of it. */
 const LIMIT_BYTES = 200_000_000;
-/** Of a wrong value so much is shown. */
-const SHOWN = 40;
 
 /** A report, and what to call it in sentences. */
 export interface Named {
@@ -98,10 +96,11 @@ function whyNotOurs(value: unknown): string | undefined {
   }
   const { schema } = value;
   if (schema === SCHEMA) return undefined;
-  const [program, kind, version] = schema.split("/");
-  if (program !== "clickstorm") return `is not the report of a run: its schema is ${shown(schema)}, not ${SCHEMA}`;
-  if (kind !== "report") return `is the report of \`clickstorm ${shownPlain(kind ?? "")}\`, not of a run`;
-  return `is of schema ${shownPlain(schema)}, and this clickstorm reads ${SCHEMA}: ${
+  const command = /^clickstorm\/(ladder|max)\//.exec(schema)?.[1];
+  if (command !== undefined) return `is the report of \`clickstorm ${command}\`, not of a run`;
+  const version = /^clickstorm\/report\/(\d{1,4})$/.exec(schema)?.[1];
+  if (version === undefined) return `is not the report of a run: its schema is another than ${SCHEMA}`;
+  return `is of schema ${schema}, and this clickstorm reads ${SCHEMA}: ${
     Number(version) > 1 ? "use a newer clickstorm" : "make it anew"
   }`;
 }
@@ -140,17 +139,9 @@ function expectedBy(issue: z.core.$ZodIssue): string {
   }
 }
 
-/** A value on one line, shortened. */
+/** What a value is; a text is not shown, as a file that is no report may hold anything. */
 function shown(value: unknown): string {
-  const text = Array.isArray(value)
-    ? "a list"
-    : typeof value === "object" && value !== null
-      ? "an object"
-      : JSON.stringify(value);
-  return shownPlain(text);
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "an object";
+  return typeof value === "string" ? "a text" : String(value);
 }
-
-const shownPlain = (text: string): string => {
-  const plain = text.replace(/\p{Cc}/gu, "?");
-  return plain.length > SHOWN ? `${plain.slice(0, SHOWN)}…` : plain;
-};

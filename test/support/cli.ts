@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-export const CLI = fileURLToPath(new URL("../../src/cli.js", import.meta.url));
+export const CLI = fileURLToPath(new URL("../../src/start.js", import.meta.url));
 
 export interface Ended {
   /** The exit code; null when a signal ended it. */
@@ -22,7 +22,7 @@ export interface Running {
 /** No flag of the test's own environment reaches the program. */
 function cleanEnvironment(more: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(CLICKSTORM_|CLICKHOUSE_|OTEL_|EVENT_RATE$|INGESTION_DURATION$)/.test(name),
+    ([name]) => !/^(CLICKSTORM_|CLICKHOUSE_|OTEL_|EVENT_RATE$|INGESTION_DURATION$|_$)/.test(name),
   );
   return { ...Object.fromEntries(kept), ...more };
 }
