@@ -33,5 +33,6 @@ export async function example(server: EmbeddedServer, name: string, table: strin
     "SELECT name, type, default_kind AS defaultKind FROM system.columns WHERE database = 'default' AND table = {table:String} ORDER BY position",
     { table },
   );
-  return fitted(described as unknown as readonly TableColumn[], readConfig(`${EXAMPLES}${name}.yaml`, RUN_FLAGS).rules);
+  const { rules } = await readConfig(`${EXAMPLES}${name}.yaml`, RUN_FLAGS);
+  return fitted(described as unknown as readonly TableColumn[], rules);
 }

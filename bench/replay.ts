@@ -30,6 +30,8 @@ const seconds = numberFlag("seconds", values.seconds, 1);
 const warmUpS = numberFlag("warm-up", values["warm-up"], 0);
 const mib = numberFlag("mib", values.mib, 1);
 const MIB = 2 ** 20;
+/** Of none of the files here. */
+const WINDOW_BYTES = 8 * MIB;
 /** The compressed ones are this much of the plain one. */
 const COMPRESSED_PARTS = 4;
 
@@ -80,7 +82,7 @@ async function readAndFill(files: readonly (readonly [name: string, path: string
     })),
   );
   await inTurn(lines, rounds, async (line) => {
-    const { found, speed } = await scanned(lookAt(line.path));
+    const { found, speed } = await scanned(lookAt(line.path, WINDOW_BYTES));
     if (line.time === undefined) line.scans.push(speed);
     line.fills.push(await fillSpeed({ scan: found, time: line.time }));
   });
@@ -104,7 +106,7 @@ async function post(path: string): Promise<void> {
   } finally {
     await discarder.stop();
   }
-  const { found } = await scanned(lookAt(path));
+  const { found } = await scanned(lookAt(path, WINDOW_BYTES));
   const rowBytes = found.bytes / found.rows;
   printWindows("to a discarding nginx", replay, [static_]);
   const gigabytes = spread(replay.windows.map(({ rowsPerSecond }) => (rowsPerSecond * rowBytes) / 1e9));

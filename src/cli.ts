@@ -36,6 +36,7 @@ import {
   type RawFlags,
   resolveRun,
   resolveServe,
+  type ServeOptions,
 } from "./options.js";
 import { run } from "./run.js";
 import { sample } from "./sample.js";
@@ -50,6 +51,7 @@ interface Command extends CommandHelp {
   readonly prepare: (
     raw: RawFlags,
     files: readonly string[],
+    interrupt: AbortSignal,
   ) => Promise<(interrupt: AbortSignal) => Promise<number> | number>;
 }
 
@@ -70,8 +72,8 @@ const RUN: Command = {
     ["99", "a threshold was crossed, or nothing was measured for it"],
     ["129, 130, 143", "interrupted by SIGHUP, SIGINT or SIGTERM, and drained whole"],
   ],
-  prepare: async (raw) => {
-    const options = await withConfig(RUN_FLAGS, raw, resolveRun);
+  prepare: async (raw, _files, interrupt) => {
+    const options = await withConfig(RUN_FLAGS, raw, resolveRun, interrupt);
     return (interrupt) => run(options, { out: process.stdout, err: process.stderr as WriteStream, interrupt });
   },
 };
@@ -92,11 +94,11 @@ const SAMPLE: Command = {
     ["3", "the target cannot be reached or authenticated, or has no such table"],
     ["129, 130, 143", "interrupted by SIGHUP, SIGINT or SIGTERM"],
   ],
-  prepare: async (raw) => {
+  prepare: async (raw, _files, interrupt) => {
     // What is learned is a config file, and none is read for it.
-    const options = isLearning(raw, process.env)
-      ? withFiles(SAMPLE_FLAGS, raw, undefined, resolveSample)
-      : await withConfig(SAMPLE_FLAGS, raw, resolveSample);
+    const options = await (isLearning(raw, process.env)
+      ? withFiles(SAMPLE_FLAGS, raw, undefined, resolveSample, interrupt)
+      : withConfig(SAMPLE_FLAGS, raw, resolveSample, interrupt));
     return async (interrupt) => {
       const code = await sample(options, { out: process.stdout as WriteStream, err: process.stderr, interrupt });
       // Who does not read on cannot hold up the end.
@@ -122,8 +124,8 @@ const LADDER: Command = {
     ["3", "the target cannot be reached, authenticated or copied"],
     ["129, 130, 143", "interrupted by SIGHUP, SIGINT or SIGTERM; the scratch database is dropped"],
   ],
-  prepare: async (raw) => {
-    const options = await withConfig(LADDER_FLAGS, raw, resolveLadder);
+  prepare: async (raw, _files, interrupt) => {
+    const options = await withConfig(LADDER_FLAGS, raw, resolveLadder, interrupt);
     return (interrupt) => ladder(options, { out: process.stdout, err: process.stderr as WriteStream, interrupt });
   },
 };
@@ -144,8 +146,8 @@ const MAX: Command = {
     ["3", "the target cannot be reached, authenticated or prepared"],
     ["129, 130, 143", "interrupted by SIGHUP, SIGINT or SIGTERM; what was found so far is told"],
   ],
-  prepare: async (raw) => {
-    const options = await withConfig(MAX_FLAGS, raw, resolveMax);
+  prepare: async (raw, _files, interrupt) => {
+    const options = await withConfig(MAX_FLAGS, raw, resolveMax, interrupt);
     return (interrupt) => max(options, { out: process.stdout, err: process.stderr as WriteStream, interrupt });
   },
 };
@@ -160,10 +162,10 @@ const SERVE: Command = {
     ["2", "bad options"],
     ["3", "the server did not start, or ended by itself"],
   ],
-  prepare: async (raw) => {
-    const options = withFiles(SERVE_FLAGS, raw, undefined, (given, environment, _config, files) =>
-      resolveServe(given, environment, files),
-    );
+  prepare: async (raw, _files, interrupt) => {
+    const resolve: Resolve<ServeOptions> = (given, environment, _config, files) =>
+      resolveServe(given, environment, files);
+    const options = await withFiles(SERVE_FLAGS, raw, undefined, resolve, interrupt);
     return (interrupt) => serve(options, { err: process.stderr, interrupt });
   },
 };
@@ -185,7 +187,7 @@ const COMPARE: Command = {
   ],
   prepare: async (raw, files) => {
     const options = resolveCompare(raw, process.env, files);
-    return async () => (await import("./compare/command.js")).compare(options, process.stdout);
+    return async (interrupt) => (await import("./compare/command.js")).compare(options, process.stdout, interrupt);
   },
 };
 
@@ -203,7 +205,7 @@ const MERGE: Command = {
   ],
   prepare: async (raw, files) => {
     const options = resolveMerge(raw, process.env, files);
-    return async () => (await import("./merge/command.js")).merge(options, process.stdout);
+    return async (interrupt) => (await import("./merge/command.js")).merge(options, process.stdout, interrupt);
   },
 };
 
@@ -214,26 +216,38 @@ type Resolve<T> = (
   files: ReadonlyMap<string, FileText>,
 ) => T;
 
-/** Options, with the files that flags name. Throws an OptionsError. */
-function withFiles<T>(flags: readonly Flag[], raw: RawFlags, config: Config | undefined, resolve: Resolve<T>): T {
-  const files = readNamedFiles(flags, raw, process.env, config);
+/** Options, with the files that flags name. Rejects with an OptionsError. */
+async function withFiles<T>(
+  flags: readonly Flag[],
+  raw: RawFlags,
+  config: Config | undefined,
+  resolve: Resolve<T>,
+  interrupt: AbortSignal,
+): Promise<T> {
+  const files = await readNamedFiles(flags, raw, process.env, config, interrupt);
   const options = resolve(raw, process.env, config, files);
   for (const sentence of openSecrets(flags, raw, process.env, config, files)) warn(sentence);
   return options;
 }
 
 /** Options of flags, environment and config file; rejects with the problems of all three. */
-async function withConfig<T>(flags: readonly Flag[], raw: RawFlags, resolve: Resolve<T>): Promise<T> {
+async function withConfig<T>(
+  flags: readonly Flag[],
+  raw: RawFlags,
+  resolve: Resolve<T>,
+  interrupt: AbortSignal,
+): Promise<T> {
   const file = configFileOf(raw, process.env);
-  if (file === undefined) return withFiles(flags, raw, undefined, resolve);
+  if (file === undefined) return withFiles(flags, raw, undefined, resolve, interrupt);
   // YAML and validation take some 100 ms to load: whoever has no config file does not wait for them.
   const { ConfigError, readConfig } = await import("./config.js");
   try {
-    return withFiles(flags, raw, readConfig(file, RUN_FLAGS), resolve);
+    const config = await readConfig(file, RUN_FLAGS, interrupt);
+    return await withFiles(flags, raw, config, resolve, interrupt);
   } catch (error) {
     if (!(error instanceof ConfigError) || error.config === undefined) throw error;
     try {
-      withFiles(flags, raw, error.config, resolve);
+      await withFiles(flags, raw, error.config, resolve, interrupt);
     } catch (other) {
       if (other instanceof OptionsError) throw new OptionsError([...error.problems, ...other.problems]);
       throw other;
@@ -344,9 +358,12 @@ const unexpectedWords = ({ name }: Command, words: number): string =>
   `${name} takes options alone, got ${count(words, "word")} beside them: a value with a space in it needs quotes`;
 
 /** Rejects with an OptionsError with the problems of the line and of the values in it. */
-async function prepare({ command, raw, files, problems }: Line): ReturnType<Command["prepare"]> {
+async function prepare(
+  { command, raw, files, problems }: Line,
+  interrupt: AbortSignal,
+): ReturnType<Command["prepare"]> {
   try {
-    const work = await command.prepare(raw, files);
+    const work = await command.prepare(raw, files, interrupt);
     if (problems.length === 0) return work;
   } catch (error) {
     if (error instanceof OptionsError) throw new OptionsError([...problems, ...error.problems]);
@@ -361,7 +378,8 @@ function explain(error: unknown, interrupt: AbortSignal): number {
     void process.stderr.write(`error: ${sentence.split("\n").map(printable).join("\n")}\n`);
   if (error instanceof InterruptedError) return Number(interrupt.reason);
   if (error instanceof OptionsError) {
-    for (const problem of error.problems) say(problem);
+    // A name may hold a line break, and must not make up a sentence of its own.
+    for (const problem of error.problems) say(printable(problem));
     return EXIT.badOptions;
   }
   if (error instanceof TargetError || error instanceof ServerError || error instanceof EmbeddedError) {
@@ -402,7 +420,7 @@ async function main(argv: readonly string[]): Promise<void> {
     }
     checkFolder();
     for (const sentence of strangeVariables(process.env)) warn(sentence);
-    const work = await prepare(line);
+    const work = await prepare(line, interrupt);
     const code = await work(interrupt);
     process.exitCode ??= code;
   } catch (error) {

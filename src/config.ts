@@ -1,6 +1,5 @@
 // Reads a config file: options of `run` by the names of their flags, and rules for columns. Only --config loads this.
 
-import { readFileSync, statSync } from "node:fs";
 import { type Document, type Path, readDocument, type Tree } from "./config/document.js";
 import { looksLikeRule, pathText, readRules } from "./config/rules.js";
 import { kindOf, meant, type Problem, shown } from "./config/shape.js";
@@ -8,6 +7,7 @@ import { type Flag, ownersOf } from "./flags.js";
 import { OptionsError } from "./options.js";
 import { NO_RULES, type Rules, type Scalar } from "./rows/rule.js";
 import { nearest } from "./text.js";
+import { readWhole } from "./whole-file.js";
 
 export interface Config {
   /** As it was named. */
@@ -31,9 +31,14 @@ const LIMIT_BYTES = 10_000_000;
 /** What a person reads before the next try. */
 const SHOWN_PROBLEMS = 50;
 
-/** `flags`: those of `run`. Throws a ConfigError, an OptionsError, with every problem at once. */
-export function readConfig(file: string, flags: readonly Flag[]): Config {
-  const document = readDocument(readText(file));
+/** `flags`: those of `run`. Rejects with a ConfigError, an OptionsError, with every problem at once. */
+export async function readConfig(file: string, flags: readonly Flag[], signal?: AbortSignal): Promise<Config> {
+  return parseConfig(await readText(file, signal), file, flags);
+}
+
+/** `file`: what the text is called. Throws a ConfigError. */
+export function parseConfig(text: string, file: string, flags: readonly Flag[]): Config {
+  const document = readDocument(text);
   if (document.problems.length > 0) {
     const sentences = document.problems.map((problem) => `${file}:${problem}`);
     throw new ConfigError(sentences, undefined);
@@ -65,28 +70,13 @@ export function readConfig(file: string, flags: readonly Flag[]): Config {
   });
 }
 
-function readText(file: string): string {
-  const refuse = (sentence: string): never => {
-    throw new ConfigError([`${file}${sentence}`], undefined);
-  };
-  let bytes: Uint8Array;
+async function readText(file: string, signal: AbortSignal | undefined): Promise<string> {
+  const found = await readWhole(file, LIMIT_BYTES, signal);
+  if ("fault" in found) throw new ConfigError([`--config ${file}${found.fault}`], undefined);
   try {
-    const found = statSync(file);
-    if (found.isDirectory()) return refuse(" is a folder, not a config file");
-    // What is read from a pipe or a terminal may never end.
-    if (!found.isFile()) return refuse(" is not a regular file");
-    if (found.size > LIMIT_BYTES) return refuse(" is larger than 10 MB");
-    bytes = readFileSync(file);
-  } catch (error) {
-    if (error instanceof ConfigError) throw error;
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return refuse(": there is no such file");
-    return refuse(` cannot be read: ${code === "EACCES" ? "permission denied" : (message.split("\n")[0] ?? "")}`);
-  }
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true }).decode(found.bytes);
   } catch {
-    return refuse(" is not text in UTF-8");
+    throw new ConfigError([`--config ${file} is not text in UTF-8`], undefined);
   }
 }
 

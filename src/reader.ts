@@ -8,13 +8,14 @@ import { type Flag, ownersOf, variableOf } from "./flags.js";
 import { parseDuration, parseInteger, type Span } from "./quantities.js";
 import { quoted, quotedName } from "./quoted.js";
 import { nearest } from "./text.js";
+import type { FileFault } from "./whole-file.js";
 
 /** Flags as parsed: only what was given. */
 export type RawFlags = Readonly<Record<string, unknown>>;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A file that a flag names, as it was read: `mode` are its permissions. The fault goes on from the file's name. */
-export type FileText = { readonly text: string; readonly mode: number } | { readonly fault: string };
+/** A file that a flag names, as it was read: `mode` are its permissions, unless it is a pipe. The fault goes on from the file's name. */
+export type FileText = { readonly text: string; readonly mode: number | undefined } | FileFault;
 
 /** The file of a flag. */
 export interface FlagFile {
@@ -148,10 +149,10 @@ export class Reader {
     const file = this.files.get(path);
     if (file === undefined) throw new RangeError(`${label} ${path} has not been read`);
     if ("text" in file) return { label, path, text: file.text };
-    // Who takes it for the flag of the secret itself has given that for the name.
-    const isHidden = this.#flag(name).holds?.isSecret && /^(is not there|cannot be read)/.test(file.fault);
-    const fault = isHidden ? `the file it names ${file.fault.replaceAll(path, "…")}` : `${path} ${file.fault}`;
-    this.problem(path === "" ? `${label} must be a file name, got nothing` : `${label}: ${fault}`);
+    // Who takes it for the flag of the secret itself has given that for the name: only a name that leads somewhere is shown.
+    const isHidden = this.#flag(name).holds?.isSecret && file.fault.startsWith(":");
+    const fault = isHidden ? `${label} names a file that cannot be read${file.fault}` : `${label} ${path}${file.fault}`;
+    this.problem(path === "" ? `${label} must be a file name, got nothing` : fault);
     return undefined;
   }
 

@@ -278,6 +278,14 @@ export const RUN_FLAGS = [
     description: "In each row of the file this Date or DateTime gets the row's time in the schedule",
   },
   {
+    name: "replay-zstd-window",
+    group: "Rows",
+    kind: "text",
+    placeholder: "MIB",
+    fallback: "8",
+    description: "The largest window of a zstd file that is taken; each worker has one in memory",
+  },
+  {
     name: "in-flight",
     group: "Inserts",
     kind: "text",

@@ -26,7 +26,7 @@ import { Progress } from "./progress.js";
 import { checkUnchanged, lookedAt, readThrough, strangeKeys, untilFileEnds } from "./replay/before.js";
 import { judge } from "./report/judge.js";
 import { endsWithFile, makeReport, type Result, toJson } from "./report/make.js";
-import { whyUnwritable, whyUnwritten } from "./report/place.js";
+import { areOne, whyUnwritable, whyUnwritten } from "./report/place.js";
 import { isIncomplete, toText } from "./report/text.js";
 import { ServerError } from "./server.js";
 import { blindTarget, prepareTarget, type Target, whyUnlisted, whyUnverifiable } from "./target.js";
@@ -59,9 +59,9 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
   let source: MetricsSource | undefined;
   let metrics: MetricsServer | undefined;
   let embedded: EmbeddedServer | undefined;
-  checkFiles({ "--report": options.reportFile, "--ledger": options.ledgerFile });
+  checkPlaces(options);
   checkStart(options);
-  const file = options.replay && lookedAt(options.replay.file);
+  const file = options.replay && lookedAt(options.replay);
   if (options.tls.insecure) warn(INSECURE);
   try {
     metrics = await openMetrics(options, () => source, warn);
@@ -215,7 +215,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     const plain = makeReport(result);
     const expressions = options.thresholds.map(({ expression }) => expression);
     const report = { ...plain, thresholds: judge(expressions, plain) };
-    const unwritten = whyUnwritten(options.reportFile, () => toJson(report));
+    const unwritten = await whyUnwritten("--report", options.reportFile, () => toJson(report));
     if (unwritten !== undefined) problems.push(unwritten);
     out.write(toText(report));
     await hold(options, metrics, progress, interrupt);
@@ -256,15 +256,17 @@ const tooLate = (lateNs: bigint): OptionsError => {
   return new OptionsError([`--start-at must be a time to come: it was ${timespan(seconds)} ago; give a later one`]);
 };
 
-/** A report that could not be written at the end is a run wasted: looked at before the start. */
-export const checkReport = ({ reportFile }: Pick<Options, "reportFile">): void =>
-  checkFiles({ "--report": reportFile });
+type Places = Partial<Pick<Options, "reportFile" | "ledgerFile" | "replay" | "configFile">>;
 
-/** By the flags that name them. Throws an OptionsError. */
-function checkFiles(files: Readonly<Record<string, string | undefined>>): void {
-  const why = Object.entries(files)
-    .map(([flag, file]) => file && whyUnwritable(flag, file))
-    .filter((sentence) => sentence !== undefined);
+/** A report that could not be written at the end is a run wasted: looked at before the start. Throws an OptionsError. */
+export function checkPlaces({ reportFile, ledgerFile, replay, configFile }: Places): void {
+  const read = Object.entries({ "--replay": replay?.file, "--config": configFile });
+  const why = Object.entries({ "--report": reportFile, "--ledger": ledgerFile }).flatMap(([flag, file]) => {
+    if (file === undefined) return [];
+    const [other] = read.find(([, name]) => name !== undefined && areOne(file, name)) ?? [];
+    if (other !== undefined) return `${flag} ${file} is the file of ${other}, which it would replace: name another`;
+    return whyUnwritable(flag, file, flag === "--ledger") ?? [];
+  });
   if (why.length > 0) throw new OptionsError(why);
 }
 

@@ -1,8 +1,9 @@
 // `clickstorm serve`: the embedded ClickHouse in the foreground, until it is told to stop.
 
+import { whyNoFolder } from "./data-folder.js";
 import { startEmbedded } from "./embedded/server.js";
 import { EXIT } from "./exit.js";
-import type { ServeOptions } from "./options.js";
+import { OptionsError, type ServeOptions } from "./options.js";
 
 /** Where it writes, and what stops it. */
 export interface ServeSurroundings {
@@ -10,8 +11,10 @@ export interface ServeSurroundings {
   readonly interrupt: AbortSignal;
 }
 
-/** Returns the exit code. Throws an EmbeddedError when the server does not start. */
+/** Returns the exit code. Throws an OptionsError where --path can be no folder, an EmbeddedError when the server does not start. */
 export async function serve(options: ServeOptions, { err, interrupt }: ServeSurroundings): Promise<number> {
+  const why = options.path === undefined ? undefined : whyNoFolder("--path", options.path);
+  if (why !== undefined) throw new OptionsError([why]);
   const server = await startEmbedded({
     port: options.port,
     ...(options.path !== undefined && { path: options.path }),

@@ -71,7 +71,7 @@ describe("learning random tables", function () {
             text = await learned(url, values);
             const file = join(folder, "rules.yaml");
             writeFileSync(file, text);
-            const config = readConfig(file, RUN_FLAGS);
+            const config = await readConfig(file, RUN_FLAGS);
             expect(config.options).to.deep.equal({ table: `${database}.t` });
             const { ruleProblems, typeProblems } = describedRows(table, config.rules, "run");
             expect([...ruleProblems, ...typeProblems]).to.deep.equal([]);

@@ -180,7 +180,7 @@ describe("run --ledger", function () {
       const args = await into("late");
       const { code, stdout } = await clickstorm([...args, "--ledger", FULL]);
       expect(code).to.equal(1);
-      expect(unwrapped(stdout)).to.contain(`the batches cannot be written to ${FULL}: ENOSPC`);
+      expect(unwrapped(stdout)).to.contain(`--ledger ${FULL} cannot be written: no space is left on the disk`);
       expect(unwrapped(stdout)).to.contain("landed 900, lost 100, duplicated 0");
     },
   );
@@ -193,7 +193,7 @@ describe("run --ledger", function () {
     const unplaced = await clickstorm([...run, "--ledger", join(nowhere, "l.ndjson")]);
     expect([unplaced.code, unplaced.stderr.trim().split("\n").at(-1)]).to.deep.equal([
       2,
-      `error: --ledger: ${nowhere} cannot be written to`,
+      `error: --ledger ${join(nowhere, "l.ndjson")}: there is no folder ${nowhere}`,
     ]);
     const file = join(directory, "bare.ndjson");
     const bare = await clickstorm([...run, "--ledger", file]);

@@ -28,13 +28,13 @@ describe("files that flags name", () => {
     return file;
   };
 
-  const resolved = (raw: Flags, environment: Flags = {}, configFile?: string): Options => {
-    const config = configFile === undefined ? undefined : readConfig(configFile, RUN_FLAGS);
-    return resolveRun(raw, environment, config, readNamedFiles(RUN_FLAGS, raw, environment, config));
+  const resolved = async (raw: Flags, environment: Flags = {}, configFile?: string): Promise<Options> => {
+    const config = configFile === undefined ? undefined : await readConfig(configFile, RUN_FLAGS);
+    return resolveRun(raw, environment, config, await readNamedFiles(RUN_FLAGS, raw, environment, config));
   };
-  const problemsOf = (raw: Flags, environment: Flags = {}, configFile?: string): readonly string[] => {
+  const problemsOf = async (raw: Flags, environment: Flags = {}, configFile?: string): Promise<readonly string[]> => {
     try {
-      resolved(raw, environment, configFile);
+      await resolved(raw, environment, configFile);
     } catch (error) {
       if (error instanceof OptionsError) return error.problems;
       throw error;
@@ -43,8 +43,8 @@ describe("files that flags name", () => {
   };
 
   describe("--password-file", () => {
-    const password = (raw: Flags, environment: Flags = {}, configFile?: string): string =>
-      resolved(raw, environment, configFile).credentials.password;
+    const password = async (raw: Flags, environment: Flags = {}, configFile?: string): Promise<string> =>
+      (await resolved(raw, environment, configFile)).credentials.password;
 
     for (const [what, bytes, expected] of [
       ["a line", "s3cret\n", "s3cret"],
@@ -53,49 +53,51 @@ describe("files that flags name", () => {
       ["several lines, of which the first counts", "s3cret\nuser\n", "s3cret"],
       ["inner spaces, quotes and letters beyond ASCII", " pä ss\"'\\\n".trimStart(), "pä ss\"'\\"],
     ] as const) {
-      it(`${what}: ${JSON.stringify(expected)}`, () => {
-        expect(password({ "password-file": written("pw", bytes) })).to.equal(expected);
+      it(`${what}: ${JSON.stringify(expected)}`, async () => {
+        expect(await password({ "password-file": written("pw", bytes) })).to.equal(expected);
       });
     }
 
-    it("the password is sent in the header of each endpoint, and the one in a URL goes before it in that URL alone", () => {
+    it("the password is sent in the header of each endpoint, and the one in a URL goes before it in that URL alone", async () => {
       const file = written("pw", "s3cret\n");
-      const { endpoints } = resolved(
+      const { endpoints } = await resolved(
         { "clickhouse-url": "http://a:8123" },
         { CLICKSTORM_PASSWORD_FILE: file, CLICKHOUSE_USER: "loader" },
       );
       expect(endpoints.map(({ headers }) => headers)).to.deep.equal([
         { "x-clickhouse-user": "loader", "x-clickhouse-key": "s3cret" },
       ]);
-      const inUrl = resolved({ "clickhouse-url": "http://:other@a:8123" }, { CLICKSTORM_PASSWORD_FILE: file });
+      const inUrl = await resolved({ "clickhouse-url": "http://:other@a:8123" }, { CLICKSTORM_PASSWORD_FILE: file });
       expect(inUrl.endpoints[0]?.headers["x-clickhouse-key"]).to.equal("other");
     });
 
-    it("what is given nearer goes before: flag, variable, config file; a file that is not there does not matter then", () => {
+    it("what is given nearer goes before: flag, variable, config file; a file that is not there does not matter then", async () => {
       const file = written("pw", "of the file\n");
       const config = written("run.yaml", `password-file: ${file}\n`);
       const withPassword = written("password.yaml", "password: of the config\n");
       const gone = join(directory, "gone");
-      expect(password({ "password-file": file }, { CLICKHOUSE_PASSWORD: "of the variable" })).to.equal("of the file");
-      expect(password({ password: "of the flag" }, { CLICKSTORM_PASSWORD_FILE: gone })).to.equal("of the flag");
-      expect(password({}, { CLICKHOUSE_PASSWORD: "of the variable" }, config)).to.equal("of the variable");
-      expect(password({}, { CLICKSTORM_PASSWORD_FILE: file }, withPassword)).to.equal("of the file");
-      expect(password({}, {}, config)).to.equal("of the file");
+      expect(await password({ "password-file": file }, { CLICKHOUSE_PASSWORD: "of the variable" })).to.equal(
+        "of the file",
+      );
+      expect(await password({ password: "of the flag" }, { CLICKSTORM_PASSWORD_FILE: gone })).to.equal("of the flag");
+      expect(await password({}, { CLICKHOUSE_PASSWORD: "of the variable" }, config)).to.equal("of the variable");
+      expect(await password({}, { CLICKSTORM_PASSWORD_FILE: file }, withPassword)).to.equal("of the file");
+      expect(await password({}, {}, config)).to.equal("of the file");
     });
 
-    it("a password beside it, given at the same place, is one too many", () => {
+    it("a password beside it, given at the same place, is one too many", async () => {
       const file = written("pw", "s3cret\n");
       const both = written("both.yaml", `password: x\npassword-file: ${file}\n`);
-      expect(problemsOf({ "password-file": file, password: "x" })).to.deep.equal([
+      expect(await problemsOf({ "password-file": file, password: "x" })).to.deep.equal([
         "--password-file cannot be used with --password: it is the one or the other",
       ]);
-      expect(problemsOf({}, { CLICKSTORM_PASSWORD_FILE: file, CLICKHOUSE_PASSWORD: "x" })).to.deep.equal([
+      expect(await problemsOf({}, { CLICKSTORM_PASSWORD_FILE: file, CLICKHOUSE_PASSWORD: "x" })).to.deep.equal([
         "CLICKSTORM_PASSWORD_FILE cannot be used with CLICKHOUSE_PASSWORD: it is the one or the other",
       ]);
-      expect(problemsOf({}, {}, both)).to.deep.equal([
+      expect(await problemsOf({}, {}, both)).to.deep.equal([
         `password-file in ${both} cannot be used with password in ${both}: it is the one or the other`,
       ]);
-      expect(problemsOf({ "password-file": file, "clickhouse-url": "http://u:x@db:8123" })).to.deep.equal([
+      expect(await problemsOf({ "password-file": file, "clickhouse-url": "http://u:x@db:8123" })).to.deep.equal([
         "--clickhouse-url names a password, and so does --password-file",
       ]);
     });
@@ -104,19 +106,19 @@ describe("files that flags name", () => {
       [
         "that is not there: its name may be the password",
         () => join(directory, "none"),
-        () => "--password-file: the file it names is not there",
+        () => "--password-file names a file that cannot be read: there is no such file",
       ],
-      ["that is a folder", () => directory, (file) => `--password-file: ${file} is a folder, not a file`],
-      ["that is a device", () => "/dev/zero", (file) => `--password-file: ${file} is not a regular file`],
+      ["that is a folder", () => directory, (file) => `--password-file ${file} is a folder, not a file`],
+      ["that is a device", () => "/dev/zero", (file) => `--password-file ${file} is a device, not a file`],
       [
         "of 4,097 bytes",
         () => written("long", "x".repeat(4097)),
-        (file) => `--password-file: ${file} is larger than 4096 bytes`,
+        (file) => `--password-file ${file} is larger than 4096 bytes`,
       ],
       [
         "that is no text",
         () => written("bytes", Uint8Array.of(0xff, 0x0a)),
-        (file) => `--password-file: ${file} is not text in UTF-8`,
+        (file) => `--password-file ${file} is not text in UTF-8`,
       ],
       ["of nothing", () => written("empty", ""), (file) => `--password-file: the first line of ${file} is empty`],
       [
@@ -133,18 +135,18 @@ describe("files that flags name", () => {
       ["without a name", () => "", () => "--password-file must be a file name, got nothing"],
     ];
     for (const [what, make, says] of wrong) {
-      it(`a file ${what} is a sentence, beside all others`, () => {
+      it(`a file ${what} is a sentence, beside all others`, async () => {
         const file = make();
-        const problems = problemsOf({ "password-file": file, rate: "none" });
+        const problems = await problemsOf({ "password-file": file, rate: "none" });
         expect(problems[0]).to.equal(says(file));
         expect(problems.length).to.equal(2);
         expect(problems.join()).to.not.include("s3cret");
       });
     }
 
-    it("run, sample, ladder, max and serve have it", () => {
+    it("run, sample, ladder, max and serve have it", async () => {
       const raw = { "password-file": written("pw", "s3cret\n"), user: "loader" };
-      const files = readNamedFiles(RUN_FLAGS, raw, {}, undefined);
+      const files = await readNamedFiles(RUN_FLAGS, raw, {}, undefined);
       const keys = [
         resolveRun(raw, {}, undefined, files).credentials.password,
         resolveSample(raw, {}, undefined, files).endpoints[0]?.headers["x-clickhouse-key"],
@@ -154,14 +156,14 @@ describe("files that flags name", () => {
       ];
       expect(keys).to.deep.equal(["s3cret", "s3cret", "s3cret", "s3cret", "s3cret"]);
       for (const flags of [SAMPLE_FLAGS, LADDER_FLAGS, MAX_FLAGS, SERVE_FLAGS]) {
-        expect([...readNamedFiles(flags, raw, {}, undefined).keys()]).to.deep.equal([raw["password-file"]]);
+        expect([...(await readNamedFiles(flags, raw, {}, undefined)).keys()]).to.deep.equal([raw["password-file"]]);
       }
     });
   });
 
   describe("secrets others may read", () => {
-    const warnings = (raw: Flags): readonly string[] =>
-      openSecrets(RUN_FLAGS, raw, {}, undefined, readNamedFiles(RUN_FLAGS, raw, {}, undefined));
+    const warnings = async (raw: Flags): Promise<readonly string[]> =>
+      openSecrets(RUN_FLAGS, raw, {}, undefined, await readNamedFiles(RUN_FLAGS, raw, {}, undefined));
 
     for (const [mode, isOpen] of [
       [0o600, false],
@@ -171,20 +173,20 @@ describe("files that flags name", () => {
       [0o644, true],
       [0o620, true],
     ] as const) {
-      it(`mode ${mode.toString(8)} of a password file ${isOpen ? "is warned of, with the command that mends it" : "is the owner's alone"}`, () => {
+      it(`mode ${mode.toString(8)} of a password file ${isOpen ? "is warned of, with the command that mends it" : "is the owner's alone"}`, async () => {
         const file = written("pw", "s3cret\n", mode);
         const warning = `--password-file: others than its owner may read ${file} (mode ${mode.toString(8)}): chmod 600 ${file}`;
-        expect(warnings({ "password-file": file })).to.deep.equal(isOpen ? [warning] : []);
+        expect(await warnings({ "password-file": file })).to.deep.equal(isOpen ? [warning] : []);
       });
     }
 
-    it("of a link it is the file's mode that counts; certificates are no secret, their key is", () => {
+    it("of a link it is the file's mode that counts; certificates are no secret, their key is", async () => {
       const file = written("target", "s3cret\n", 0o600);
       const link = join(directory, "link");
       symlinkSync(file, link);
-      expect(warnings({ "password-file": link })).to.deep.equal([]);
+      expect(await warnings({ "password-file": link })).to.deep.equal([]);
       const [open, key] = [written("open.pem", "x", 0o644), written("open.key", "x", 0o644)];
-      expect(warnings({ "tls-ca": open, "tls-cert": open, "tls-key": key })).to.deep.equal([
+      expect(await warnings({ "tls-ca": open, "tls-cert": open, "tls-key": key })).to.deep.equal([
         `--tls-key: others than its owner may read ${key} (mode 644): chmod 600 ${key}`,
       ]);
     });
@@ -206,16 +208,16 @@ describe("files that flags name", () => {
       key = written("one.key", one.key);
     });
 
-    it("their texts go to https:// endpoints, and to no other; their names to the options", () => {
+    it("their texts go to https:// endpoints, and to no other; their names to the options", async () => {
       const flags = { ...HTTPS, "tls-ca": ca, "tls-cert": cert, "tls-key": key };
-      const { endpoints, tls } = resolved(flags);
+      const { endpoints, tls } = await resolved(flags);
       expect(endpoints[0]?.tls).to.deep.equal({
         ca: authority.cert,
         client: { cert: one.cert, key: one.key },
         verify: true,
       });
       expect(tls).to.deep.equal({ caFile: ca, certFile: cert, keyFile: key, insecure: false });
-      const mixed = resolved({ "tls-ca": ca }, { CLICKHOUSE_URL: "http://a:8123 https://b:8443 https://c:8443" });
+      const mixed = await resolved({ "tls-ca": ca }, { CLICKHOUSE_URL: "http://a:8123 https://b:8443 https://c:8443" });
       expect(mixed.endpoints.map((endpoint) => endpoint.tls?.ca)).to.deep.equal([
         undefined,
         authority.cert,
@@ -223,24 +225,24 @@ describe("files that flags name", () => {
       ]);
     });
 
-    it("without flags an https:// endpoint is left to Node; --tls-insecure verifies nothing", () => {
-      expect(resolved(HTTPS).endpoints[0]).to.not.have.property("tls");
-      expect(resolved({ ...HTTPS, "tls-insecure": "true" }).endpoints[0]?.tls).to.deep.equal({
+    it("without flags an https:// endpoint is left to Node; --tls-insecure verifies nothing", async () => {
+      expect((await resolved(HTTPS)).endpoints[0]).to.not.have.property("tls");
+      expect((await resolved({ ...HTTPS, "tls-insecure": "true" })).endpoints[0]?.tls).to.deep.equal({
         ca: undefined,
         client: undefined,
         verify: false,
       });
     });
 
-    it("a chain of certificates, or a key of the older form, is as good", () => {
+    it("a chain of certificates, or a key of the older form, is as good", async () => {
       const chain = written("chain.pem", `subject=one\n${one.cert}\n${authority.cert}`);
-      const { endpoints } = resolved({ ...HTTPS, "tls-cert": chain, "tls-key": key });
+      const { endpoints } = await resolved({ ...HTTPS, "tls-cert": chain, "tls-key": key });
       expect(endpoints[0]?.tls?.client?.key).to.equal(one.key);
     });
 
-    it("sample, ladder and max have them", () => {
+    it("sample, ladder and max have them", async () => {
       const raw = { ...HTTPS, "tls-ca": ca, "tls-cert": cert, "tls-key": key };
-      const files = readNamedFiles(RUN_FLAGS, raw, {}, undefined);
+      const files = await readNamedFiles(RUN_FLAGS, raw, {}, undefined);
       const tls = { ca: authority.cert, client: { cert: one.cert, key: one.key }, verify: true };
       expect(resolveSample(raw, {}, undefined, files).endpoints[0]?.tls).to.deep.equal(tls);
       expect(resolveLadder(raw, {}, undefined, files).run.endpoints[0]?.tls).to.deep.equal(tls);
@@ -286,7 +288,11 @@ describe("files that flags name", () => {
       [
         "files that are not there, each",
         () => ({ ...HTTPS, "tls-ca": "/no/ca", "tls-cert": "/no/cert", "tls-key": "/no/key" }),
-        () => ["--tls-ca: /no/ca is not there", "--tls-cert: /no/cert is not there", "--tls-key: /no/key is not there"],
+        () => [
+          "--tls-ca /no/ca: there is no such file",
+          "--tls-cert /no/cert: there is no such file",
+          "--tls-key /no/key: there is no such file",
+        ],
       ],
       [
         "each of them with http:// URLs alone",
@@ -314,8 +320,8 @@ describe("files that flags name", () => {
       ],
     ];
     for (const [what, flags, says] of wrong) {
-      it(`${what}: a sentence that names the flag`, () => {
-        expect(problemsOf(flags())).to.deep.equal(says());
+      it(`${what}: a sentence that names the flag`, async () => {
+        expect(await problemsOf(flags())).to.deep.equal(says());
       });
     }
   });

@@ -67,6 +67,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
   replay: "f.ndjson",
   "replay-once": "true",
   "replay-time": "t",
+  "replay-zstd-window": "64",
   "in-flight": "4",
   "batch-rows": "5",
   "flush-interval": "6",
@@ -97,6 +98,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
 const NEEDED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "replay-once": { replay: "f.ndjson" },
   "replay-time": { replay: "f.ndjson" },
+  "replay-zstd-window": { replay: "f.ndjson" },
   "max-lag": { overload: "drop" },
   "retry-for": { retries: "1" },
   "retry-ambiguous": { retries: "1" },

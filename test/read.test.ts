@@ -87,15 +87,15 @@ describe("reading a report", () => {
     writeFileSync(large, "");
     // Sparse: it takes no room.
     truncateSync(large, 200_000_001);
-    const pipe = join(folder, "null.json");
-    symlinkSync("/dev/null", pipe);
+    const device = join(folder, "null.json");
+    symlinkSync("/dev/null", device);
     for (const [file, problem] of [
       [join(folder, "none.json"), ": there is no such file"],
-      [folder, " is a folder, not a report"],
-      [pipe, " is not a regular file"],
+      [folder, " is a folder, not a file"],
+      [device, " is a device, not a file"],
       [large, " is larger than 200 MB"],
     ] as const) {
-      it(problem, () => expect(readReport(file)).to.deep.equal({ problem: `${file}${problem}` }));
+      it(problem, async () => expect(await readReport(file)).to.deep.equal({ problem: `${file}${problem}` }));
     }
   });
 

@@ -9,8 +9,12 @@ import type { CompareOptions } from "./options.js";
 import { toMarkdown, toTable } from "./table.js";
 
 /** Returns the exit code. Throws an OptionsError where a file is no report. */
-export function compare(options: CompareOptions, out: NodeJS.WritableStream): number {
-  const { reports, problems } = readReports([options.base, options.new]);
+export async function compare(
+  options: CompareOptions,
+  out: NodeJS.WritableStream,
+  interrupt: AbortSignal,
+): Promise<number> {
+  const { reports, problems } = await readReports([options.base, options.new], interrupt);
   const [base, other] = reports;
   if (base === undefined || other === undefined) throw new OptionsError(problems);
   const comparison = compareReports(base, other);

@@ -10,6 +10,8 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { reasonOf } from "../file-fault.js";
+import { printable } from "../text.js";
 import { configXml, type Login, USERS_FILE, usersXml } from "./config.js";
 import { EmbeddedError } from "./error.js";
 
@@ -38,9 +40,8 @@ export interface Home {
 /** Throws EmbeddedError. */
 export async function makeHome(options: HomeOptions): Promise<Home> {
   const directory = await mkdtemp(join(tmpdir(), "clickstorm-embedded-")).catch((cause: Error) => {
-    throw new EmbeddedError(`No temporary directory for the embedded ClickHouse: ${cause.message}. Set TMPDIR.`, {
-      cause,
-    });
+    const why = `${printable(tmpdir())}: ${reasonOf(cause, "folder")}`;
+    throw new EmbeddedError(`No temporary directory for the embedded ClickHouse in ${why}. Set TMPDIR.`, { cause });
   });
   const home = { directory, dataPath: options.dataPath ?? join(directory, "data") };
   const { configXml: moreConfig = "", usersXml: moreUsers = "" } = options.extraConfig;
@@ -56,8 +57,10 @@ export async function makeHome(options: HomeOptions): Promise<Home> {
     for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text, { mode: 0o600 });
   } catch (cause) {
     await removeHome(home);
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new EmbeddedError(`${directory} cannot be written to: ${why}. Make room, or set TMPDIR.`, { cause });
+    throw new EmbeddedError(
+      `${printable(directory)} cannot be written to: ${reasonOf(cause, "folder")}. Make room, or set TMPDIR.`,
+      { cause },
+    );
   }
   return home;
 }

@@ -12,7 +12,7 @@ import { makePlan, type Plan } from "../plan.js";
 import { Progress } from "../progress.js";
 import { whyUnwritten } from "../report/place.js";
 import { FORMATS, type Format } from "../rows/program.js";
-import { checkReport } from "../run.js";
+import { checkPlaces } from "../run.js";
 import { rowsPerBatch } from "../schedule.js";
 import { ServerError } from "../server.js";
 import { named } from "../short-load.js";
@@ -57,7 +57,7 @@ interface Findings {
 /** Returns the exit code. Throws an OptionsError, a TargetError, a ServerError or an EmbeddedError before the first rung. */
 export async function ladder(options: LadderOptions, surroundings: LadderSurroundings): Promise<number> {
   const { out, err, interrupt } = surroundings;
-  checkReport(options);
+  checkPlaces(options);
   const progress = new Progress(err, options.run.durationNs);
   const startedAt = new Date();
   let embedded: EmbeddedServer | undefined;
@@ -92,7 +92,7 @@ export async function ladder(options: LadderOptions, surroundings: LadderSurroun
       versions: { clickstorm: VERSION, clickhouse: findings.version },
       startedAt,
     };
-    const unwritten = whyUnwritten(options.reportFile, () => toJson(result));
+    const unwritten = await whyUnwritten("--report", options.reportFile, () => toJson(result));
     if (unwritten !== undefined) progress.say(`error: ${unwritten}`);
     out.write(toText(result));
     if (code !== EXIT.done) return code;

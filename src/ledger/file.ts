@@ -1,11 +1,15 @@
 // --ledger FILE: a line of JSON for each batch that is not whole, or not acknowledged. Main thread. Written piece by piece:
 // there may be millions of lines.
 
+import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { reasonOf } from "../file-fault.js";
 import type { Due } from "./chunks.js";
 import type { Ended, Held, State } from "./tally.js";
 
 const PIECE_CHARACTERS = 2 ** 20;
+/** As "w" has it, but that nothing is waited for: what was a file may be a pipe by now. */
+const ANEW = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 export class LedgerFile {
   readonly #path: string;
@@ -26,7 +30,7 @@ export class LedgerFile {
   async begin(): Promise<void> {
     await this.#guarded(async () => {
       await this.#handle?.close();
-      this.#handle = await open(this.#path, "w");
+      this.#handle = await open(this.#path, ANEW);
     });
   }
 
@@ -63,7 +67,7 @@ export class LedgerFile {
     await work().catch((error: Error) => this.#failed(error));
   }
 
-  #failed({ message }: Error): void {
-    this.#failure ??= `the batches cannot be written to ${this.#path}: ${message}`;
+  #failed(error: Error): void {
+    this.#failure ??= `--ledger ${this.#path} cannot be written: ${reasonOf(error)}`;
   }
 }

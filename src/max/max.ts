@@ -12,7 +12,7 @@ import type { Options } from "../options.js";
 import { makePlan, type Plan } from "../plan.js";
 import { Progress } from "../progress.js";
 import { whyUnwritten } from "../report/place.js";
-import { checkReport } from "../run.js";
+import { checkPlaces } from "../run.js";
 import { rowsPerBatch } from "../schedule.js";
 import { ServerError } from "../server.js";
 import { named } from "../short-load.js";
@@ -69,7 +69,7 @@ const OVERHEAD_S = 2;
 /** Returns the exit code. Throws an OptionsError, a TargetError, a ServerError or an EmbeddedError before the first hold. */
 export async function max(options: MaxOptions, surroundings: MaxSurroundings): Promise<number> {
   const { out, err, interrupt } = surroundings;
-  checkReport(options);
+  checkPlaces(options);
   const progress = new Progress(err, options.run.durationNs);
   let embedded: EmbeddedServer | undefined;
   if (options.run.tls.insecure) progress.say(`warning: ${INSECURE}`);
@@ -85,7 +85,7 @@ export async function max(options: MaxOptions, surroundings: MaxSurroundings): P
     const search = await prepared({ ...surroundings, options, endpoints, progress });
     const result = await searched(search.search, search.subject);
     progress.stop();
-    const unwritten = whyUnwritten(options.reportFile, () => toJson(result));
+    const unwritten = await whyUnwritten("--report", options.reportFile, () => toJson(result));
     if (unwritten !== undefined) progress.say(`error: ${unwritten}`);
     out.write(endText(result));
     if (interrupt.aborted) return Number(interrupt.reason);

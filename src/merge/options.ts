@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { MERGE_FLAGS } from "../flags.js";
 import { OptionsError } from "../options.js";
 import { type Environment, type RawFlags, Reader } from "../reader.js";
-import { whyUnwritable } from "../report/place.js";
+import { areOne, whyUnwritable } from "../report/place.js";
 
 export interface MergeOptions {
   /** One at least: of a run in one shard there is but one. */
@@ -20,7 +20,7 @@ export function resolveMerge(raw: RawFlags, environment: Environment, files: rea
   const label = reader.label("out");
   if (out === undefined) {
     if (!reader.isGiven("out")) reader.problem("--out is missing: the file the merged report is written to");
-  } else if (files.some((file) => resolve(file) === resolve(out))) {
+  } else if (files.some((file) => resolve(file) === resolve(out) || areOne(file, out))) {
     reader.problem(`${label} is ${out}, which is one of the reports to merge: name another file`);
   } else {
     const why = whyUnwritable(label, out);

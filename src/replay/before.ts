@@ -10,19 +10,20 @@ import { rowsPerBatch, timeOfRows } from "../schedule.js";
 import type { Target } from "../target.js";
 import { bytes, timespan, whole } from "../text.js";
 import { type FileState, lookAt, ReplayError } from "./file.js";
+import type { ReplayOptions } from "./options.js";
 import { type Scan, scan } from "./scan.js";
 
 /** The file of --replay, if it can be one. Throws an OptionsError. */
-export function lookedAt(path: string): FileState {
+export function lookedAt({ file, zstdWindowBytes }: Pick<ReplayOptions, "file" | "zstdWindowBytes">): FileState {
   try {
-    return lookAt(path);
+    return lookAt(file, zstdWindowBytes);
   } catch (error) {
     throw error instanceof ReplayError ? new OptionsError([error.message]) : error;
   }
 }
 
 export function checkUnchanged(file: FileState): void {
-  const now = lookedAt(file.path);
+  const now = lookedAt({ file: file.path, zstdWindowBytes: file.mostWindowBytes });
   if (now.size !== file.size || now.modifiedMs !== file.modifiedMs) {
     throw new OptionsError([`${file.path} has changed since it was read: try again when nobody writes to it`]);
   }

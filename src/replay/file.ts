@@ -1,10 +1,12 @@
 // The file of --replay: what it is by its first bytes, and its bytes, decompressed, from the start as often as one likes.
 // Throws ReplayErrors, whose sentences begin with the file's name. Knows nothing of lines.
 
-import { closeSync, fstatSync, openSync, read, readSync, type Stats } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, read, readSync, type Stats } from "node:fs";
 import { pipeline, type Transform } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { unzstd, zstdWindowBytes } from "./zstd.js";
+import { reasonOf, strangeKind } from "../file-fault.js";
+import { unzstd, whyNotTaken, ZstdRefusal } from "./zstd.js";
+import { HEAD_BYTES, isFrame, isSkippable, readHead } from "./zstd-frame.js";
 
 /** What is wrong with the file. */
 export class ReplayError extends Error {}
@@ -15,19 +17,18 @@ export interface FileState {
   readonly compression: Compression;
   readonly size: number;
   readonly modifiedMs: number;
+  /** Of zstd, larger ones are refused. */
+  readonly mostWindowBytes: number;
 }
 
 export type Compression = "none" | "gzip" | "zstd";
 
 /** So much of the compressed file is read at once, and so much made of it. */
 const COMPRESSED_BYTES = 256 * 1024;
-const MIB = 2 ** 20;
-/** As the zstd command has it, unless it is told otherwise. */
-const LARGEST_WINDOW = 128 * MIB;
-
+/** A compressed file of no more than that, decompressed, is decompressed once. */
+const KEPT_BYTES = 1024 * 1024;
 const MAGIC: readonly (readonly [bytes: readonly number[], name: string])[] = [
   [[0x1f, 0x8b], "gzip"],
-  [[0x28, 0xb5, 0x2f, 0xfd], "zstd"],
   [[0x42, 0x5a, 0x68], "bzip2"],
   [[0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], "xz"],
   [[0x04, 0x22, 0x4d, 0x18], "lz4"],
@@ -39,12 +40,9 @@ const MAGIC: readonly (readonly [bytes: readonly number[], name: string])[] = [
   [[0xfe, 0xff], "UTF-16"],
 ];
 
-/** Of zstd, too: frames to be skipped stand before the others. */
-const isSkippable = (head: Uint8Array): boolean =>
-  head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18 && (head[0] ?? 0) >> 4 === 5;
-
 function kindOf(head: Uint8Array): string | undefined {
-  if (isSkippable(head)) return "zstd";
+  // Frames to be skipped may stand before the others.
+  if (isFrame(head) || isSkippable(head)) return "zstd";
   return MAGIC.find(([bytes]) => bytes.every((byte, index) => head[index] === byte))?.[1];
 }
 
@@ -61,35 +59,37 @@ function compressionOf(path: string, head: Uint8Array): Compression {
   throw new ReplayError(`${path} is not ${named}, whatever its name says: it begins with the bytes ${found}`);
 }
 
-function systemError(path: string, error: unknown): ReplayError {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "ENOENT" || code === "ENOTDIR") return new ReplayError(`${path}: there is no such file`);
-  return new ReplayError(`${path} cannot be read: ${code === "EACCES" ? "permission denied" : message.split("\n")[0]}`);
-}
+const systemError = (path: string, error: unknown): ReplayError =>
+  new ReplayError(`--replay ${path}: ${reasonOf(error)}`);
+
+/** Never waits, as opening a pipe would do for its writer. */
+const opened = (path: string): number => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
 
 /** Looks at the file's first bytes. */
-export function lookAt(path: string): FileState {
+export function lookAt(path: string, mostWindowBytes: number): FileState {
   let fd: number | undefined;
   try {
-    // What is read from a pipe or a terminal cannot be read again; opening one might wait for its writer.
-    fd = openSync(path, "r");
+    fd = opened(path);
     const found = fstatSync(fd);
-    if (found.isDirectory()) throw new ReplayError(`${path} is a folder, not a file of rows`);
-    if (!found.isFile()) throw new ReplayError(`${path} is not a regular file: it is read more than once`);
+    const kind = strangeKind(found);
+    // What is read from a pipe or a terminal cannot be read again.
+    if (kind !== undefined) {
+      throw new ReplayError(`--replay ${path} is ${kind}, not a file of rows, which are read more than once`);
+    }
     if (found.size === 0) throw new ReplayError(`${path} is empty`);
-    const head = new Uint8Array(18);
+    const head = new Uint8Array(HEAD_BYTES);
     const bytes = readSync(fd, head, 0, head.length, 0);
     const compression = compressionOf(path, head.subarray(0, bytes));
-    const windowBytes = compression === "zstd" ? zstdWindowBytes(head) : 0;
-    if (windowBytes > LARGEST_WINDOW) {
-      const mib = Math.ceil(windowBytes / MIB);
-      throw new ReplayError(
-        `${path} has a zstd window of ${mib} MiB: at most ${LARGEST_WINDOW / MIB} are taken (--long=27)`,
-      );
-    }
-    return { path, compression, ...stateOf(found) };
+    const frame = isFrame(head) ? readHead(head) : undefined;
+    const why = frame && whyNotTaken(frame, mostWindowBytes, 0);
+    if (why !== undefined) throw new ReplayError(`${path} ${why}`);
+    return { path, compression, mostWindowBytes, ...stateOf(found) };
   } catch (error) {
-    throw error instanceof ReplayError ? error : systemError(path, error);
+    if (error instanceof ReplayError) throw error;
+    // Only a socket cannot be opened for reading like that.
+    throw (error as NodeJS.ErrnoException).code === "ENXIO"
+      ? new ReplayError(`--replay ${path} is a socket, not a file of rows, which are read more than once`)
+      : systemError(path, error);
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
@@ -102,15 +102,21 @@ export class ByteSource {
   readonly #file: FileState;
   readonly #fd: number;
   #offset = 0;
-  /** Of a compressed file: the pass under way. */
+  /** The pass under way: of gzip alone … */
   #stream: Transform | undefined;
+  /** … and of any compressed file. */
   #chunks: AsyncIterator<Uint8Array> | undefined;
   #rest: Uint8Array = new Uint8Array(0);
+  /** What has come out of it so far, as long as it is little. */
+  #begun: Uint8Array[] | undefined = [];
+  #begunBytes = 0;
+  /** Of a file that is small even so, all of it: a batch may go through it a thousand times. */
+  #whole: Uint8Array | undefined;
 
   constructor(file: FileState) {
     this.#file = file;
     try {
-      this.#fd = openSync(file.path, "r");
+      this.#fd = opened(file.path);
     } catch (error) {
       throw systemError(file.path, error);
     }
@@ -149,11 +155,22 @@ export class ByteSource {
   }
 
   async #readUnpacked(into: Uint8Array): Promise<number> {
+    if (this.#whole !== undefined) {
+      const now = this.#whole.subarray(this.#offset, this.#offset + into.length);
+      into.set(now);
+      this.#offset += now.length;
+      return now.length;
+    }
     this.#chunks ??= this.#unpack();
     while (this.#rest.length === 0) {
       const next = await this.#chunks.next();
-      if (next.done) return 0;
+      if (next.done) {
+        this.#whole = this.#begun && Buffer.concat(this.#begun);
+        this.#offset = this.#begunBytes;
+        return 0;
+      }
       this.#rest = next.value;
+      this.#keep(next.value);
     }
     const now = this.#rest.subarray(0, into.length);
     into.set(now);
@@ -161,9 +178,16 @@ export class ByteSource {
     return now.length;
   }
 
+  #keep(bytes: Uint8Array): void {
+    this.#begunBytes += bytes.length;
+    if (this.#begunBytes > KEPT_BYTES) this.#begun = undefined;
+    this.#begun?.push(bytes);
+  }
+
   #unpack(): AsyncIterator<Uint8Array> {
-    const isGzip = this.#file.compression === "gzip";
-    const unpacked = isGzip ? createGunzip({ chunkSize: COMPRESSED_BYTES }) : unzstd();
+    const { compression, mostWindowBytes } = this.#file;
+    if (compression === "zstd") return unzstd(this.#packed(), mostWindowBytes);
+    const unpacked = createGunzip({ chunkSize: COMPRESSED_BYTES });
     // What fails is told by whoever reads on.
     this.#stream = pipeline(this.#packed(), unpacked, () => undefined);
     return unpacked[Symbol.asyncIterator]();
@@ -183,6 +207,7 @@ export class ByteSource {
     const { path, compression } = this.#file;
     if (error instanceof ReplayError || !(error instanceof Error)) return error as Error;
     if (compression === "none" || ("syscall" in error && error.syscall !== undefined)) return systemError(path, error);
+    if (error instanceof ZstdRefusal) return new ReplayError(`${path} ${error.message}`);
     const what = `${path}: its ${compression} stream`;
     if (/unexpected (end of file|eof)/i.test(error.message)) return new ReplayError(`${what} is cut off`);
     return new ReplayError(`${what} is damaged (${error.message.split("\n")[0]})`);
@@ -194,6 +219,8 @@ export class ByteSource {
     this.#stream = undefined;
     this.#chunks = undefined;
     this.#rest = new Uint8Array(0);
+    this.#begun = [];
+    this.#begunBytes = 0;
     this.#offset = 0;
   }
 

@@ -1,9 +1,9 @@
 // A file → the report in it, or a sentence why not. Called by merge and compare, which alone wait for zod. Reads at most
 // 200 MB, and nothing that may never end.
 
-import { readFileSync, statSync } from "node:fs";
 import type { z } from "zod";
 import { addEncoded, emptyHistogram } from "../latency.js";
+import { readWhole } from "../whole-file.js";
 import { type Report, reportSchema, SCHEMA } from "./schema.js";
 
 /** A run of 90 days in shards, with the histograms of its points, is a third of it. */
@@ -18,35 +18,28 @@ export interface Named {
 export type Reading = { readonly report: Report } | { readonly problem: string };
 
 /** The reports of these files, and a sentence for each that holds none. */
-export function readReports(files: readonly string[]): {
+export async function readReports(
+  files: readonly string[],
+  signal?: AbortSignal,
+): Promise<{
   readonly reports: readonly Named[];
   readonly problems: readonly string[];
-} {
-  const readings = files.map((file) => ({ file, reading: readReport(file) }));
-  return {
-    reports: readings.flatMap(({ file, reading }) => ("report" in reading ? [{ file, report: reading.report }] : [])),
-    problems: readings.flatMap(({ reading }) => ("problem" in reading ? [reading.problem] : [])),
-  };
-}
-
-export function readReport(file: string): Reading {
-  const text = readText(file);
-  return typeof text === "string" ? parseReport(text, file) : text;
-}
-
-function readText(file: string): string | { readonly problem: string } {
-  const refuse = (sentence: string) => ({ problem: `${file}${sentence}` });
-  try {
-    const found = statSync(file);
-    if (found.isDirectory()) return refuse(" is a folder, not a report");
-    if (!found.isFile()) return refuse(" is not a regular file");
-    if (found.size > LIMIT_BYTES) return refuse(` is larger than ${LIMIT_BYTES / 1e6} MB`);
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return refuse(": there is no such file");
-    return refuse(` cannot be read: ${code === "EACCES" ? "permission denied" : (message.split("\n")[0] ?? "")}`);
+}> {
+  const reports: Named[] = [];
+  const problems: string[] = [];
+  // One after the other: together, a hundred would take their memory at once.
+  for (const file of files) {
+    const reading = await readReport(file, signal);
+    if ("problem" in reading) problems.push(reading.problem);
+    else reports.push({ file, report: reading.report });
   }
+  return { reports, problems };
+}
+
+export async function readReport(file: string, signal?: AbortSignal): Promise<Reading> {
+  const found = await readWhole(file, LIMIT_BYTES, signal);
+  if ("fault" in found) return { problem: `${file}${found.fault}` };
+  return parseReport(Buffer.from(found.bytes).toString("utf8"), file);
 }
 
 /** @param name of the file, for the sentence */
