@@ -7,6 +7,7 @@ import type { Counters, EndpointTotals, Part, Share, Totals } from "./counters.j
 import type { Claim, RowTimes } from "./ledger.js";
 import type { Plan } from "./plan.js";
 import { claimedRows, type MaxSpec, rowsPerBatch } from "./schedule.js";
+import { type SpanTotals, spansPending } from "./spans.js";
 
 /** The run without its warm-up. */
 export interface Measured {
@@ -41,6 +42,8 @@ export interface Books {
   readonly latency: Float64Histogram | undefined;
   readonly service: Float64Histogram;
   readonly lateness: Float64Histogram | undefined;
+  /** Each has an outcome. */
+  readonly spans: SpanTotals;
   /** Of each worker. */
   readonly shares: readonly Share[];
   readonly claim: Omit<Claim, "runId">;
@@ -75,6 +78,7 @@ export function closeBooks(plan: Plan, clock: Pick<Clock, "now">, startEpochNs?:
     latency: schedule && counters.histogram("latency", "measured"),
     service: counters.histogram("service", "measured"),
     lateness: schedule && counters.histogram("lateness", "measured"),
+    spans: settledSpans(counters.spans()),
     shares: counters.workers.map(({ share }) => share),
     claim: {
       scheduledRows: rows,
@@ -133,6 +137,12 @@ function settled(counters: Counters, nowNs: number, part: Part): Totals {
     lagNs: 0,
   };
 }
+
+/** A worker that crashed leaves spans behind that nobody will send. */
+const settledSpans = (spans: SpanTotals): SpanTotals => ({
+  ...spans,
+  unflushed: spans.unflushed + spansPending(spans),
+});
 
 /**
  * The time in which the measured rows came. Nobody waits for the answers to the last inserts, which were sent in time: it

@@ -23,6 +23,7 @@ import {
   phaseBytes,
 } from "./phase.js";
 import type { Batch } from "./schedule.js";
+import { SPAN_OUTCOMES, type SpanOutcome, type SpanTotals } from "./spans.js";
 
 export type { HistogramName } from "./phase.js";
 
@@ -37,7 +38,10 @@ const STATE = {
   renderingNs: 6,
   waitingNs: 7,
   delayedNs: 8,
-  cells: 9,
+  spansBegun: 9,
+  /** One an outcome. */
+  spans: 10,
+  cells: 10 + SPAN_OUTCOMES.length,
 } as const;
 /** What a timer and a turn of the event loop may take: a batch is overdue only after that. */
 export const OVERDUE_NS = 10_000_000;
@@ -263,6 +267,22 @@ export class WorkerCounters {
     this.#cells.set([busyNs, idleNs, renderingNs, waitingNs, delayedNs], STATE.busyNs);
   }
 
+  /** A span that is sampled begins. */
+  spanBegun(): void {
+    this.#cells[STATE.spansBegun] = this.get(STATE.spansBegun) + 1;
+  }
+
+  /** It is known what became of so many spans. */
+  spansGone(outcome: SpanOutcome, spans: number): void {
+    const cell = STATE.spans + SPAN_OUTCOMES.indexOf(outcome);
+    this.#cells[cell] = this.get(cell) + spans;
+  }
+
+  get spans(): SpanTotals {
+    const gone = SPAN_OUTCOMES.map((outcome, index) => [outcome, this.get(STATE.spans + index)]);
+    return { begun: this.get(STATE.spansBegun), ...(Object.fromEntries(gone) as Record<SpanOutcome, number>) };
+  }
+
   get share(): Share {
     return {
       busyNs: this.get(STATE.busyNs),
@@ -374,6 +394,14 @@ export class Counters {
         leftOut: at(ENDPOINT.leftOut),
       };
     });
+  }
+
+  /** Of all workers. */
+  spans(): SpanTotals {
+    const each = this.workers.map(({ spans }) => spans);
+    const total = (read: (spans: SpanTotals) => number): number => each.reduce((sum, spans) => sum + read(spans), 0);
+    const gone = SPAN_OUTCOMES.map((outcome) => [outcome, total((spans) => spans[outcome])]);
+    return { begun: total(({ begun }) => begun), ...(Object.fromEntries(gone) as Record<SpanOutcome, number>) };
   }
 
   totals(nowNs: number, of: Part = "whole"): Totals {

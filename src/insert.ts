@@ -11,6 +11,7 @@ import { type Compression, encodingHeaders } from "./compress.js";
 import { type Endpoint, secretsOf, withParameters } from "./endpoint.js";
 import { withoutSecrets } from "./quoted.js";
 import { type Connector, connectorOf } from "./tls.js";
+import { USER_AGENT } from "./version.js";
 
 /** Of an error's body so much is read. */
 const LONGEST_BODY = 4096;
@@ -161,7 +162,11 @@ export class Inserter {
           keepAliveTimeoutThreshold: KEEP_ALIVE_MARGIN_MS,
         }),
         path: `${path}${path.includes("?") ? "&" : "?"}query_id=`,
-        headers: Object.entries({ ...endpoint.headers, ...encodingHeaders(plan.compression) }).flat(),
+        headers: Object.entries({
+          "user-agent": USER_AGENT,
+          ...endpoint.headers,
+          ...encodingHeaders(plan.compression),
+        }).flat(),
       };
     });
   }

@@ -18,6 +18,12 @@ export type FromWorker =
   | { readonly kind: "dropping" }
   /** Traces do not arrive. Said once. */
   | { readonly kind: "traces-failed"; readonly sentence: string }
+  /** Traces arrive that did not before. Said once. */
+  | { readonly kind: "traces-arrive" }
+  /** More spans end than the collector takes, and the queue of so many is full. Said once. */
+  | { readonly kind: "spans-dropped"; readonly queue: number }
+  /** The collector took spans but for so many; 0: all of them, with a word. Said once. */
+  | { readonly kind: "spans-rejected"; readonly spans: number; readonly sentence: string }
   /** What the first attempt that failed with this code was told. Said once a code. */
   | { readonly kind: "error"; readonly code: Code; readonly sentence: string }
   /** What the first attempt that is followed by another was told. Said once a code. */

@@ -5,10 +5,11 @@ import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from "pr
 import { REASONS } from "./answer.js";
 import type { Counters, Totals } from "./counters.js";
 import { countsAtMost, emptyHistogram } from "./latency.js";
+import { SPAN_OUTCOMES } from "./spans.js";
 
 /** The load as a scrape sees it. */
 export interface MetricsSource {
-  readonly counters: Pick<Counters, "totals" | "histogram">;
+  readonly counters: Pick<Counters, "totals" | "histogram" | "spans">;
   /** Nanoseconds since the start. */
   now(): number;
   /** Rows scheduled and not handed to insert; 0 until the run is over. */
@@ -156,6 +157,17 @@ export function createRegistry(
       this.reset();
       for (const { code, inserts, retried } of totals()?.errors ?? [])
         this.inc({ code: String(code) }, inserts + retried);
+    },
+  });
+  new Counter({
+    name: "ingestion_spans_total",
+    help: "Spans of traces, by what became of them",
+    labelNames: ["outcome"],
+    registers,
+    collect() {
+      this.reset();
+      const spans = registry.scrape?.source.counters.spans();
+      for (const outcome of SPAN_OUTCOMES) this.inc({ outcome }, spans?.[outcome] ?? 0);
     },
   });
 

@@ -4,7 +4,7 @@ import { type Endpoint, shown } from "./endpoint.js";
 import { type Notice, subjectOf } from "./messages.js";
 import type { Options } from "./options.js";
 import { tracesUrl } from "./otlp.js";
-import { timespan } from "./text.js";
+import { timespan, whole } from "./text.js";
 
 /** The same notice may come from every worker; one of them is enough. */
 export function once(onNotice: (notice: Notice) => void): (notice: Notice) => void {
@@ -19,7 +19,7 @@ export function once(onNotice: (notice: Notice) => void): (notice: Notice) => vo
 
 /** What a user is told of it while the load goes on. */
 export function sentenceOf(
-  notice: Extract<Notice, { kind: "saturated" | "dropping" | "traces-failed" | "retrying" | "left-out" | "crashed" }>,
+  notice: Exclude<Notice, { kind: "error" | "refused" | "failing" | "no-rows" }>,
   options: Options,
   endpoints: readonly Endpoint[],
 ): string {
@@ -41,7 +41,23 @@ export function sentenceOf(
   if (notice.kind === "dropping") {
     return `batches due more than ${timespan(options.maxLagNs ?? 0n)} ago are dropped, and counted: the target does not keep up`;
   }
-  const url = tracesUrl(options.traces?.otlpEndpoint);
-  const where = url?.origin ?? "the collector";
-  return `traces do not reach ${where} (${notice.sentence}): the run goes on; --no-traces sends none`;
+  return tracesSentence(notice, tracesUrl(options.traces?.otlpEndpoint)?.origin ?? "the collector");
+}
+
+function tracesSentence(
+  notice: Extract<Notice, { kind: "traces-failed" | "traces-arrive" | "spans-dropped" | "spans-rejected" }>,
+  where: string,
+): string {
+  switch (notice.kind) {
+    case "traces-failed":
+      return `traces do not reach ${where} (${notice.sentence}): the run goes on; --no-traces sends none`;
+    case "traces-arrive":
+      return `traces reach ${where} again; spans lost until then, if any, are counted in the summary`;
+    case "spans-dropped":
+      return `spans are lost, and counted: more end than ${where} takes, and the queue of ${whole(notice.queue)} is full; OTEL_BSP_MAX_QUEUE_SIZE makes it longer, OTEL_TRACES_SAMPLER traces fewer batches`;
+    case "spans-rejected":
+      return notice.spans === 0
+        ? `${where} takes spans, and warns: ${notice.sentence}`
+        : `spans are lost, and counted: ${where} does not take all of them (${notice.sentence})`;
+  }
 }

@@ -8,6 +8,7 @@ import { Counters, type CountersShape } from "./counters.js";
 import type { Endpoint } from "./endpoint.js";
 import { Fates } from "./fates.js";
 import { type Options, OptionsError } from "./options.js";
+import type { Otlp } from "./otlp.js";
 import * as replayer from "./replay/replayer.js";
 import type { Scan } from "./replay/scan.js";
 import { compileRows } from "./rows/program.js";
@@ -138,7 +139,7 @@ export const readKernel = (): WebAssembly.Module =>
 
 /**
  * Throws an OptionsError where the batches asked for do not fit into memory, or cannot be compressed here. `scan`: of the file that rows come from; undefined
- * where they are generated.
+ * where they are generated. `otlp`: how traces are sent; undefined: none are.
  */
 export function makePlan(
   options: Options,
@@ -146,6 +147,7 @@ export function makePlan(
   endpoints: readonly Endpoint[],
   version: string,
   scan?: Scan,
+  otlp?: Otlp,
 ): Plan {
   const uncompressed = whyNotCompressed(options.compress);
   if (uncompressed !== undefined) throw new OptionsError([uncompressed]);
@@ -229,8 +231,8 @@ export function makePlan(
       maxFailures: options.maxFailures,
       tokens: target.tokens,
       dataStartNs: options.dataStartNs,
-      traces: options.traces && {
-        otlpEndpoint: options.traces.otlpEndpoint,
+      traces: otlp && {
+        otlp,
         tracesPerSecond: TRACES_PER_SECOND / workers,
         version,
         runId: options.runId,

@@ -446,7 +446,7 @@ export const RUN_FLAGS = [
     kind: "text",
     placeholder: "URL",
     fallbackDescription: "OTEL_EXPORTER_OTLP_ENDPOINT, else http://localhost:4318",
-    description: "OTLP/HTTP collector for traces",
+    description: "OTLP/HTTP collector for traces: its base, or the whole URL",
   },
   { name: "no-traces", group: "Observe", kind: "switch", description: "Send no traces" },
   { name: "no-verify", group: "Observe", kind: "switch", description: "Skip the ledger check at the end" },

@@ -20,6 +20,7 @@ import { createRegistry, type MetricsSource } from "./metrics.js";
 import { MetricsPortError, type MetricsServer, serveMetrics } from "./metrics-server.js";
 import { once, sentenceOf } from "./notices.js";
 import { type Options, OptionsError } from "./options.js";
+import { readOtlp, tracesWarnings } from "./otlp-options.js";
 import { insertsPerSecond, makePlan, type Plan } from "./plan.js";
 import { LateStartError, type Load, type Notice, startLoad } from "./pool.js";
 import { Progress } from "./progress.js";
@@ -94,7 +95,10 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       const strange = strangeKeys(replay, target);
       if (strange !== undefined && !options.blind) warn(strange);
     }
-    const plan = makePlan(options, target, endpoints, VERSION, replay);
+    const traces = options.traces && readOtlp(options.traces.otlpEndpoint);
+    for (const sentence of tracesWarnings(traces)) warn(sentence);
+    const otlp = traces?.kind === "sent" ? traces.otlp : undefined;
+    const plan = makePlan(options, target, endpoints, VERSION, replay, otlp);
     if (target.queues && !options.asyncInsert) {
       progress.say(
         "note: the table has async_insert = 1: its inserts go through the server's queue, with or without --async-insert",
@@ -138,6 +142,8 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       } else if (notice.kind === "no-rows") {
         problems.push(`stopped: ${notice.sentence}`);
         load?.end(options.drainNs);
+      } else if (notice.kind === "traces-arrive") {
+        progress.say(sentenceOf(notice, options, endpoints));
       } else {
         warn(sentenceOf(notice, options, endpoints));
       }
@@ -165,6 +171,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       counters: {
         totals: () => books.totals,
         histogram: (name) => plan.counters.histogram(name),
+        spans: () => books.spans,
       },
       unsent: () => books.scheduled - books.totals.generated - books.totals.dropped,
     };
@@ -205,6 +212,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       workers: plan.workers.length,
       interrupted: interrupted && books.endsEarly,
       ...books,
+      hasTraces: otlp !== undefined,
       ledger,
       generatorCpuS: (cpu.user + cpu.system) / 1e6,
       series,

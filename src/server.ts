@@ -6,6 +6,7 @@ import { type Endpoint, secretsOf, shown, withParameters } from "./endpoint.js";
 import { withoutSecrets } from "./quoted.js";
 import { printable } from "./text.js";
 import { connectorOf } from "./tls.js";
+import { USER_AGENT } from "./version.js";
 
 /** ClickHouse said no, or could not be asked. The message is fit for a user and holds no password. */
 export class ServerError extends Error {
@@ -86,7 +87,7 @@ async function post(
   try {
     const answer = await request(endpoint.origin + withParameters(endpoint.path, parameters), {
       method: "POST",
-      headers: endpoint.headers,
+      headers: { "user-agent": USER_AGENT, ...endpoint.headers },
       body,
       // A connection kept open for nothing holds up the end of a server that waits for its clients.
       reset: true,

@@ -1,6 +1,6 @@
-// Traces of a worker: span generateEvent (rendering) with child InsertEvent (the insert), one pair a sampled batch, sent
-// as OTLP/protobuf. Runs in the worker. No attribute holds a password or a row; a failed insert's status is the server's
-// own sentence.
+// Traces of a worker: span generateEvent (rendering) with child InsertEvent (the insert, from when it is due and rendered), one
+// pair a sampled batch. Runs in the worker. No attribute holds a password or a row; a failed insert's status is the
+// server's own sentence. How they are sent: outbox.ts.
 
 import { connect } from "node:net";
 import {
@@ -12,22 +12,19 @@ import {
   type Tracer,
   trace,
 } from "@opentelemetry/api";
-import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
-import {
-  BatchSpanProcessor,
-  NodeTracerProvider,
-  type ReadableSpan,
-  type SpanExporter,
-} from "@opentelemetry/sdk-trace-node";
+import { NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
 import type { Outcome } from "./answer.js";
+import { errorSentence } from "./collector.js";
+import type { WorkerCounters } from "./counters.js";
 import type { Endpoint } from "./endpoint.js";
-import { tracesUrl, variable } from "./otlp.js";
+import type { FromWorker } from "./messages.js";
+import type { Otlp } from "./otlp.js";
+import { Outbox } from "./outbox.js";
 import type { Batch } from "./schedule.js";
 
 export interface TracePlan {
-  /** The endpoint's base, to which /v1/traces is added; undefined: OTEL_EXPORTER_OTLP_* or http://localhost:4318. */
-  readonly otlpEndpoint: string | undefined;
+  readonly otlp: Otlp;
   /** This worker's share of the traces a second, unless OTEL_TRACES_SAMPLER says otherwise. */
   readonly tracesPerSecond: number;
   readonly version: string;
@@ -36,14 +33,22 @@ export interface TracePlan {
   readonly table: string;
 }
 
-/** The values of OTEL_TRACES_SAMPLER that the SDK knows. Any other is ignored, as the specification asks. */
-const SAMPLERS = /^(parentbased_)?(always_on|always_off|traceidratio)$/;
-/** Spans leave once a second: in small parts, as encoding holds up the thread that stamps answers. */
-const EXPORT_EVERY_MS = 1000;
-/** At the end so long is waited for the collector … */
-const FLUSH_MS = 3000;
-/** … and so long for one that did not take the spans before. */
-const FAILING_FLUSH_MS = 500;
+/** Why a batch never left. */
+export type NeverSent = "dropped" | "unsent" | "unrendered";
+
+/** An attempt of an insert that is over. */
+export interface TracedAttempt {
+  readonly number: number;
+  readonly endpoint: Endpoint | undefined;
+  readonly queryId: string;
+  /** A reading of performance.now(). */
+  readonly beganMs: number;
+  readonly outcome: Outcome;
+}
+
+const KINDS = { generateEvent: SpanKind.INTERNAL, InsertEvent: SpanKind.CLIENT } as const;
+/** So long is waited for a connection that shows whether anybody listens. */
+const KNOCK_MS = 3000;
 
 /** At most so many traces a second: a token bucket. A steady rate up to that is let through whole. */
 class Limiter {
@@ -53,173 +58,182 @@ class Limiter {
 
   constructor(readonly tracesPerSecond: number) {}
 
-  take(): boolean {
+  /** @param spare so many are left for others */
+  take(spare = 0): boolean {
     const nowMs = performance.now();
     const filled = this.#tokens + ((nowMs - this.#filledMs) / 1000) * this.tracesPerSecond;
     this.#tokens = Math.min(filled, 2 + this.tracesPerSecond);
     this.#filledMs = nowMs;
-    if (this.#tokens < 1) return false;
+    if (this.#tokens < 1 + spare) return false;
     this.#tokens--;
     return true;
   }
 }
 
-/** Hands spans on and hears whether they arrived. */
-class HeardExporter implements SpanExporter {
-  /** The collector was not there, or did not take the last spans. */
-  failing = false;
-
-  constructor(
-    readonly exporter: SpanExporter,
-    readonly onFailure: (reason: string) => void,
-  ) {}
-
-  export(spans: ReadableSpan[], done: Parameters<SpanExporter["export"]>[1]): void {
-    this.exporter.export(spans, (result) => {
-      if (result.code === 0) this.failing = false;
-      else this.fail(reasonOf(result.error));
-      // The failure is told above; the processor would throw it away.
-      done({ code: 0 });
-    });
-  }
-
-  fail(reason: string): void {
-    this.failing = true;
-    this.onFailure(reason);
-  }
-
-  shutdown(): Promise<void> {
-    return this.exporter.shutdown();
-  }
-}
-
-function reasonOf(error: Error | undefined): string {
-  // Where localhost has two addresses and both refuse, the error is a list, without a message of its own.
-  const [first] = error instanceof AggregateError ? error.errors : [];
-  return (first instanceof Error ? first.message : error?.message) || "no reason given";
-}
-
 /** The trace of one batch. */
 export class Trace {
   readonly #tracing: Tracing;
-  readonly #generate: Span;
-  readonly #rows: number;
-  #bytes = 0;
+  /** Undefined: the batch is never rendered. */
+  readonly #generate: Span | undefined;
+  /** From readings of performance.now() to the time of day. One a trace: the SDK's, one a span, are a millisecond apart. */
+  readonly #offsetMs: number;
+  /** A time of day. */
+  #renderedMs: number | undefined;
   #insert: Span | undefined;
 
-  constructor(tracing: Tracing, generate: Span, rows: number) {
+  constructor(tracing: Tracing, offsetMs: number, { generate, insert }: { generate?: Span; insert?: Span }) {
     this.#tracing = tracing;
+    this.#offsetMs = offsetMs;
     this.#generate = generate;
-    this.#rows = rows;
+    this.#insert = insert;
   }
 
-  /** The batch is rendered. */
-  rendered(bytes: number): void {
-    this.#bytes = bytes;
-    this.#generate.setAttribute("clickstorm.batch.bytes", bytes);
-    this.#generate.end();
+  #now(): number {
+    return performance.now() + this.#offsetMs;
   }
 
-  /** The batch is handed to insert; returns the W3C traceparent to send with it. */
-  inserting(endpoint: Endpoint | undefined): string {
-    const { database, table } = this.#tracing.plan;
-    const attributes: Attributes = {
-      "db.system.name": "clickhouse",
-      "db.namespace": database,
-      "db.collection.name": table,
-      "db.operation.name": "INSERT",
-      "clickstorm.batch.rows": this.#rows,
-      "clickstorm.batch.bytes": this.#bytes,
-    };
-    if (endpoint !== undefined) Object.assign(attributes, serverAttributes(endpoint));
-    this.#insert = this.#tracing.startSpan("InsertEvent", SpanKind.CLIENT, attributes, this.#generate);
+  /** The batch is rendered. Its span ends when it is known what becomes of it, at this time. */
+  rendered(): void {
+    this.#renderedMs = this.#now();
+  }
+
+  /** The batch is due, as it is now: an interrupt may have cut it. `dueMs`, since the epoch: undefined in a closed loop. */
+  inserting({ number, rows }: Batch, bytes: number, dueMs: number | undefined): void {
+    this.#generate?.setAttributes({ "clickstorm.batch.rows": rows, "clickstorm.batch.bytes": bytes });
+    this.#generate?.end(this.#renderedMs);
+    const attributes = { ...this.#tracing.insertAttributes(number, rows, dueMs), "clickstorm.batch.bytes": bytes };
+    this.#insert = this.#tracing.startSpan("InsertEvent", this.#now(), attributes, this.#generate);
+  }
+
+  /** The W3C traceparent to send with the insert. */
+  get traceparent(): string | undefined {
+    if (this.#insert === undefined) return undefined;
     const { traceId, spanId } = this.#insert.spanContext();
     return `00-${traceId}-${spanId}-01`;
   }
 
-  /** The insert is over, at this endpoint. */
-  answered(outcome: Outcome, endpoint: Endpoint | undefined, attempts: number): void {
+  attempted({ number, endpoint, queryId, beganMs, outcome }: TracedAttempt): void {
+    const server = endpoint === undefined ? {} : serverAttributes(endpoint);
+    this.#insert?.setAttributes({ ...server, "clickhouse.query_id": queryId });
+    this.#insert?.addEvent(
+      "attempt",
+      {
+        "clickstorm.attempt.number": number,
+        "clickstorm.attempt.outcome": outcome.kind,
+        "clickhouse.query_id": queryId,
+        ...server,
+        ...(outcome.kind !== "acknowledged" && errorAttributes(outcome.code)),
+      },
+      beganMs + this.#offsetMs,
+    );
+  }
+
+  /** The insert is over. */
+  answered(outcome: Outcome, attempts: number): void {
     const span = this.#insert;
     if (span === undefined) return;
-    if (attempts > 1) {
-      span.setAttribute("http.request.resend_count", attempts - 1);
-      if (endpoint !== undefined) span.setAttributes(serverAttributes(endpoint));
-    }
+    if (attempts > 1) span.setAttribute("http.request.resend_count", attempts - 1);
     if (outcome.kind !== "acknowledged") {
-      span.setAttribute("error.type", String(outcome.code));
-      if (typeof outcome.code === "number") span.setAttribute("db.response.status_code", String(outcome.code));
+      span.setAttributes(errorAttributes(outcome.code));
       span.setStatus({ code: SpanStatusCode.ERROR, message: outcome.sentence });
     }
-    span.end();
+    span.end(this.#now());
+  }
+
+  /** The batch is never sent. */
+  neverSent(why: NeverSent, sentence: string): void {
+    const span = this.#insert ?? this.#generate;
+    span?.setAttribute("error.type", why);
+    span?.setStatus({ code: SpanStatusCode.ERROR, message: sentence });
+    span?.end((this.#insert === undefined ? this.#renderedMs : undefined) ?? this.#now());
+  }
+
+  /** The schedule ended before the batch was due: it was never one of its batches. */
+  neverDue(): void {
+    this.#generate?.addEvent("the schedule ended before the batch was due");
+    this.#generate?.end(this.#renderedMs);
   }
 }
+
+const errorAttributes = (code: number | string): Attributes => ({
+  "error.type": String(code),
+  ...(typeof code === "number" && { "db.response.status_code": String(code) }),
+});
 
 const serverAttributes = ({ host, port }: Endpoint): Attributes => ({ "server.address": host, "server.port": port });
 
 export class Tracing {
+  readonly plan: TracePlan;
   readonly #provider: NodeTracerProvider;
   readonly #tracer: Tracer;
-  readonly #exporter: HeardExporter;
   readonly #limiter: Limiter | undefined;
 
-  /** @param limiter undefined: the provider's own sampler decides alone */
-  constructor(
-    readonly plan: TracePlan,
-    provider: NodeTracerProvider,
-    exporter: HeardExporter,
-    limiter: Limiter | undefined,
-  ) {
+  constructor(plan: TracePlan, provider: NodeTracerProvider) {
+    this.plan = plan;
     this.#provider = provider;
     this.#tracer = provider.getTracer("clickstorm", plan.version);
-    this.#exporter = exporter;
-    this.#limiter = limiter;
+    // The provider has a sampler of its own: OTEL_TRACES_SAMPLER's, or all.
+    this.#limiter = plan.otlp.hasSampler ? undefined : new Limiter(plan.tracesPerSecond);
   }
 
   /**
-   * Undefined when this batch is left out. Called for every batch: the limiter goes before the SDK, which takes a
+   * Whether the next batch may be traced. Called for every batch: the limiter goes before the SDK, which takes a
    * microsecond to say no.
    */
-  begin(batch: Batch): Trace | undefined {
-    if (this.#limiter?.take() === false) return undefined;
-    const span = this.startSpan("generateEvent", SpanKind.INTERNAL, {
-      "clickstorm.batch.number": batch.number,
-      "clickstorm.batch.rows": batch.rows,
-    });
-    return span.isRecording() ? new Trace(this, span, batch.rows) : undefined;
+  wants(): boolean {
+    return this.#limiter?.take() !== false;
   }
 
-  startSpan(name: string, kind: SpanKind, attributes: Attributes, parent?: Span): Span {
+  /** The batch is being rendered. Undefined when the sampler leaves it out. */
+  begin({ number, rows }: Batch): Trace | undefined {
+    const offsetMs = Date.now() - performance.now();
+    const attributes = { "clickstorm.batch.number": number, "clickstorm.batch.rows": rows };
+    const span = this.startSpan("generateEvent", performance.now() + offsetMs, attributes);
+    return span.isRecording() ? new Trace(this, offsetMs, { generate: span }) : undefined;
+  }
+
+  /**
+   * Of a batch that is never rendered. There may be very many of them: half of the traces are left for others. Undefined when
+   * it is left out.
+   */
+  unrendered({ number, rows }: Batch, dueMs: () => number | undefined): Trace | undefined {
+    if (this.#limiter?.take(this.plan.tracesPerSecond / 2) === false) return undefined;
+    const offsetMs = Date.now() - performance.now();
+    const span = this.startSpan(
+      "InsertEvent",
+      performance.now() + offsetMs,
+      this.insertAttributes(number, rows, dueMs()),
+    );
+    return span.isRecording() ? new Trace(this, offsetMs, { insert: span }) : undefined;
+  }
+
+  insertAttributes(batch: number, rows: number, dueMs: number | undefined): Attributes {
+    return {
+      "db.system.name": "clickhouse",
+      "db.namespace": this.plan.database,
+      "db.collection.name": this.plan.table,
+      "db.operation.name": "INSERT",
+      "clickstorm.batch.number": batch,
+      "clickstorm.batch.rows": rows,
+      ...(dueMs !== undefined && { "clickstorm.batch.due": new Date(dueMs).toISOString() }),
+    };
+  }
+
+  /** @param startTime milliseconds since the epoch */
+  startSpan(name: keyof typeof KINDS, startTime: number, attributes: Attributes, parent?: Span): Span {
     const context = parent === undefined ? ROOT_CONTEXT : trace.setSpan(ROOT_CONTEXT, parent);
-    return this.#tracer.startSpan(name, { kind, attributes }, context);
+    return this.#tracer.startSpan(name, { kind: KINDS[name], startTime, attributes }, context);
   }
 
-  /** Sends what is left, for at most some seconds; spans that do not arrive by then are lost, and that is told. */
+  /** Sends what is left, for at most some seconds. */
   async flush(): Promise<void> {
-    const limitMs = this.#exporter.failing ? FAILING_FLUSH_MS : FLUSH_MS;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(() => {
-        this.#exporter.fail(`no answer within ${limitMs / 1000} s`);
-        resolve();
-      }, limitMs);
-    });
-    await Promise.race([this.#provider.shutdown().catch(() => undefined), late]);
-    clearTimeout(timer);
+    await this.#provider.shutdown();
   }
 }
 
-/**
- * Undefined where the environment says that no traces are wanted.
- * @param onFailure is told, each time, why spans did not arrive
- */
-export function startTracing(plan: TracePlan, onFailure: (reason: string) => void): Tracing | undefined {
-  if (isOff()) return undefined;
-  const url = tracesUrl(plan.otlpEndpoint);
-  if (url === undefined) {
-    onFailure("it is not an http:// or https:// URL");
-    return undefined;
-  }
-  const exporter = new HeardExporter(new OTLPTraceExporter({ url: url.href }), onFailure);
+/** @param own counts the spans */
+export function startTracing(plan: TracePlan, own: WorkerCounters, say: (message: FromWorker) => void): Tracing {
+  const outbox = new Outbox(plan.otlp, own, say);
   const resource = defaultResource()
     .merge(
       resourceFromAttributes({
@@ -230,38 +244,19 @@ export function startTracing(plan: TracePlan, onFailure: (reason: string) => voi
     )
     // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES go before.
     .merge(detectResources({ detectors: [envDetector] }));
-  const provider = new NodeTracerProvider({
-    // Its sampler is OTEL_TRACES_SAMPLER's, or the default: all.
-    resource,
-    spanProcessors: [
-      new BatchSpanProcessor(
-        exporter,
-        variable("OTEL_BSP_SCHEDULE_DELAY") === undefined ? { scheduledDelayMillis: EXPORT_EVERY_MS } : {},
-      ),
-    ],
-  });
-  const sampled = SAMPLERS.test(variable("OTEL_TRACES_SAMPLER") ?? "");
-  knock(url, (reason) => exporter.fail(reason));
-  return new Tracing(plan, provider, exporter, sampled ? undefined : new Limiter(plan.tracesPerSecond));
-}
-
-/** The switches of the OpenTelemetry specification that the SDK leaves to its caller, and a sampler that takes nothing. */
-function isOff(): boolean {
-  return (
-    variable("OTEL_SDK_DISABLED")?.toLowerCase() === "true" ||
-    variable("OTEL_TRACES_EXPORTER") === "none" ||
-    /^(parentbased_)?always_off$/.test(variable("OTEL_TRACES_SAMPLER") ?? "")
-  );
+  knock(plan.otlp, (reason) => outbox.fails(reason));
+  return new Tracing(plan, new NodeTracerProvider({ resource, spanProcessors: [outbox] }));
 }
 
 /**
  * Opens a connection and closes it again: that nobody listens is known at the start. The exporter says so only when it
  * is done retrying, ten seconds later, which for a short run is never.
  */
-function knock(url: URL, onRefusal: (reason: string) => void): void {
+function knock(otlp: Otlp, onRefusal: (reason: string) => void): void {
+  const url = new URL(otlp.url);
   const port = Number(url.port) || (url.protocol === "https:" ? 443 : 80);
-  const socket = connect({ host: url.hostname.replace(/^\[|\]$/g, ""), port, timeout: FLUSH_MS });
+  const socket = connect({ host: url.hostname.replace(/^\[|\]$/g, ""), port, timeout: KNOCK_MS });
   socket.on("connect", () => socket.destroy());
-  socket.on("timeout", () => socket.destroy(new Error(`no connection within ${FLUSH_MS / 1000} s`)));
-  socket.on("error", (error) => onRefusal(reasonOf(error)));
+  socket.on("timeout", () => socket.destroy(new Error(`no connection within ${KNOCK_MS / 1000} s`)));
+  socket.on("error", (error) => onRefusal(errorSentence(error, otlp)));
 }

@@ -7,3 +7,6 @@ const manifest: { readonly version: string } = JSON.parse(
 );
 
 export const VERSION = manifest.version;
+
+/** Of every request to ClickHouse: system.query_log has it as http_user_agent. */
+export const USER_AGENT = `clickstorm/${VERSION}`;

@@ -125,6 +125,28 @@ describe("merge", () => {
     expect(series.map(({ rows }) => rows)).to.deep.equal([2000, 2000, 4000, 2000]);
   });
 
+  it("spans are those of the shards that sent any: 200 and 100 of which 7 and 5 were lost are 300 and 12", () => {
+    const [one, two, three] = shardsOf(
+      steadyInserts(10, 10, () => 5),
+      3,
+    ) as [Report, Report, Report];
+    const lost = { queue_full: 0, rejected: 4, failed: 0, unflushed: 3 };
+    const merged = mergeReports(
+      [
+        { ...one, traces: { spans: 200, exported: 193, lost } },
+        { ...two, traces: { spans: 100, exported: 95, lost: { ...lost, queue_full: 1, rejected: 1 } } },
+        three,
+      ],
+      unjudged,
+    );
+    expect(merged.traces).to.deep.equal({
+      spans: 300,
+      exported: 288,
+      lost: { queue_full: 1, rejected: 5, failed: 0, unflushed: 6 },
+    });
+    expect(mergeReports([three], unjudged).traces).to.equal(null);
+  });
+
   it("reasons and problems are told with their shard, workers and endpoints put together, and one limit is enough", () => {
     const [one, two] = shardsOf([], 2);
     if (one === undefined || two === undefined) throw new Error("two shards expected");

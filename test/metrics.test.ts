@@ -45,6 +45,12 @@ function load(more: Partial<MetricsSource> = {}): { counters: Counters; source: 
     serviceNs: 10 * MS + 400_000 - 10 * MS,
   });
   second.dropped({ rows: 44, measured: true });
+  // Nine spans: 2 of each worker arrived, 1 found no room, 3 were rejected.
+  for (let span = 0; span < 9; span++) first.spanBegun();
+  first.spansGone("exported", 2);
+  first.spansGone("queue_full", 1);
+  second.spansGone("exported", 2);
+  second.spansGone("rejected", 3);
   // Its next batch was due at 1 s; it is 1.25 s.
   second.nextDue(1000 * MS);
   const source: MetricsSource = {
@@ -105,6 +111,11 @@ describe("metrics", () => {
       'ingestion_insert_errors_total{code="252"}': 1,
       'ingestion_insert_errors_total{code="connection_reset"}': 1,
       ingestion_insert_retries_total: 0,
+      'ingestion_spans_total{outcome="exported"}': 4,
+      'ingestion_spans_total{outcome="queue_full"}': 1,
+      'ingestion_spans_total{outcome="rejected"}': 3,
+      'ingestion_spans_total{outcome="failed"}': 0,
+      'ingestion_spans_total{outcome="unflushed"}': 0,
       ingestion_rendered_bytes_total: 294_100,
       ingestion_sent_bytes_total: 209_100,
       ingestion_inserts_in_flight: 1,
@@ -156,6 +167,7 @@ describe("metrics", () => {
     let reads = 0;
     const counting = {
       histogram: (name: HistogramName) => counters.histogram(name),
+      spans: () => counters.spans(),
       totals: (nowNs: number) => {
         reads++;
         return counters.totals(nowNs);

@@ -1,11 +1,16 @@
 // Traces as a collector receives them, decoded from the protobuf, and as ClickHouse's own logs join them.
 
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect } from "chai";
-import { clickstorm, type Ended } from "./support/cli.js";
+import type { Report } from "../src/report/schema.js";
+import { clickstorm, type Ended, start } from "./support/cli.js";
 import { Collector, type ReceivedSpan } from "./support/otlp.js";
 import { clickhouse, newDatabase, numberOf, rowsOf, serverUrl } from "./support/server.js";
 import { Sink } from "./support/sink.js";
+import { webServer } from "./support/strangers.js";
 
 /** So long is a collector waited for. */
 const FLUSH_MS = 3000;
@@ -72,15 +77,18 @@ describe("traces", () => {
 
   describe("of 40 single-row inserts in 1 s, by two workers", () => {
     const runId = `traced-${process.pid}`;
+    const folder = mkdtempSync(join(tmpdir(), "clickstorm-traces-"));
+    const report = join(folder, "report.json");
     let collector: Collector;
     let database: string;
     let ended: Ended;
+    after(() => rmSync(folder, { recursive: true }));
     before(async () => {
       collector = await open();
       const target = await newDatabase();
       database = target.database;
       ended = await singles(target.url, 40, "1s", [
-        ...["--otlp-endpoint", collector.url, "--run-id", runId, "--workers", "2"],
+        ...["--otlp-endpoint", collector.url, "--run-id", runId, "--workers", "2", "--report", report],
       ]);
       await clickhouse("SYSTEM FLUSH LOGS");
     });
@@ -118,10 +126,11 @@ describe("traces", () => {
       }
     });
 
-    it("InsertEvent carries the database attributes, and those of its batch: 1 row, the bytes of that row", async () => {
+    it("InsertEvent carries the database attributes, and those of its batch: 1 row, its bytes, when it was due, its query id", async () => {
       const server = new URL(serverUrl());
+      const startMs = Date.parse(JSON.parse(readFileSync(report, "utf8")).started_at);
       const [row] = await rowsOf<{ user: string }>("SELECT any(user_id) AS user FROM events", database);
-      for (const { generate, insert } of tracesByBatch(collector).values()) {
+      for (const [batch, { generate, insert }] of tracesByBatch(collector)) {
         const bytes = insert.attributes["clickstorm.batch.bytes"];
         expect(insert.attributes).to.deep.equal({
           "db.system.name": "clickhouse",
@@ -130,8 +139,12 @@ describe("traces", () => {
           "db.operation.name": "INSERT",
           "server.address": server.hostname,
           "server.port": Number(server.port),
+          "clickstorm.batch.number": batch,
           "clickstorm.batch.rows": 1,
           "clickstorm.batch.bytes": bytes,
+          // 40 a second.
+          "clickstorm.batch.due": new Date(startMs + 25 * Number(batch)).toISOString(),
+          "clickhouse.query_id": `${runId}-${batch}-1`,
         });
         // {"timestamp":"2026-01-01 00:00:00.000","user_id":"user-<36>", … }: a row of the default table.
         expect(bytes).to.be.within(150, 250);
@@ -142,6 +155,42 @@ describe("traces", () => {
         expect(insert.status.code).to.equal("UNSET");
       }
       expect(JSON.stringify(collector.spans.map(({ attributes }) => attributes))).not.to.contain(row?.user);
+    });
+
+    it("InsertEvent has one event, its attempt: 1, acknowledged by that server under that query id, begun within the span", () => {
+      const server = new URL(serverUrl());
+      for (const [batch, { insert }] of tracesByBatch(collector)) {
+        expect(insert.events.map(({ name, attributes }) => ({ name, ...attributes }))).to.deep.equal([
+          {
+            name: "attempt",
+            "clickstorm.attempt.number": 1,
+            "clickstorm.attempt.outcome": "acknowledged",
+            "clickhouse.query_id": `${runId}-${batch}-1`,
+            "server.address": server.hostname,
+            "server.port": Number(server.port),
+          },
+        ]);
+        const [event] = insert.events;
+        expect(event !== undefined && event.atNs >= insert.startNs && event.atNs <= insert.endNs).to.equal(true);
+      }
+    });
+
+    it("system.query_log has clickstorm/<version> as the user agent of every insert, and of every question before and after", async () => {
+      const { versions } = JSON.parse(readFileSync(report, "utf8"));
+      // The test's own are node's.
+      const agents = await rowsOf<{ agent: string; kind: string; queries: number }>(
+        `SELECT http_user_agent AS agent, if(startsWith(query_id, '${runId}'), 'load', 'question') AS kind, count() AS queries
+         FROM system.query_log WHERE type = 'QueryFinish' AND agent != 'node' AND (startsWith(query_id, '${runId}') OR current_database = '${database}')
+         GROUP BY ALL ORDER BY kind`,
+      );
+      const agent = `clickstorm/${versions.clickstorm}`;
+      expect(agents.map((row) => [row.kind, row.agent])).to.deep.equal([
+        ["load", agent],
+        ["question", agent],
+      ]);
+      expect(agents[0]?.queries).to.equal(40);
+      // The version, the settings, the table, its columns, the ledger.
+      expect(agents[1]?.queries).to.be.greaterThan(4);
     });
 
     it("ClickHouse's own root span of each insert names our InsertEvent as its parent, in the same trace", async () => {
@@ -165,8 +214,9 @@ describe("traces", () => {
     const collector = await open();
     let requests = 0;
     const resets = await Sink.open(() => (requests++ === 2 ? "late-reset" : undefined));
+    const port = Number(new URL(resets.url).port);
     const retrying = ["--blind", "--retries", "3", "--retry-ambiguous", "--otlp-endpoint", collector.url];
-    const { code, stderr } = await singles(resets.url, 20, "500ms", retrying);
+    const { code, stdout, stderr } = await singles(resets.url, 20, "500ms", retrying);
     await resets.close();
     expect(code, stderr).to.equal(0);
     const again = resets.received.filter(({ target }) => /-2[&]/.test(target));
@@ -184,6 +234,135 @@ describe("traces", () => {
         status: "UNSET",
       })),
     );
+    const retried = tracesByBatch(collector).get(again[0]?.batch)?.insert;
+    const runId = /run (\S+)/.exec(stdout)?.[1];
+    const attempt = { "server.address": "127.0.0.1", "server.port": port };
+    expect(retried?.events.map(({ attributes }) => attributes)).to.deep.equal([
+      {
+        "clickstorm.attempt.number": 1,
+        "clickstorm.attempt.outcome": "unknown",
+        "clickhouse.query_id": `${runId}-${again[0]?.batch}-1`,
+        ...attempt,
+        "error.type": "connection_reset",
+      },
+      {
+        "clickstorm.attempt.number": 2,
+        "clickstorm.attempt.outcome": "acknowledged",
+        "clickhouse.query_id": `${runId}-${again[0]?.batch}-2`,
+        ...attempt,
+      },
+    ]);
+    expect(retried?.attributes["clickhouse.query_id"]).to.equal(`${runId}-${again[0]?.batch}-2`);
+    const [first, second] = retried?.events ?? [];
+    expect(first !== undefined && second !== undefined && first.atNs < second.atNs).to.equal(true);
+  });
+
+  it("a batch that is due long after the one before is rendered shortly before: no trace begins two seconds before its insert is due", async () => {
+    const collector = await open();
+    // Two batches by one worker, due after 4 and 8 s.
+    const { code, stderr } = await clickstorm([
+      ...["--clickhouse-url", sink.url, "--blind", "--rate", "2", "--duration", "8s", "--flush-interval", "4s"],
+      ...["--workers", "1", "--no-metrics", "--otlp-endpoint", collector.url],
+    ]);
+    expect(code, stderr).to.equal(0);
+    const traces = [...tracesByBatch(collector).values()];
+    expect(traces.length).to.equal(2);
+    for (const { generate, insert } of traces) {
+      const dueNs = BigInt(Date.parse(String(insert.attributes["clickstorm.batch.due"]))) * 1_000_000n;
+      expect(Number(dueNs - generate.startNs) / 1e9).to.be.within(0, 2);
+      expect(insert.startNs >= dueNs).to.equal(true);
+      expect(generate.endNs <= insert.startNs).to.equal(true);
+    }
+  });
+
+  it("a batch that an interrupt cuts has the rows and bytes that were sent, not those it was to have", async () => {
+    const collector = await open();
+    const run = start([
+      ...["--clickhouse-url", sink.url, "--blind", "--rate", "10", "--duration", "5m", "--flush-interval", "5m"],
+      ...["--workers", "1", "--no-metrics", "--otlp-endpoint", collector.url],
+    ]);
+    // The first plain line of progress, after 5 s.
+    await run.said(" left");
+    run.process.kill("SIGINT");
+    await run.ended;
+    const [body] = sink.bodies;
+    const rows = body?.toString().trim().split("\n").length;
+    expect(rows).to.be.within(40, 2999);
+    const [{ generate, insert } = {}] = tracesByBatch(collector).values();
+    for (const span of [generate, insert]) {
+      expect(span?.attributes["clickstorm.batch.rows"]).to.equal(rows);
+      expect(span?.attributes["clickstorm.batch.bytes"]).to.equal(body?.length);
+    }
+  });
+
+  describe("of batches that are never sent", () => {
+    /** Answers each insert after so long. */
+    const slow = (ms: number) =>
+      webServer((request, response) => {
+        request.resume().on("end", () => setTimeout(() => response.end(), ms));
+      });
+    const run = async (ms: number, more: readonly string[]) => {
+      const [server, collector] = [await slow(ms), await open()];
+      const folder = mkdtempSync(join(tmpdir(), "clickstorm-unsent-"));
+      const file = join(folder, "report.json");
+      const ended = await singles(
+        server.url,
+        20,
+        "2s",
+        ["--blind", "--in-flight", "1", "--workers", "1", "--report", file, "--otlp-endpoint", collector.url, ...more],
+        { OTEL_TRACES_SAMPLER: "always_on" },
+      );
+      await server.close();
+      const { rows, traces }: Report = JSON.parse(readFileSync(file, "utf8"));
+      rmSync(folder, { recursive: true });
+      expect(traces?.exported, ended.stderr).to.equal(traces?.spans);
+      return { rows, inserts: collector.named("InsertEvent"), generates: collector.named("generateEvent") };
+    };
+    const typeOf = ({ attributes }: ReceivedSpan) => attributes["error.type"];
+
+    it("for being late: as many InsertEvents are errors of type dropped as rows were dropped, and none of them has an attempt", async () => {
+      const { rows, inserts } = await run(300, ["--overload", "drop", "--max-lag", "200ms"]);
+      const dropped = inserts.filter((span) => typeOf(span) === "dropped");
+      expect(inserts.length).to.equal(40);
+      expect(dropped.length).to.equal(rows.dropped);
+      expect(dropped.length).to.be.greaterThan(20);
+      for (const { status, events, attributes } of dropped) {
+        expect([status.code, events.length, "clickhouse.query_id" in attributes]).to.deep.equal(["ERROR", 0, false]);
+        expect(status.message).to.match(/^dropped: it was due \d+(\.\d+)? m?s ago$/);
+      }
+      const sent = inserts.filter((span) => typeOf(span) === undefined);
+      expect(sent.map(({ events }) => events.length)).to.deep.equal(sent.map(() => 1));
+    });
+
+    it("for want of rows, as their file has changed: one generateEvent, an error of type unrendered, without an InsertEvent", async () => {
+      const collector = await open();
+      const folder = mkdtempSync(join(tmpdir(), "clickstorm-unrendered-"));
+      const file = join(folder, "rows.ndjson");
+      const lines = Array.from({ length: 10_000 }, (_, index) => `{"n":${index}}\n`);
+      writeFileSync(file, lines.join(""));
+      const run = start([
+        ...["--clickhouse-url", sink.url, "--blind", "--replay", file, "--rate", "10k", "--duration", "30s"],
+        ...["--batch-rows", "500", "--workers", "1", "--no-metrics", "--otlp-endpoint", collector.url],
+      ]);
+      while (sink.received.length < 3) await new Promise((resolve) => setTimeout(resolve, 20));
+      writeFileSync(file, lines.slice(0, 100).join(""));
+      const { code, stderr } = await run.ended;
+      rmSync(folder, { recursive: true });
+      expect(code, stderr).to.equal(1);
+      const inserted = new Set(collector.named("InsertEvent").map(({ traceId }) => traceId));
+      const alone = collector.named("generateEvent").filter(({ traceId }) => !inserted.has(traceId));
+      expect(alone.map((span) => [typeOf(span), span.status.code])).to.deep.equal([["unrendered", "ERROR"]]);
+      expect(alone[0]?.status.message).to.contain(`${file} has changed since it was read before the start`);
+      expect(inserted.size).to.equal(sink.received.length);
+    });
+
+    it("for the end: the batch that waited for its place is one InsertEvent with an error of type unsent, in its trace", async () => {
+      const { rows, inserts, generates } = await run(2500, ["--drain", "100ms"]);
+      expect(rows.unsent).to.equal(40 - rows.generated);
+      const unsent = inserts.filter((span) => typeOf(span) === "unsent");
+      expect(unsent.map(({ status, events }) => [status.code, events.length])).to.deep.equal([["ERROR", 0]]);
+      expect(generates.map(({ traceId }) => traceId)).to.include(unsent[0]?.traceId);
+    });
   });
 
   describe("by the standard variables", () => {
@@ -353,7 +532,8 @@ describe("traces", () => {
     });
     const expectOneWarning = ({ code, inserts, stderr }: Unheard, reason: string): void => {
       expect([code, inserts], stderr).to.deep.equal([0, 20]);
-      expect(count(stderr, "warning: "), stderr).to.equal(1);
+      // A busy machine has others.
+      expect(count(stderr, "warning: traces"), stderr).to.equal(1);
       expect(stderr).to.contain("warning: traces do not reach http://").and.to.contain(`(${reason}): the run goes on`);
     };
 
@@ -364,7 +544,7 @@ describe("traces", () => {
     });
 
     it("one that answers 500 is not waited for", () => {
-      expectOneWarning(failing, "Internal Server Error");
+      expectOneWarning(failing, "it answers 500 Internal Server Error");
       expect(failing.requests).to.be.greaterThan(0);
       expect(failing.waitedMs).to.be.below(hanging.waitedMs - FLUSH_MS / 2);
     });

@@ -25,8 +25,9 @@ import {
   type Shard,
 } from "../src/schedule.js";
 import { Stock } from "../src/stock.js";
+import { milliseconds } from "../src/text.js";
 import { Timesheet, type Wait } from "../src/timesheet.js";
-import { startTracing, type Trace, type TracePlan, type Tracing } from "../src/tracing.js";
+import { type NeverSent, startTracing, type Trace, type TracePlan, type Tracing } from "../src/tracing.js";
 
 /** Where rows come from. */
 export type RowSource =
@@ -72,6 +73,8 @@ export interface LoaderTask {
   readonly port: MessagePort;
 }
 
+/** A traced batch is rendered so much before it is due, and as much earlier as rendering two takes: a trace begins with its insert. */
+const TRACE_LEAD_NS = 200_000_000;
 /** So much behind with every permit out is worth a word. */
 const SATURATED_NS = 250_000_000;
 /** After so many dropped batches the event loop gets its turn. */
@@ -92,7 +95,7 @@ export default async function load({ plan, port }: LoaderTask): Promise<void> {
     await loader.warmUp();
     port.postMessage({ kind: "ready" } satisfies FromWorker);
     const { startNs, startEpochNs } = await started;
-    await loader.run(startNs, plan.dataStartNs ?? startEpochNs);
+    await loader.run(startNs, startEpochNs);
   } finally {
     await loader.close();
     port.close();
@@ -129,7 +132,12 @@ export class Loader {
   readonly #permits: Stock<true>;
   readonly #said = new Set<string>();
   readonly #timesheet: Timesheet;
+  #startEpochNs = 0n;
   #dropped = 0;
+  /** The longest rendering so far. */
+  #renderingNs = 0;
+  /** Of the batch that is rendered, or waits for its time or a place. */
+  #trace: Trace | undefined;
   /** The end by which the last batch was planned. */
   #plannedEndNs: bigint | undefined;
   #clock: Pick<Clock, "now" | "until" | "wake"> | undefined;
@@ -153,8 +161,7 @@ export class Loader {
     const { compression } = plan.insert;
     this.#compressor = compression === "none" ? undefined : new Compressor(compression);
     this.#inserter = parts.inserter(plan.insert);
-    this.#tracing =
-      plan.traces && startTracing(plan.traces, (sentence) => this.#say({ kind: "traces-failed", sentence }));
+    this.#tracing = plan.traces && startTracing(plan.traces, this.#own, (message) => this.#say(message));
     this.#delivery = new Delivery({
       plan,
       counters: this.#counters,
@@ -180,19 +187,25 @@ export class Loader {
     const rows = rowsPerBatch(this.#plan.schedule);
     // One batch after the other: a file is not to be begun anew for each.
     for (let batch = 0, bytes = 0; batch * rows < WARM_UP_ROWS && bytes < WARM_UP_BYTES; batch++) {
+      const beganMs = performance.now();
       await this.#fill(slot, claimedBatch(batch, rows, 0), 0n);
+      this.#renderingNs = Math.max(this.#renderingNs, (performance.now() - beganMs) * 1e6);
       bytes += slot.bytes;
     }
     await rehearse(this.#plan.insert, this.#body(slot).subarray(0, REHEARSAL_BYTES));
   }
 
-  async run(startNs: bigint, dataStartNs: bigint): Promise<void> {
+  /** Starts at this reading of process.hrtime.bigint(), which is this time since the epoch. */
+  async run(startNs: bigint, startEpochNs: bigint): Promise<void> {
     const clock = this.#parts.clock(startNs);
+    const dataStartNs = this.#plan.dataStartNs ?? startEpochNs;
+    this.#startEpochNs = startEpochNs;
     this.#clock = clock;
     this.wake();
     await clock.until(0);
     await this.#sendBatches(clock, dataStartNs).catch((error: unknown) => {
       if (!(error instanceof ReplayError)) throw error;
+      this.#trace?.neverSent("unrendered", error.message);
       this.#say({ kind: "no-rows", sentence: error.message });
     });
     this.#own.nextDue(Number.POSITIVE_INFINITY);
@@ -224,12 +237,17 @@ export class Loader {
       }
       if (batch.measured) this.#timesheet.begin();
       // Before it is due: latency is never our own rendering or compressing, unless we are behind.
-      const trace = this.#tracing?.begin(batch);
+      const traced = this.#tracing?.wants() === true;
+      const beganNs = traced ? await this.#begin(clock, batch, planned) : takenNs;
       await this.#fill(slot, batch, dataStartNs);
-      trace?.rendered(slot.bytes);
       const renderedNs = clock.now();
+      if (traced) this.#rendered(renderedNs - beganNs);
       const due = await this.#untilDue(clock, batch, slot, dataStartNs);
-      if (due === undefined) break;
+      if (due === undefined) {
+        this.#trace?.neverDue();
+        break;
+      }
+      if (traced) this.#trace?.inserting(due, slot.bytes, this.#dueMs(due));
       const wantedNs = planned === undefined ? renderedNs : clock.now();
       const isFull = this.#permits.empty && !this.#delivery.isPausing;
       if (isFull && wantedNs - due.dueNs > SATURATED_NS) this.#say({ kind: "saturated" });
@@ -238,7 +256,7 @@ export class Loader {
       const permittedNs = isHeld ? clock.now() : wantedNs;
       if (isHeld) waits.push([wantedNs, permittedNs]);
       if (permit === undefined) {
-        this.#giveUp(planned && due, permittedNs, waits);
+        this.#giveUp(due, permittedNs, waits);
         break;
       }
       if (planned !== undefined && this.#isTooLate(due, permittedNs)) {
@@ -246,11 +264,36 @@ export class Loader {
         await this.#drop(due, slot, permittedNs, waits);
         continue;
       }
-      if (batch.measured) this.#timesheet.rendered(renderedNs - takenNs);
+      if (batch.measured) this.#timesheet.rendered(renderedNs - beganNs);
       if (planned !== undefined) this.#timesheet.left(due, permittedNs, waits);
       this.#timesheet.tellNow(permittedNs);
-      void this.#insert(clock, due, slot, trace);
+      void this.#insert(clock, due, slot, this.#trace);
+      this.#trace = undefined;
     }
+  }
+
+  /** Begins the batch's trace, not long before its insert. Returns when its rendering begins. */
+  async #begin(clock: Pick<Clock, "now" | "until">, batch: Batch, planned: Batch | undefined): Promise<number> {
+    if (planned !== undefined) await clock.until(planned.dueNs - TRACE_LEAD_NS - 2 * this.#renderingNs);
+    this.#trace = this.#tracing?.begin(batch);
+    return clock.now();
+  }
+
+  /** Since the epoch; in a closed loop nothing is due. */
+  #dueMs({ dueNs }: Batch): number | undefined {
+    return this.#schedule && Number((this.#startEpochNs + BigInt(Math.floor(dueNs))) / 1_000_000n);
+  }
+
+  #rendered(ns: number): void {
+    this.#renderingNs = Math.max(this.#renderingNs, ns);
+    this.#trace?.rendered();
+  }
+
+  /** In the batch's trace, or in one that it gets for it. */
+  #neverSent(batch: Batch, nowNs: number, why: NeverSent): void {
+    const trace = this.#trace ?? this.#tracing?.unrendered(batch, () => this.#dueMs(batch));
+    trace?.neverSent(why, `${why}: it was due ${milliseconds((nowNs - batch.dueNs) / 1e6)} ago`);
+    this.#trace = undefined;
   }
 
   /** Renders the batch into the slot, and compresses it if that is asked for. */
@@ -267,6 +310,8 @@ export class Loader {
   /** The run is over for this batch, due or not: it is never sent. */
   #giveUp(batch: Batch | undefined, nowNs: number, waits: readonly Wait[]): void {
     if (batch === undefined || batch.dueNs > nowNs) return;
+    this.#neverSent(batch, nowNs, "unsent");
+    if (this.#schedule === undefined) return;
     this.#timesheet.left(batch, nowNs, waits);
     this.#own.givenUp(batch, nowNs - batch.dueNs);
   }
@@ -278,6 +323,7 @@ export class Loader {
   async #drop(batch: Batch, slot: Slot, nowNs: number, waits: readonly Wait[]): Promise<void> {
     this.#timesheet.left(batch, nowNs, waits);
     this.#own.dropped(batch);
+    this.#neverSent(batch, nowNs, "dropped");
     this.#fates.mark(this.#turnOf(batch), "dropped");
     this.#slots.give(slot);
     this.#say({ kind: "dropping" });
@@ -320,18 +366,22 @@ export class Loader {
   ): Promise<Batch | undefined> {
     if (this.#schedule === undefined) return batch;
     let due = batch;
-    do {
-      await clock.until(due.dueNs);
-      // First the clock, then the end: a batch is sent whole only if it was due before the end was moved.
+    for (;;) {
+      // First the clock, then the end: a batch is sent whole only if it was due before the end was moved. The end before any
+      // waiting: it may have been moved while the batch was rendered.
+      const isDue = clock.now() >= due.dueNs;
       const { endNs } = this.#counters;
-      if (endNs === this.#plannedEndNs) continue;
+      if (endNs === this.#plannedEndNs) {
+        if (isDue) return due;
+        await clock.until(due.dueNs);
+        continue;
+      }
       this.#plannedEndNs = endNs;
       const cut = this.#schedule.batch(batch.number, endNs);
       if (cut === undefined) return undefined;
       if (cut.rows !== due.rows) await this.#fill(slot, cut, dataStartNs);
       due = cut;
-    } while (clock.now() < due.dueNs);
-    return due;
+    }
   }
 
   /** The batch's place among those of this shard. */

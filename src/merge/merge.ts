@@ -66,6 +66,7 @@ export function mergeReports(
     service_ms: mergeKnown(all((report) => report.service_ms)),
     lateness_ms: mergeLatencies(all((report) => report.lateness_ms)),
     errors: mergeErrors(all((report) => report.errors).flat()),
+    traces: mergeTraces(all((report) => report.traces)),
     problems: parts.flatMap((report) => report.problems.map((problem) => named(report, problem))),
     max_lag_ms: Math.max(...all((report) => report.max_lag_ms)),
     generator_cpu_s: sum(all((report) => report.generator_cpu_s)),
@@ -166,6 +167,18 @@ function mergeErrors(errors: Errors): Errors {
       first: same.find(({ first }) => first !== null)?.first ?? null,
     };
   });
+}
+
+type Traces = Report["traces"];
+
+/** Of the shards that sent any. */
+function mergeTraces(traces: readonly Traces[]): Traces {
+  const sent = traces.filter((one) => one !== null);
+  if (sent.length === 0) return null;
+  return {
+    ...sumFields(sent.map(({ spans, exported }) => ({ spans, exported }))),
+    lost: sumFields(sent.map(({ lost }) => lost)),
+  };
 }
 
 type Endpoints = Report["endpoints"];

@@ -15,6 +15,7 @@ import type { Options } from "../options.js";
 import { quotedSettings } from "../quoted.js";
 import type { Scan } from "../replay/scan.js";
 import { ratioOf } from "../schedule.js";
+import type { SpanTotals } from "../spans.js";
 import { type Target, whyUnverifiable } from "../target.js";
 import type { LatencyJson, LedgerJson, Point, Report } from "./schema.js";
 
@@ -30,6 +31,7 @@ export interface Result extends Omit<Books, "claim"> {
   readonly workers: number;
   /** By a signal, before its time. */
   readonly interrupted: boolean;
+  readonly hasTraces: boolean;
   /** Undefined when it was not asked for. */
   readonly ledger: Ledger | undefined;
   readonly generatorCpuS: number;
@@ -110,6 +112,7 @@ export function makeReport(result: Result): Report {
       retried,
       first: result.sentences.get(code) ?? null,
     })),
+    traces: result.hasTraces ? tracesJson(result.spans) : null,
     problems: result.problems,
     max_lag_ms: measured.totals.maxLagNs / 1e6,
     generator_cpu_s: result.generatorCpuS,
@@ -146,6 +149,11 @@ function endpointJson(endpoint: Endpoint, totals: EndpointTotals | undefined): R
     sent_bytes: sentBytes,
     left_out: leftOut,
   };
+}
+
+function tracesJson({ begun, exported, ...outcomes }: SpanTotals): Report["traces"] {
+  const { queue_full, rejected, failed, unflushed } = outcomes;
+  return { spans: begun, exported, lost: { queue_full, rejected, failed, unflushed } };
 }
 
 export const toJson = (report: Report): string => `${JSON.stringify(report, null, 2)}\n`;

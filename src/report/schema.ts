@@ -322,6 +322,19 @@ export const reportSchema = z
         }),
       )
       .describe("Attempts of inserts that were not acknowledged, by code, of the whole run"),
+    traces: z
+      .object({
+        spans: count("Spans that began: exported + lost"),
+        exported: count("Spans the collector took"),
+        lost: z.object({
+          queue_full: count("Spans for which there was no room among those that waited to be sent"),
+          rejected: count("Spans the collector left out of what it took"),
+          failed: count("Spans of requests the collector did not take"),
+          unflushed: count("Spans still on their way at the end, or of a worker thread that crashed"),
+        }),
+      })
+      .nullable()
+      .describe("Spans of sampled batches, two each; null: none were sent"),
     problems: z.array(z.string()).describe("Why the run did not go its way to the end, as sentences"),
     max_lag_ms: amount("Milliseconds the most belated insert was sent after it was due, measured"),
     generator_cpu_s: amount("CPU seconds of the whole run: user and system, all threads"),

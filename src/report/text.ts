@@ -4,6 +4,7 @@ import { ceilingOf } from "../ceiling.js";
 import { wrap } from "../help.js";
 import type { Compression } from "../replay/file.js";
 import { FORMATS } from "../rows/program.js";
+import { SPAN_LOSSES, type SpanLoss, spansLost } from "../spans.js";
 import { bytes, count, milliseconds, percent, printable, short, whole } from "../text.js";
 import { parseThreshold, valueText } from "../threshold.js";
 import { ledgerText, whyNoLedger } from "./ledger-text.js";
@@ -64,6 +65,7 @@ export function toText(report: Report): string {
       ...line("error", code, count(inserts, "insert"), count(rows, "row"), retried > 0 && `${whole(retried)} retried`),
       ...(first === null ? [] : words("", `first: ${first}`)),
     ]),
+    ...tracesLines(report),
     ...problems.flatMap((problem) => words("problem", problem)),
     ...thresholdLines(report),
     ...limitLines(report),
@@ -257,6 +259,23 @@ function generatorLines({ generator, generator_cpu_s: cpuS, rows }: Report): Lin
     `${cpuS.toFixed(2)} CPU-s`,
     rows.acknowledged >= ROWS_FOR_A_COST && `${short(cpuS / (rows.acknowledged / 1e6))} CPU-s per million rows`,
   );
+}
+
+const LOSSES: Readonly<Record<SpanLoss, string>> = {
+  queue_full: "for want of room",
+  rejected: "rejected",
+  failed: "not taken",
+  unflushed: "unsent at the end",
+};
+
+/** Where spans were lost. */
+function tracesLines({ traces }: Report): Lines {
+  const lost = traces === null ? 0 : spansLost(traces.lost);
+  if (traces === null || lost === 0) return [];
+  const causes = SPAN_LOSSES.filter((loss) => traces.lost[loss] > 0).map(
+    (loss) => `${whole(traces.lost[loss])} ${LOSSES[loss]}`,
+  );
+  return words("traces", `${whole(lost)} of ${count(traces.spans, "span")} lost: ${causes.join(", ")}`);
 }
 
 function thresholdLines({ thresholds }: Report): Lines {

@@ -3,6 +3,7 @@
 
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import protobuf from "protobufjs";
 
 /** The parts of opentelemetry-proto v1 (collector/trace, trace, resource, common) that a trace needs; fields by number. */
@@ -15,8 +16,10 @@ const SCHEMA = `
   message Scope { string name = 1; string version = 2; }
   message Span {
     bytes trace_id = 1; bytes span_id = 2; bytes parent_span_id = 4; string name = 5; SpanKind kind = 6;
-    fixed64 start_time_unix_nano = 7; fixed64 end_time_unix_nano = 8; repeated KeyValue attributes = 9; Status status = 15;
+    fixed64 start_time_unix_nano = 7; fixed64 end_time_unix_nano = 8; repeated KeyValue attributes = 9; repeated Event events = 11;
+    Status status = 15;
   }
+  message Event { fixed64 time_unix_nano = 1; string name = 2; repeated KeyValue attributes = 3; }
   enum SpanKind { UNSPECIFIED = 0; INTERNAL = 1; SERVER = 2; CLIENT = 3; PRODUCER = 4; CONSUMER = 5; }
   message Status { string message = 2; StatusCode code = 3; }
   enum StatusCode { UNSET = 0; OK = 1; ERROR = 2; }
@@ -24,10 +27,12 @@ const SCHEMA = `
   message AnyValue {
     oneof value { string string_value = 1; bool bool_value = 2; int64 int_value = 3; double double_value = 4; }
   }
+  message ExportTraceServiceResponse { ExportTracePartialSuccess partial_success = 1; }
+  message ExportTracePartialSuccess { int64 rejected_spans = 1; string error_message = 2; }
 `;
-const ExportTraceServiceRequest = protobuf
-  .parse(SCHEMA, { keepCase: true })
-  .root.lookupType("ExportTraceServiceRequest");
+const { root } = protobuf.parse(SCHEMA, { keepCase: true });
+const ExportTraceServiceRequest = root.lookupType("ExportTraceServiceRequest");
+const ExportTraceServiceResponse = root.lookupType("ExportTraceServiceResponse");
 
 /** A value of AnyValue: a string stays apart from a number. */
 export type Value = string | number | boolean;
@@ -54,7 +59,18 @@ interface RawSpan {
   readonly start_time_unix_nano: string;
   readonly end_time_unix_nano: string;
   readonly attributes: readonly Attribute[];
+  readonly events: readonly {
+    readonly time_unix_nano: string;
+    readonly name: string;
+    readonly attributes: readonly Attribute[];
+  }[];
   readonly status: { readonly message: string; readonly code: string } | null;
+}
+
+export interface ReceivedEvent {
+  readonly name: string;
+  readonly atNs: bigint;
+  readonly attributes: Readonly<Record<string, Value>>;
 }
 
 export interface ReceivedSpan {
@@ -70,6 +86,7 @@ export interface ReceivedSpan {
   readonly startNs: bigint;
   readonly endNs: bigint;
   readonly attributes: Readonly<Record<string, Value>>;
+  readonly events: readonly ReceivedEvent[];
   readonly status: { readonly code: string; readonly message: string };
 }
 
@@ -109,14 +126,39 @@ function decode(body: Uint8Array): ReceivedSpan[] {
         startNs: BigInt(span.start_time_unix_nano),
         endNs: BigInt(span.end_time_unix_nano),
         attributes: valuesOf(span.attributes),
+        events: span.events.map(({ name, time_unix_nano, attributes }) => ({
+          name,
+          atNs: BigInt(time_unix_nano),
+          attributes: valuesOf(attributes),
+        })),
         status: { code: span.status?.code ?? "UNSET", message: span.status?.message ?? "" },
       })),
     ),
   );
 }
 
-/** What it does with a request that is whole: takes it, answers with a status, or never answers. */
-export type Manner = "takes" | "hangs" | number;
+/** How one request is answered. */
+export interface Answer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string;
+  /** Milliseconds it takes. */
+  readonly afterMs?: number;
+  /** Of the spans of a request that is taken, so many are left out. */
+  readonly rejects?: number;
+}
+
+/** The answer to a request of which so many spans are not taken. */
+export const partial = (rejects: number, message: string): Answer => ({
+  status: 200,
+  rejects,
+  body: ExportTraceServiceResponse.encode({
+    partial_success: { rejected_spans: rejects, error_message: message },
+  }).finish(),
+});
+
+/** What it does with a request that is whole: takes it, answers with a status or as is said of that request, or never answers. */
+export type Manner = "takes" | "hangs" | number | ((request: number) => Answer);
 
 export class Collector {
   readonly requests: ReceivedRequest[] = [];
@@ -161,8 +203,14 @@ export class Collector {
     }
     this.requests.push({ method: request.method ?? "", path: request.url ?? "", headers: request.headers });
     if (this.#manner === "hangs") return;
-    const status = this.#manner === "takes" ? 200 : this.#manner;
-    if (status === 200) this.spans.push(...decode(Buffer.concat(chunks)));
-    response.writeHead(status, { "content-type": "application/x-protobuf" }).end();
+    const answer = this.#answerTo(this.requests.length - 1);
+    if (answer.afterMs !== undefined) await sleep(answer.afterMs);
+    if (answer.status === 200) this.spans.push(...decode(Buffer.concat(chunks)).slice(answer.rejects ?? 0));
+    response.writeHead(answer.status, { "content-type": "application/x-protobuf", ...answer.headers }).end(answer.body);
+  }
+
+  #answerTo(request: number): Answer {
+    if (typeof this.#manner === "function") return this.#manner(request);
+    return { status: typeof this.#manner === "number" ? this.#manner : 200 };
   }
 }

@@ -213,6 +213,7 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
       const same = inserts.filter((insert) => insert.outcome !== "acknowledged" && insert.code === code);
       return { code, inserts: same.length, rows: rowsOf(same), retried: 0, first: `code ${code}` };
     }),
+    traces: null,
     problems: [],
     max_lag_ms: Math.max(0, ...measured.map(({ dueMs, sentMs }) => sentMs - dueMs)),
     generator_cpu_s: inserts.length / 1024,

@@ -118,6 +118,7 @@ export async function runVirtually(
     startedAt: new Date(0),
     workers: plan.workers.length,
     interrupted: false,
+    hasTraces: false,
     ledger: undefined,
     generatorCpuS: 0,
     series: series.points.map((point) => ({ ...point, cpu_s: 0 })),
