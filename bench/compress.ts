@@ -57,7 +57,7 @@ async function discard(nginx: Discarder, { rounds, ...spec }: Effort): Promise<v
 }
 
 async function embedded({ rounds, ...spec }: Effort): Promise<void> {
-  const server = await startEmbedded();
+  const server = await startEmbedded({ login: "none" });
   try {
     const { settle, receiver } = await underLoad(server);
     const all = choices([]);

@@ -15,7 +15,7 @@ const SETTLE_LIMIT_MS = 20_000;
 const PAUSE_MS = 1000;
 
 export async function embedded(rounds: number, spec: WindowSpec): Promise<void> {
-  const server = await startEmbedded();
+  const server = await startEmbedded({ login: "none" });
   try {
     await compare(server, rounds, spec);
   } finally {

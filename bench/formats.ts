@@ -115,7 +115,7 @@ const thousands = (contender: Contender): string =>
 /** Windows of all of them, in turn, into the embedded server. */
 async function playAll(contenders: readonly Contender[]): Promise<void> {
   const [rounds, seconds] = [given("rounds", 5, 1), given("seconds", 8, 1)];
-  const server = await startEmbedded();
+  const server = await startEmbedded({ login: "none" });
   try {
     const { settle, receiver } = await underLoad(server);
     await inTurn(contenders, rounds, async (contender) => {
@@ -184,7 +184,7 @@ if (parts.includes("render")) {
   say("## render: how fast is each format rendered on one core?\n");
   await compareRendering("default table", eventColumns("0123456789ab"), { RowBinary: 1.5, Native: 2 });
   await compareRendering("web event", webEventColumns, {});
-  const server = await startEmbedded();
+  const server = await startEmbedded({ login: "none" });
   const examples = [
     ["OpenTelemetry logs (example)", await example(server, "otel-logs", "otel_logs")],
     ["web events (example)", await example(server, "web-events", "web_events")],

@@ -14,7 +14,7 @@ const AIM_MS = 2;
 
 export async function lateness(nginx: Discarder, { rounds, seconds, warmUpS }: Effort): Promise<void> {
   const load = ["--rate", String(RATE), "--batch-rows", "1", "--warmup", `${warmUpS}s`, "--duration", `${seconds}s`];
-  const server = await startEmbedded();
+  const server = await startEmbedded({ login: "none" });
   const targets = [
     { name: "a discarding nginx", flags: ["--blind", ...load], url: nginx.url, reports: [] as Report[] },
     { name: "the embedded ClickHouse", flags: load, url: server.url, reports: [] as Report[] },

@@ -53,7 +53,7 @@ const CASES: readonly Case[] = [
 ];
 
 cleanUpAtExit();
-const server = await startEmbedded();
+const server = await startEmbedded({ login: "none" });
 const endpoint = endpointOf(new URL(server.url), { user: "default", password: "" });
 const directory = temporaryDirectory();
 

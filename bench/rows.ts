@@ -292,7 +292,7 @@ if (wrong.length > 0) {
   note(`there is no part ${wrong.join(", ")}: ${PARTS.map(([name]) => name).join(", ")}`);
   process.exit(2);
 }
-const server = await startEmbedded();
+const server = await startEmbedded({ login: "none" });
 try {
   printHead("What do rows of any table cost?", { v8: process.versions.v8 });
   say(`median (min–max) of ${ROUNDS} rounds of ${SECONDS} s each, taken in turn; one core, nothing is sent\n`);

@@ -134,7 +134,7 @@ function rowsOf(thread: string, samples: readonly Sample[]): readonly Row[] {
   ];
 }
 
-const server = await startEmbedded();
+const server = await startEmbedded({ login: "none" });
 try {
   printHead("Does the program stay as it is for as long as it runs?", {});
   note(`a load of ${values.rate} rows/s for ${minutes} min${values.faults ? ", one insert in a hundred spoilt" : ""}`);

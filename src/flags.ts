@@ -170,7 +170,16 @@ export const MAX_FLAGS: readonly Flag[] = [
   { ...runFlag("report"), description: "Write all holds and the result to this file" },
 ];
 
-export const SERVE_FLAGS = [
+/** Of `run`, but no one is anybody by default. */
+const SERVE_LOGIN: readonly Flag[] = LOGIN.map((flag) => ({ ...flag, group: "Server" as const })).map((flag) => {
+  if (flag.name === "password-file") return flag;
+  const { fallback: _, ...rest } = { fallback: undefined, ...flag };
+  return flag.name === "user"
+    ? { ...rest, fallbackDescription: "clickstorm", description: "The one user who may log in" }
+    : { ...rest, fallbackDescription: "a random one, printed at the start" };
+});
+
+export const SERVE_FLAGS: readonly Flag[] = [
   {
     name: "port",
     group: "Server",
@@ -187,8 +196,14 @@ export const SERVE_FLAGS = [
     fallbackDescription: "a temporary directory, removed at the end",
     description: "Data directory",
   },
-  ...LOGIN.map((flag) => ({ ...flag, group: "Server" as const })),
-] as const satisfies readonly Flag[];
+  ...SERVE_LOGIN,
+  {
+    name: "no-login",
+    group: "Server",
+    kind: "switch",
+    description: "Open the server to every user of this machine, and to pages in their browsers",
+  },
+];
 
 export const MERGE_FLAGS = [
   {

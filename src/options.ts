@@ -112,10 +112,14 @@ export type TableOptions = Pick<
   "table" | "tableGiven" | "rules" | "runId" | "format" | "durationNs" | "dataStartNs" | "dataSpanNs"
 >;
 
-export interface ServeOptions extends Credentials {
+export interface ServeOptions {
   /** 0: the system chooses. */
   readonly port: number;
   readonly path: string | undefined;
+  /** `none`: open to all who reach the port. */
+  readonly login: Credentials | "none";
+  /** Then it is to be told. */
+  readonly passwordIsMade: boolean;
 }
 
 /** Sentences that each name a flag, what was expected and what came. */
@@ -158,8 +162,8 @@ export function resolveRun(
   const reader = new Reader(RUN_FLAGS, raw, environment, config, files);
   const embedded = reader.switch("embedded");
   const blind = reader.switch("blind");
-  const credentials = reader.credentials();
-  if (embedded) reader.checkEmbeddedLogin(credentials);
+  const given = reader.credentials();
+  const credentials = embedded ? reader.embeddedLogin(given) : given;
   const { options: tlsOptions, tls } = readTls(reader);
   const endpoints = embedded ? [] : readEndpoints(reader, credentials, tls);
   reader.exclude("embedded", "clickhouse-url", "it is the one or the other");
@@ -394,11 +398,21 @@ export function resolveServe(
 ): ServeOptions {
   const reader = new Reader(SERVE_FLAGS, raw, environment, undefined, files);
   const credentials = reader.credentials();
-  reader.checkEmbeddedLogin(credentials);
+  const isOpen = reader.switch("no-login");
+  for (const name of ["user", "password", "password-file"]) {
+    reader.exclude("no-login", name, "the server is open to all, or has a login");
+  }
+  if (!isOpen && reader.isGiven("user") && credentials.user === "default" && credentials.password === "") {
+    reader.problem(
+      `${reader.label("user")} default has no password, so that all users of this machine could use the server: ` +
+        "leave it out or name another user, or pass --no-login if that is what you want",
+    );
+  }
   const options: ServeOptions = {
     port: reader.integer("port", 0, 65_535, 0),
     path: reader.word("path", "a directory"),
-    ...credentials,
+    login: isOpen ? "none" : reader.embeddedLogin(credentials),
+    passwordIsMade: credentials.password === "",
   };
   if (reader.problems.length > 0) throw new OptionsError(reader.problems);
   return options;

@@ -2,7 +2,7 @@
 // A flag beats CLICKSTORM_<NAME>, which beats the seed service's variable, which beats the config file, which beats the default.
 
 import type { Config } from "./config.js";
-import { checkLogin } from "./embedded/config.js";
+import { completeLogin } from "./embedded/login.js";
 import { type Credentials, fitsHeader } from "./endpoint.js";
 import { type Flag, ownersOf, variableOf } from "./flags.js";
 import { parseDuration, parseInteger, type Span } from "./quantities.js";
@@ -149,10 +149,10 @@ export class Reader {
     const file = this.files.get(path);
     if (file === undefined) throw new RangeError(`${label} ${path} has not been read`);
     if ("text" in file) return { label, path, text: file.text };
-    // Who takes it for the flag of the secret itself has given that for the name: only a name that leads somewhere is shown.
+    // Who takes it for the flag of the secret itself has given that for the name: it is shown only where something lies there.
     const isHidden = this.#flag(name).holds?.isSecret && file.fault.startsWith(":");
-    const fault = isHidden ? `${label} names a file that cannot be read${file.fault}` : `${label} ${path}${file.fault}`;
-    this.problem(path === "" ? `${label} must be a file name, got nothing` : fault);
+    const fault = `${isHidden ? "" : ` ${path}`}${file.fault}`;
+    this.problem(path === "" ? `${label} must be a file name, got nothing` : `${label}${fault}`);
     return undefined;
   }
 
@@ -223,12 +223,16 @@ export class Reader {
     return { label: `the first line of ${file?.path}`, password: line };
   }
 
-  /** The embedded server cannot offer every login. */
-  checkEmbeddedLogin(credentials: Credentials): void {
+  /** Of the embedded server: what was not given is made. It cannot offer every login. */
+  embeddedLogin({ user, password }: Credentials): Credentials {
     try {
-      checkLogin(credentials);
+      return completeLogin({
+        user: this.isGiven("user") ? user : undefined,
+        password: password === "" ? undefined : password,
+      });
     } catch (error) {
       this.problem(error instanceof Error ? error.message : String(error));
+      return { user, password };
     }
   }
 }

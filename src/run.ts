@@ -60,6 +60,9 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
   let source: MetricsSource | undefined;
   let metrics: MetricsServer | undefined;
   let embedded: EmbeddedServer | undefined;
+  const deaths = (): readonly AbortSignal[] => (embedded === undefined ? [] : [embedded.died]);
+  // Then rows are missing for another reason than a slow generator.
+  let isBrokenOff = false;
   checkPlaces(options);
   checkStart(options);
   const file = options.replay && lookedAt(options.replay);
@@ -68,9 +71,14 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     metrics = await openMetrics(options, () => source, warn);
     if (metrics !== undefined) progress.say(`metrics at ${metrics.url}`);
     if (options.embedded) {
-      embedded = await startEmbedded(options.credentials);
+      embedded = await startEmbedded({ login: options.credentials });
       progress.say(`embedded ClickHouse at ${embedded.url}`);
-      void embedded.exited.then((sentence) => sentence !== undefined && warn(sentence));
+      // Then nothing more can be acknowledged, and nothing read.
+      embedded.died.addEventListener("abort", () => {
+        problems.push(`stopped: ${embedded?.died.reason.message}`);
+        isBrokenOff = true;
+        load?.end(0n);
+      });
     }
     const endpoints =
       embedded === undefined
@@ -79,7 +87,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     const target = options.blind
       ? blindTarget(options)
       : await prepareTarget(endpoints, options, {
-          signal: interrupt,
+          signal: AbortSignal.any([interrupt, ...deaths()]),
           onSlow: (sentence) => progress.say(sentence),
         });
     const replay = file && (await readThrough(file, options, progress, interrupt));
@@ -125,8 +133,6 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
 
     const cpuBefore = process.cpuUsage();
     const sentences = new Map<Code, string>();
-    // Then rows are missing for another reason than a slow generator.
-    let isBrokenOff = false;
     const onNotice = (notice: Notice): void => {
       isBrokenOff ||= ENDINGS.has(notice.kind);
       if (notice.kind === "error") {
@@ -154,6 +160,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       throw error;
     });
     if (options.startAtNs !== undefined) progress.say(`ready: starts at ${load.startedAt.toISOString()}`);
+    if (embedded?.died.aborted) load.end(0n);
     source = metricsSource(plan, load);
     const series = await watch(load, plan, options, { progress, interrupt, problems });
     const failure = await load.finished;
@@ -184,15 +191,16 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
           withinBefore,
           onWait: (sentence) => progress.say(sentence),
           // The first interrupt of all breaks it off; one that ended the load does not.
-          signal: interrupted ? undefined : interrupt,
+          signal: AbortSignal.any([...(interrupted ? [] : [interrupt]), ...deaths()]),
         }).catch(async (error: Error) => {
           if (error instanceof UncountedError) {
             seen = { ...target, whyUncounted: error.message };
             if (ledgerFile !== undefined) await writeUnasked(ledgerFile, claim);
             return undefined;
           }
-          const why =
-            interrupt.aborted && !interrupted
+          const why = embedded?.died.aborted
+            ? "cannot be read: the server is gone, and its data with it"
+            : interrupt.aborted && !interrupted
               ? "was not read: interrupted"
               : `cannot be read: ${error.message.replace(/ in scope SELECT .*/s, "")}`;
           problems.push(`the ledger ${why}`);
@@ -230,6 +238,9 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     if (isIncomplete(report)) return EXIT.incomplete;
     if (report.thresholds.some(({ passed }) => !passed)) return EXIT.crossed;
     return interrupted ? Number(interrupt.reason) : EXIT.done;
+  } catch (error) {
+    if (!interrupt.aborted) await embedded?.throwIfDied();
+    throw error;
   } finally {
     progress.stop();
     await metrics?.close();

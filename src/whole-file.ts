@@ -27,6 +27,7 @@ export interface Patience {
 
 export const PATIENCE: Patience = { writerMs: 5000, bytesMs: 60_000 };
 const POLL_MS = 5;
+const WITHOUT_WAITING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 const PIECE_BYTES = 64 * 1024;
 
 /** Rejects with an InterruptedError where the signal ends the waiting, and with nothing else. */
@@ -63,8 +64,6 @@ export function readRegular(path: string, mostBytes: number): WholeFile | FileFa
     if (fd !== undefined) closeSync(fd);
   }
 }
-
-const WITHOUT_WAITING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 const faultOf = (error: unknown): FileFault => ({
   fault: (error as NodeJS.ErrnoException).code === "ENXIO" ? " is a socket, not a file" : `: ${reasonOf(error)}`,

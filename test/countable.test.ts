@@ -95,7 +95,7 @@ describe("tables that have a ledger", function () {
     const configXml = `<remote_servers><two>
         <shard><replica><host>127.0.0.1</host><port>9000</port></replica></shard>
       </two></remote_servers>`;
-    server = await startEmbedded({ extraConfig: { usersXml, configXml } });
+    server = await startEmbedded({ login: "none", extraConfig: { usersXml, configXml } });
     for (const sql of [
       "CREATE DATABASE e",
       "CREATE DATABASE p",
@@ -209,7 +209,7 @@ describe("run, into tables that hide what they hold", function () {
     const usersXml = `<users><policed><password></password><networks><ip>127.0.0.1</ip></networks>
       <profile>default</profile><quota>default</quota><grants><query>GRANT ALL ON *.*</query></grants>
       <databases><p><t><filter>tenant = 1</filter></t></p></databases></policed></users>`;
-    server = await startEmbedded({ extraConfig: { usersXml } });
+    server = await startEmbedded({ login: "none", extraConfig: { usersXml } });
     await ask("CREATE DATABASE p");
     await ask("CREATE TABLE p.t (tenant UInt8, run_id String, seq UInt64) ENGINE = MergeTree ORDER BY seq");
     await ask(

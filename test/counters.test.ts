@@ -63,15 +63,15 @@ describe("counters", () => {
     expect(counters.endpoints().map(({ acknowledged }) => acknowledged)).to.deep.equal([10, 0, 40]);
   });
 
-  it("failed rows are counted by reason: busy 1, refused 20, read_only 300, unreachable 4,000", () => {
+  it("failed rows are counted by reason: busy 1, refused 20, read_only 300, unreachable 4,000, generator 50,000", () => {
     const counters = Counters.allocate(shape);
-    const rows = [1, 20, 300, 4000];
-    expect(REASONS).to.deep.equal(["busy", "refused", "read_only", "unreachable"]);
+    const rows = [1, 20, 300, 4000, 50_000];
+    expect(REASONS).to.deep.equal(["busy", "refused", "read_only", "unreachable", "generator"]);
     for (const [index, reason] of REASONS.entries())
       insert(counters, index % 2, index % 3, rows[index] ?? 0, failed(reason, 60));
     const { failed: all, failedBy, inserts, generated } = counters.totals(0);
-    expect(failedBy).to.deep.equal({ busy: 1, refused: 20, read_only: 300, unreachable: 4000 });
-    expect([all, generated, inserts.failed]).to.deep.equal([4321, 4321, 4]);
+    expect(failedBy).to.deep.equal({ busy: 1, refused: 20, read_only: 300, unreachable: 4000, generator: 50_000 });
+    expect([all, generated, inserts.failed]).to.deep.equal([54_321, 54_321, 5]);
   });
 
   it("errors are counted by code, over workers and endpoints: 252 twice, timeout once", () => {

@@ -4,7 +4,6 @@
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { request } from "node:http";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -12,47 +11,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { locateLibrary } from "../src/embedded/library.js";
 import { EmbeddedError, type EmbeddedOptions, type EmbeddedServer, startEmbedded } from "../src/embedded/server.js";
+import { type AskOptions, ask } from "./support/request.js";
 
-interface Answer {
-  readonly status: number;
-  readonly code: string | undefined;
-  readonly text: string;
-}
-
-interface AskOptions {
-  readonly user?: string;
-  readonly password?: string;
-  readonly parameters?: Record<string, string>;
-  readonly headers?: Record<string, string>;
-}
-
-/** Without keep-alive: the server waits five seconds for an idle connection when it is stopped. */
-function ask(url: string, sql: string, options: AskOptions = {}): Promise<Answer> {
-  const { user, password, parameters = {}, headers = {} } = options;
-  const target = `${url}/?${new URLSearchParams(parameters)}`;
-  const login = {
-    ...(user === undefined ? {} : { "X-ClickHouse-User": user }),
-    ...(password === undefined ? {} : { "X-ClickHouse-Key": password }),
-  };
-  return new Promise((settle, fail) => {
-    const post = request(target, { method: "POST", agent: false, headers: { ...login, ...headers } }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (chunk: string) => {
-        text += chunk;
-      });
-      response.on("end", () => {
-        const code = response.headers["x-clickhouse-exception-code"];
-        settle({ status: response.statusCode ?? 0, code: code?.toString(), text: text.trim() });
-      });
-    });
-    post.on("error", fail);
-    post.end(sql);
-  });
-}
-
-async function refusal(options: EmbeddedOptions): Promise<string> {
+async function refusal(options: Partial<EmbeddedOptions>): Promise<string> {
   try {
-    const server = await startEmbedded(options);
+    const server = await startEmbedded({ login: "none", ...options });
     await server.stop();
   } catch (error) {
     expect(error).to.be.instanceOf(EmbeddedError);
@@ -84,8 +47,8 @@ describe("the embedded server", function () {
   this.timeout(30_000);
 
   const started: EmbeddedServer[] = [];
-  async function start(options?: EmbeddedOptions): Promise<EmbeddedServer> {
-    const server = await startEmbedded(options);
+  async function start(options?: Partial<EmbeddedOptions>): Promise<EmbeddedServer> {
+    const server = await startEmbedded({ login: "none", ...options });
     started.push(server);
     return server;
   }
@@ -99,7 +62,7 @@ describe("the embedded server", function () {
     const select = async (sql: string) => (await ask(server.url, sql)).text;
 
     before(async () => {
-      server = await startEmbedded();
+      server = await startEmbedded({ login: "none" });
     });
     after(() => server.stop());
 
@@ -210,7 +173,7 @@ describe("the embedded server", function () {
       const program = `
         import { startEmbedded } from ${JSON.stringify(module)};
         process.on('SIGINT', () => console.log('interrupted'));
-        const { pid, path, url } = await startEmbedded();
+        const { pid, path, url } = await startEmbedded({ login: "none" });
         console.log(JSON.stringify({ pid, path, url }));`;
       const parent = spawn(process.execPath, ["--input-type=module", "--eval", program], {
         detached: true,
@@ -287,7 +250,7 @@ describe("the embedded server", function () {
     let server: EmbeddedServer;
 
     before(async () => {
-      server = await startEmbedded(login);
+      server = await startEmbedded({ login });
     });
     after(() => server.stop());
 
@@ -304,9 +267,8 @@ describe("the embedded server", function () {
         { parameters: { user: "default", session_id: "mine" } },
         { parameters: { profile: "default", max_sessions_for_user: "0" } },
       ];
-      for (const attempt of attempts) expect((await ask(server.url, "SELECT 1", attempt)).code).to.equal("700");
-      // REQUIRED_PASSWORD: ClickHouse's answer to a password where there is none.
-      expect((await ask(server.url, "SELECT 1", { user: "default", password: "x" })).code).to.equal("194");
+      for (const attempt of attempts) expect((await ask(server.url, "SELECT 1", attempt)).status).to.equal(403);
+      expect((await ask(server.url, "SELECT 1", { user: "default", password: "x" })).status).to.equal(403);
     });
 
     it("shows the password to nobody: not in the process list, not in a file, files for their owner alone", () => {
@@ -364,13 +326,15 @@ describe("the embedded server", function () {
     });
 
     it("a password for default, which the library itself uses without one", async () => {
-      const message = await refusal({ password: "secret" });
+      const message = await refusal({ login: { user: "default", password: "secret" } });
       expect(message).to.include("cannot give its user default a password").and.include("another --user");
       expect(message).to.not.include("secret");
     });
 
     it("a user name that cannot stand in its configuration", async () => {
-      expect(await refusal({ user: "a b" })).to.include("cannot have a user of that name: use letters");
+      expect(await refusal({ login: { user: "a b", password: "x" } })).to.include(
+        "cannot have a user of that name: use letters",
+      );
     });
 
     it("broken configuration, with what the library says, leaving nothing behind", async () => {

@@ -237,7 +237,7 @@ describe("ladder", function () {
   });
 
   it("a server that dies under the third rung: 1, what was measured, and the statement that drops what is left", async () => {
-    const server = await startEmbedded();
+    const server = await startEmbedded({ login: "none" });
     const { id, scratch } = newLadder();
     const running = start(["ladder", "--clickhouse-url", server.url, "--duration", "2s", ...ONE, "--run-id", id]);
     await running.said("3 of 4");
@@ -306,7 +306,7 @@ describe("ladder", function () {
     ];
     const usersXml = `<users><climber><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile>
       <quota>default</quota><grants>${grants.map((grant) => `<query>${grant}</query>`).join("")}</grants></climber></users>`;
-    const server = await startEmbedded({ extraConfig: { usersXml } });
+    const server = await startEmbedded({ login: "none", extraConfig: { usersXml } });
     const ask = async (sql: string): Promise<string> =>
       (await fetch(server.url, { method: "POST", body: sql, headers: { connection: "close" } })).text();
     try {

@@ -296,7 +296,7 @@ describe("ledger: random histories", function () {
   describe("on two servers", () => {
     let servers: readonly EmbeddedServer[] = [];
     before(async () => {
-      servers = await Promise.all([startEmbedded(), startEmbedded()]);
+      servers = await Promise.all([startEmbedded({ login: "none" }), startEmbedded({ login: "none" })]);
       for (const server of servers) await ask(server, `CREATE TABLE default.t ${TABLE}`);
     });
     after(() => Promise.all(servers.map((server) => server.stop())));

@@ -55,7 +55,7 @@ describe("ledger: servers that are not there", function () {
 
   it("a server that starts again 500 ms after the question is waited for: 100 rows landed", async () => {
     const directory = mkdtempSync(join(tmpdir(), "clickstorm-ledger-"));
-    let server: EmbeddedServer = await startEmbedded({ path: directory });
+    let server: EmbeddedServer = await startEmbedded({ login: "none", path: directory });
     const { port, url } = server;
     try {
       for (const sql of [
@@ -72,7 +72,7 @@ describe("ledger: servers that are not there", function () {
         onWait: (sentence) => said.push(sentence),
       });
       await new Promise((resolve) => setTimeout(resolve, 500));
-      server = await startEmbedded({ path: directory, port });
+      server = await startEmbedded({ login: "none", path: directory, port });
       const { landed, lost, duplicated } = await asked;
       expect({ landed, lost, duplicated }).to.deep.equal({ landed: 100, lost: 0, duplicated: 0 });
       // That a question takes long may be said, too.

@@ -24,7 +24,7 @@ describe("run --ledger", function () {
   let proxy: FaultProxy;
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), "clickstorm-ledger-"));
-    server = await startEmbedded();
+    server = await startEmbedded({ login: "none" });
     proxy = await FaultProxy.open(server.port);
   });
   after(async () => {

@@ -77,7 +77,7 @@ describe("max", function () {
   const rowsOf = ({ steps }: Report): number => steps.reduce((sum, step) => sum + step.rows_acknowledged, 0);
 
   it("a quota that refuses the eleventh insert of a second, 100 rows each: 1,000 rows/s within 5%, and the interval comes as near", async () => {
-    const server = await startEmbedded({ extraConfig: { usersXml: USERS } });
+    const server = await startEmbedded({ login: "none", extraConfig: { usersXml: USERS } });
     try {
       const flags = ["--user", "limited", "--batch-rows", "100", "--from", "600", ...SHORT];
       const { ended, report } = await max(["--clickhouse-url", server.url, ...flags]);
@@ -109,7 +109,7 @@ describe("max", function () {
   it("merges that take 2,000 rows a second at most: what is sustained is below, and above it parts pile up", async () => {
     // An index that takes half a millisecond a row is left out by inserts and made by merges, one at a time: whatever comes
     // in faster than 2,000 rows/s stays unmerged, and insert by insert the table has more parts.
-    const server = await startEmbedded({ extraConfig: { configXml: ONE_MERGE } });
+    const server = await startEmbedded({ login: "none", extraConfig: { configXml: ONE_MERGE } });
     try {
       await ask(
         server,
@@ -203,7 +203,7 @@ describe("max", function () {
   });
 
   it("a server that dies: 1, and what was found so far", async () => {
-    const server = await startEmbedded();
+    const server = await startEmbedded({ login: "none" });
     const running = start(["max", "--clickhouse-url", server.url, "--from", "500", ...SHORT]);
     await running.said("500            500");
     await sleep(500);

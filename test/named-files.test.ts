@@ -106,7 +106,7 @@ describe("files that flags name", () => {
       [
         "that is not there: its name may be the password",
         () => join(directory, "none"),
-        () => "--password-file names a file that cannot be read: there is no such file",
+        () => "--password-file: there is no such file",
       ],
       ["that is a folder", () => directory, (file) => `--password-file ${file} is a folder, not a file`],
       ["that is a device", () => "/dev/zero", (file) => `--password-file ${file} is a device, not a file`],
@@ -152,9 +152,9 @@ describe("files that flags name", () => {
         resolveSample(raw, {}, undefined, files).endpoints[0]?.headers["x-clickhouse-key"],
         resolveLadder(raw, {}, undefined, files).run.credentials.password,
         resolveMax(raw, {}, undefined, files).run.credentials.password,
-        resolveServe(raw, {}, files).password,
       ];
-      expect(keys).to.deep.equal(["s3cret", "s3cret", "s3cret", "s3cret", "s3cret"]);
+      expect(keys).to.deep.equal(["s3cret", "s3cret", "s3cret", "s3cret"]);
+      expect(resolveServe(raw, {}, files).login).to.deep.equal({ user: "loader", password: "s3cret" });
       for (const flags of [SAMPLE_FLAGS, LADDER_FLAGS, MAX_FLAGS, SERVE_FLAGS]) {
         expect([...(await readNamedFiles(flags, raw, {}, undefined)).keys()]).to.deep.equal([raw["password-file"]]);
       }
@@ -291,7 +291,7 @@ describe("files that flags name", () => {
         () => [
           "--tls-ca /no/ca: there is no such file",
           "--tls-cert /no/cert: there is no such file",
-          "--tls-key /no/key: there is no such file",
+          "--tls-key: there is no such file",
         ],
       ],
       [

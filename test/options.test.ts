@@ -96,6 +96,8 @@ const SAMPLES: Readonly<Record<string, string>> = {
 
 /** What some flags need beside them. */
 const NEEDED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  // Without a login, it is one that is made anew each time.
+  embedded: { user: "bob", password: "x" },
   "replay-once": { replay: "f.ndjson" },
   "replay-time": { replay: "f.ndjson" },
   "replay-zstd-window": { replay: "f.ndjson" },
@@ -388,13 +390,20 @@ describe("options", () => {
     }
 
     it("a login the embedded server cannot offer is a bad option of run and of serve", () => {
-      for (const problems of [
-        problemsOf({ embedded: "true", password: "hunter2" }),
-        problemsOf({ password: "hunter2" }, {}, resolveServe),
-      ]) {
+      const login = { user: "default", password: "hunter2" };
+      for (const problems of [problemsOf({ embedded: "true", ...login }), problemsOf(login, {}, resolveServe)]) {
         expect(problems).to.have.length(1);
         expect(problems[0]).to.include("The embedded ClickHouse cannot give its user default a password");
       }
+    });
+
+    it("--embedded: a login of its own, unless one is chosen", () => {
+      const { user, password } = resolveRun({ embedded: "true" }, {}).credentials;
+      expect(user).to.equal("clickstorm");
+      expect(password).to.match(/^[0-9a-f]{32}$/);
+      expect(resolveRun({ embedded: "true" }, { CLICKHOUSE_USER: "default" }).credentials.user).to.equal("clickstorm");
+      const chosen = { user: "bob", password: "x" };
+      expect(resolveRun({ embedded: "true", ...chosen }, {}).credentials).to.deep.equal(chosen);
     });
 
     it("all problems are told at once, from flags and variables alike", () => {
@@ -795,8 +804,44 @@ describe("options", () => {
   });
 
   describe("serve", () => {
-    it("without flags: port 8123, a temporary directory, user default", () => {
-      expect(resolveServe({}, {})).to.deep.equal({ port: 8123, path: undefined, user: "default", password: "" });
+    it("without flags: port 8123, a temporary directory, user clickstorm with a password of 128 random bits", () => {
+      const { login, ...rest } = resolveServe({}, {});
+      expect(rest).to.deep.equal({ port: 8123, path: undefined, passwordIsMade: true });
+      expect(login).to.include({ user: "clickstorm" });
+      const passwords = [login, resolveServe({}, {}).login].map((one) => (one === "none" ? "" : one.password));
+      for (const password of passwords) expect(password).to.match(/^[0-9a-f]{32}$/);
+      expect(passwords[0]).to.not.equal(passwords[1]);
+    });
+
+    const logins = [
+      ["--user bob", { user: "bob" }, "bob", true],
+      ["--password x", { password: "x" }, "clickstorm", false],
+      ["both", { user: "bob", password: "x" }, "bob", false],
+    ] as const;
+    for (const [name, raw, user, passwordIsMade] of logins) {
+      it(`${name}: ${user}, with ${passwordIsMade ? "a password that is made" : "this password"}`, () => {
+        const options = resolveServe(raw, {});
+        expect([options.login !== "none" && options.login.user, options.passwordIsMade]).to.deep.equal([
+          user,
+          passwordIsMade,
+        ]);
+        if (!passwordIsMade) expect(options.login).to.include({ password: "x" });
+      });
+    }
+
+    it("--no-login: open, whatever variables say; not with a login of the command line", () => {
+      expect(resolveServe({ "no-login": "true" }, { CLICKHOUSE_PASSWORD: "x" }).login).to.equal("none");
+      expect(problemsOf({ "no-login": "true", user: "bob" }, {}, resolveServe)).to.deep.equal([
+        "--user cannot be used with --no-login: the server is open to all, or has a login",
+      ]);
+    });
+
+    it("user default without a password: a bad option, that names --no-login", () => {
+      const says = (label: string) =>
+        `${label} default has no password, so that all users of this machine could use the server: ` +
+        "leave it out or name another user, or pass --no-login if that is what you want";
+      expect(problemsOf({ user: "default" }, {}, resolveServe)).to.deep.equal([says("--user")]);
+      expect(problemsOf({}, { CLICKHOUSE_USER: "default" }, resolveServe)).to.deep.equal([says("CLICKHOUSE_USER")]);
     });
 
     it("--prot 5: unknown option --prot: did you mean --port?", () => {
@@ -812,8 +857,20 @@ describe("options", () => {
         CLICKHOUSE_USER: "bob",
         CLICKHOUSE_PASSWORD: "x",
       };
-      expect(resolveServe({}, environment)).to.deep.equal({ port: 0, path: "/data", user: "bob", password: "x" });
-      expect(SERVE_FLAGS.map(({ name }) => name)).to.deep.equal(["port", "path", "user", "password", "password-file"]);
+      expect(resolveServe({}, environment)).to.deep.equal({
+        port: 0,
+        path: "/data",
+        login: { user: "bob", password: "x" },
+        passwordIsMade: false,
+      });
+      expect(SERVE_FLAGS.map(({ name }) => name)).to.deep.equal([
+        "port",
+        "path",
+        "user",
+        "password",
+        "password-file",
+        "no-login",
+      ]);
     });
   });
 });

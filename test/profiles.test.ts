@@ -156,7 +156,7 @@ describe("profiles", function () {
       `<shard><replica><host>127.0.0.1</host><port>${port}</port></replica></shard>`;
     // It is 9000 itself; nobody listens on port 1.
     const configXml = `<remote_servers><both>${shard(9000)}${shard(9000)}</both><half>${shard(9000)}${shard(1)}</half></remote_servers>`;
-    server = await startEmbedded({ extraConfig: { usersXml, configXml } });
+    server = await startEmbedded({ login: "none", extraConfig: { usersXml, configXml } });
   });
   after(() => server.stop());
 

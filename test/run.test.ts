@@ -229,7 +229,7 @@ describe("run", function () {
   });
 
   it("two servers, each with its own events: the ledger adds up what both hold", async () => {
-    const other = await startEmbedded();
+    const other = await startEmbedded({ login: "none" });
     try {
       const { database, url } = await newDatabase();
       await fetch(other.url, { method: "POST", body: `CREATE DATABASE ${database}`, headers: { connection: "close" } });

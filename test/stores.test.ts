@@ -71,6 +71,7 @@ describe("stores: ReplicatedMergeTree on two servers", function () {
     servers = await Promise.all(
       ["one", "two"].map((name) =>
         startEmbedded({
+          login: "none",
           extraConfig: {
             // Nobody listens there: the tables are read-only.
             configXml: `<zookeeper><node><host>127.0.0.1</host><port>1</port></node></zookeeper>

@@ -235,7 +235,7 @@ describe("target", () => {
       return { database, urls: { "clickhouse-url": [url, `${other.url}/?database=${database}`] } };
     };
     before(async () => {
-      other = await startEmbedded();
+      other = await startEmbedded({ login: "none" });
     });
     after(() => other.stop());
 

@@ -2,18 +2,25 @@
 // Started by server.ts, which holds the other end of standard input: its death, even by kill -9, ends this process too.
 // Never returns to Node's event loop while the server lives, so no timer and no signal handler would run here.
 
-import { rmSync, writeSync } from "node:fs";
+import { rmSync, writeFileSync, writeSync } from "node:fs";
 import { createRequire } from "node:module";
-import { CONFIG_FILE, PORT_FILE } from "./home.js";
+import { dirname } from "node:path";
+import { confine } from "./confine.js";
+import { CONFIG_FILE, CONFINED_FILE, PORT_FILE } from "./home.js";
+import { SERVER_FILE, sign } from "./leftovers.js";
 
 // The working directory is the home: relative names need no quoting in SQL, and the library sees no file of the user's
 // there to take for a table.
-const [libchdb, ffi] = process.argv.slice(2);
+const [libchdb, ffi, dataPath] = process.argv.slice(2);
 const home = process.cwd();
+// What the server writes is its owner's alone.
+process.umask(0o077);
 
 try {
-  if (libchdb === undefined || ffi === undefined) throw new Error("usage: child.js LIBCHDB FFI-RS");
-  serve(libchdb, ffi);
+  if (libchdb === undefined || ffi === undefined || dataPath === undefined)
+    throw new Error("usage: child.js LIBCHDB FFI-RS DATA");
+  sign(home, SERVER_FILE);
+  serve(libchdb, ffi, dataPath);
 } catch (error) {
   writeSync(2, `${error instanceof Error ? error.message : String(error)}\n`);
 } finally {
@@ -23,8 +30,11 @@ try {
 }
 
 /** Returns when standard input has ended and the server has shut down; throws if it could not start. */
-function serve(libchdb: string, ffi: string): void {
-  const { DataType, isNullPointer, load, open } = createRequire(import.meta.url)(ffi) as typeof import("ffi-rs");
+function serve(libchdb: string, ffi: string, dataPath: string): void {
+  const bridge = createRequire(import.meta.url)(ffi) as typeof import("ffi-rs");
+  const { DataType, isNullPointer, load, open } = bridge;
+  const territory = { own: [home, dataPath], readable: [dirname(libchdb)], emptied: dirname(home) };
+  if (confine(bridge, territory)) writeFileSync(CONFINED_FILE, "");
   const library = "chdb";
   open({ library, path: libchdb });
   // The library's crash handler would hang the process at the end.

@@ -2,20 +2,19 @@
 // Pure: no clock, no I/O. A password enters as text and leaves as its hash only.
 
 import { createHash } from "node:crypto";
-import { EmbeddedError } from "./error.js";
+import { handlersXml } from "./handlers.js";
+import type { Login } from "./login.js";
+import { CLIENT_GRANTS, CONSTRAINTS, LIBRARY_GRANTS, OPEN_GRANTS } from "./rights.js";
 
 /** Read by the library from its working directory. */
 export const USERS_FILE = "users.xml";
-
-export interface Login {
-  readonly user: string;
-  readonly password: string;
-}
 
 export interface Place {
   /** 0: the system chooses. */
   readonly port: number;
   readonly dataPath: string;
+  /** The only one who may log in; undefined: open to everybody. */
+  readonly user: string | undefined;
 }
 
 // What a stock server starts with. clickhouse-local, which this is, has room for four merges whatever the machine: under
@@ -31,15 +30,29 @@ const STOCK_POOLS = `
     <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>25</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
   </merge_tree>`;
 
+// What a server has by default, or should: rights are asked for, and no page that runs a client.
+const CLOSED = `
+  <access_control_improvements>
+    <table_engines_require_grant>true</table_engines_require_grant>
+    <select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>
+    <select_from_information_schema_requires_grant>true</select_from_information_schema_requires_grant>
+    <on_cluster_queries_require_cluster_grant>true</on_cluster_queries_require_cluster_grant>
+    <settings_constraints_replace_previous>true</settings_constraints_replace_previous>
+    <enable_read_write_grants>true</enable_read_write_grants>
+  </access_control_improvements>
+  <enable_webterminal>false</enable_webterminal>
+  <allow_experimental_webterminal>false</allow_experimental_webterminal>
+  <remote_url_allow_hosts></remote_url_allow_hosts>`;
+
 /** Only the logs named here exist: each of the others would write while somebody measures. */
-export function configXml({ port, dataPath }: Place): string {
+export function configXml({ port, dataPath, user }: Place): string {
   return `<clickhouse>
   <listen_host>127.0.0.1</listen_host>
   <http_port>${port}</http_port>
   <path>${escapeXml(dataPath)}</path>
   <users_config>${USERS_FILE}</users_config>
   ${systemLog("query_log")}
-  ${systemLog("opentelemetry_span_log")}${STOCK_POOLS}
+  ${systemLog("opentelemetry_span_log")}${STOCK_POOLS}${CLOSED}${handlersXml(user)}
 </clickhouse>
 `;
 }
@@ -54,24 +67,21 @@ function systemLog(table: string): string {
 
 // The library opens one session of its own, as `default` without a password, and no option changes that. It comes from
 // 127.0.0.1 like everybody else, so `<networks>` cannot tell it from a client. Hence: without a login, `default` is for
-// all; with one, `default` may have one session, which the library holds from before the listener opens to the end.
-//
-// FILE is revoked because this ClickHouse, unlike a server, would let file() read whatever the user running it can read.
-export function usersXml(login: Login): string {
-  const open = login.user === "default";
-  const granted = "<grants><query>GRANT ALL ON *.*</query><query>REVOKE FILE ON *.*</query></grants>";
+// all; with one, `default` may have one session, which the library holds from before the listener opens until after it is
+// shut, and next to no rights; and no request that does not name the other user is asked (handlers.ts).
+export function usersXml(login: Login | undefined): string {
   return `<clickhouse>
   <profiles>
     <default>
       <implicit_select>0</implicit_select>
-      <allow_introspection_functions>0</allow_introspection_functions>
+      ${CONSTRAINTS}
     </default>
-    <library><max_sessions_for_user>1</max_sessions_for_user></library>
+    <library><profile>default</profile><max_sessions_for_user>1</max_sessions_for_user></library>
   </profiles>
   <quotas><default/></quotas>
   <users>
-    ${user("default", "", open ? "default" : "library", open ? granted : "<grants><query>GRANT SYSTEM ON *.*</query></grants>")}
-    ${open ? "" : user(login.user, login.password, "default", granted)}
+    ${login === undefined ? user("default", "", "default", OPEN_GRANTS) : user("default", "", "library", LIBRARY_GRANTS)}
+    ${login === undefined ? "" : user(login.user, login.password, "default", CLIENT_GRANTS)}
   </users>
 </clickhouse>
 `;
@@ -86,21 +96,6 @@ function user(name: string, password: string, profile: string, grants: string): 
       <quota>default</quota>
       ${grants}
     </${name}>`;
-}
-
-/** Throws EmbeddedError for a login the library cannot offer. */
-export function checkLogin({ user, password }: Login): void {
-  if (user === "default" && password !== "")
-    throw new EmbeddedError(
-      "The embedded ClickHouse cannot give its user default a password: the library itself logs in as default without " +
-        "one. Pass another --user with the password; default is then closed to everybody else.",
-    );
-  // The name is an XML element in users.xml.
-  if (!/^[A-Za-z_][\w-]*$/.test(user))
-    throw new EmbeddedError(
-      "The embedded ClickHouse cannot have a user of that name: " +
-        "use letters, digits, _ and -, beginning with a letter or _.",
-    );
 }
 
 function escapeXml(text: string): string {

@@ -4,23 +4,33 @@
 //   clickstorm-embedded-XXXXXX/      0700
 //     config.xml  config.d/extra.xml
 //     users.xml   users.d/extra.xml  0600; holds the password's hash
+//     starter  server                which processes use it (leftovers.ts)
+//     confined                       there when the server can reach no other files
 //     port.txt                       written by the server once it listens
 //     data/
 
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { reasonOf } from "../file-fault.js";
 import { printable } from "../text.js";
-import { configXml, type Login, USERS_FILE, usersXml } from "./config.js";
+import { configXml, USERS_FILE, usersXml } from "./config.js";
+import { prepareData } from "./data.js";
 import { EmbeddedError } from "./error.js";
+import { removeLeftovers, STARTER_FILE, sign } from "./leftovers.js";
+import type { Login } from "./login.js";
 
 export const CONFIG_FILE = "config.xml";
 export const PORT_FILE = "port.txt";
+/** There once the server is kept away from all other files (confine.ts). */
+export const CONFINED_FILE = "confined";
+
+const PREFIX = "clickstorm-embedded-";
 
 export interface HomeOptions {
   readonly port: number;
-  readonly login: Login;
+  /** Undefined: `default` is open to all. */
+  readonly login: Login | undefined;
   /** Undefined: below the home, and removed with it. */
   readonly dataPath: string | undefined;
   readonly extraConfig: ExtraConfig;
@@ -39,21 +49,28 @@ export interface Home {
 
 /** Throws EmbeddedError. */
 export async function makeHome(options: HomeOptions): Promise<Home> {
-  const directory = await mkdtemp(join(tmpdir(), "clickstorm-embedded-")).catch((cause: Error) => {
+  await removeLeftovers(tmpdir(), PREFIX);
+  const directory = await mkdtemp(join(tmpdir(), PREFIX)).catch((cause: Error) => {
     const why = `${printable(tmpdir())}: ${reasonOf(cause, "folder")}`;
     throw new EmbeddedError(`No temporary directory for the embedded ClickHouse in ${why}. Set TMPDIR.`, { cause });
   });
   const home = { directory, dataPath: options.dataPath ?? join(directory, "data") };
   const { configXml: moreConfig = "", usersXml: moreUsers = "" } = options.extraConfig;
   const files = {
-    [CONFIG_FILE]: configXml({ port: options.port, dataPath: home.dataPath }),
+    [CONFIG_FILE]: configXml({
+      port: options.port,
+      dataPath: home.dataPath,
+      user: options.login?.user,
+    }),
     [USERS_FILE]: usersXml(options.login),
     "config.d/extra.xml": `<clickhouse>${moreConfig}</clickhouse>`,
     "users.d/extra.xml": `<clickhouse>${moreUsers}</clickhouse>`,
   };
   try {
-    await Promise.all(["config.d", "users.d"].map((name) => mkdir(join(directory, name))));
-    await mkdir(home.dataPath, { recursive: true });
+    sign(directory, STARTER_FILE);
+    for (const name of ["config.d", "users.d"]) await mkdir(join(directory, name), { mode: 0o700 });
+    await mkdir(home.dataPath, { recursive: true, mode: 0o700 });
+    await prepareData(home.dataPath);
     for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text, { mode: 0o600 });
   } catch (cause) {
     await removeHome(home);
@@ -70,6 +87,14 @@ export async function readPort(home: Home): Promise<number | undefined> {
   const text = await readFile(join(home.directory, PORT_FILE), "utf8").catch(() => "");
   // The newline comes last: without it the number may be half written.
   return text.endsWith("\n") ? Number(text) : undefined;
+}
+
+/** Whether the server can reach no files but its own; known once it listens. */
+export async function isConfined(home: Home): Promise<boolean> {
+  return access(join(home.directory, CONFINED_FILE)).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Never fails: a directory that cannot be removed is no reason to fail a run. */

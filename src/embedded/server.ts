@@ -2,16 +2,17 @@
 // Called by the commands with --embedded, `serve`, the benchmarks and the tests. Never loads the library in this process.
 
 import { spawn } from "node:child_process";
-import { access, constants, mkdir, readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { get } from "node:http";
 import { createServer } from "node:net";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { checkLogin } from "./config.js";
+import { chooseData } from "./data.js";
 import { EmbeddedError } from "./error.js";
-import { type ExtraConfig, type Home, makeHome, readPort, removeHome } from "./home.js";
+import { type ExtraConfig, type Home, isConfined, makeHome, readPort, removeHome } from "./home.js";
 import { type Library, locateLibrary } from "./library.js";
+import { completeLogin, type Login } from "./login.js";
 import { checkLoopback } from "./loopback.js";
 
 export { EmbeddedError, type ExtraConfig };
@@ -21,9 +22,8 @@ export interface EmbeddedOptions {
   readonly port?: number;
   /** Where the data live; made if missing, never removed. Default: a temporary directory, removed at the end. */
   readonly path?: string;
-  /** Default: `default`, without a password, for everybody on this machine. With another, `default` is closed. */
-  readonly user?: string;
-  readonly password?: string;
+  /** Who may use it, and nobody else; `none`: as `default`, everybody on this machine. Never left to a default. */
+  readonly login: Login | "none";
   readonly extraConfig?: ExtraConfig;
 }
 
@@ -34,6 +34,12 @@ export interface EmbeddedServer {
   /** The data directory. */
   readonly path: string;
   readonly pid: number;
+  /** What its user should know, in sentences. */
+  readonly notes: readonly string[];
+  /** Aborted when it ends without being asked to, with an EmbeddedError as its reason. */
+  readonly died: AbortSignal;
+  /** To be asked after a failure: whether it was that. A connection breaks some moments before it is known why. */
+  throwIfDied(): Promise<void>;
   /** Resolves when the server process is gone, with a sentence if it was not asked to stop. Never rejects. */
   readonly exited: Promise<string | undefined>;
   /**
@@ -46,34 +52,53 @@ export interface EmbeddedServer {
 const HOST = "127.0.0.1";
 const READY_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 20_000;
+const DEATH_SHOWS_MS = 1000;
 const POLL_MS = 10;
+// While the library's session lasts, nobody else can be its user: the port is shut before it ends.
+const FAREWELL = "SYSTEM STOP LISTEN HTTP;\n";
 const TAIL_LINES = 20;
 const TAIL_CHARACTERS = 16_384;
 
+const UNCONFINED =
+  "this system does not let the server be shut out of your files (that takes Linux 5.19 or newer with Landlock): " +
+  "whoever logs in to it can read those that you can read";
+
 /** Throws EmbeddedError, and then leaves no process and no temporary directory behind. */
-export async function startEmbedded(options: EmbeddedOptions = {}): Promise<EmbeddedServer> {
-  const { port: wantedPort = 0, user = "default", password = "", extraConfig = {} } = options;
-  checkLogin({ user, password });
+export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServer> {
+  const { port: wantedPort = 0, extraConfig = {} } = options;
+  const login = options.login === "none" ? undefined : completeLogin(options.login);
   const library = locateLibrary();
   await checkLoopback();
   await checkPort(wantedPort);
-  const dataPath = options.path === undefined ? undefined : await makeDataDirectory(options.path);
+  const data = options.path === undefined ? undefined : await chooseData(options.path);
 
-  const home = await makeHome({ port: wantedPort, login: { user, password }, dataPath, extraConfig });
+  const home = await makeHome({ port: wantedPort, login, dataPath: data?.path, extraConfig });
   const child = startChild(library, home);
   // The server process removes its home when it ends by itself; when it is killed, only we are left to do it.
   const gone = child.gone.finally(() => removeHome(home));
   try {
     const port = await untilReady(child, home);
+    const notes = [data?.note, (await isConfined(home)) ? undefined : UNCONFINED].filter((note) => note !== undefined);
     let asked = false;
+    const died = new AbortController();
+    const death = child.gone.then((ending) => {
+      if (asked) return undefined;
+      const sentence = `The embedded ClickHouse was not asked to stop but ${ending}.${said(child)}`;
+      died.abort(new EmbeddedError(sentence));
+      return sentence;
+    });
     return {
       url: `http://${HOST}:${port}`,
       port,
       path: home.dataPath,
       pid: child.pid(),
-      exited: gone.then((ending) =>
-        asked ? undefined : `The embedded ClickHouse was not asked to stop but ${ending}.${said(child)}`,
-      ),
+      notes,
+      died: died.signal,
+      exited: gone.then(() => death),
+      async throwIfDied() {
+        await Promise.race([child.gone, sleep(DEATH_SHOWS_MS, undefined, { ref: false })]);
+        died.signal.throwIfAborted();
+      },
       async stop() {
         asked = true;
         await endChild(child);
@@ -100,7 +125,8 @@ interface Child {
 }
 
 function startChild({ libchdb, ffi }: Library, home: Home): Child {
-  const child = spawn(process.execPath, [fileURLToPath(new URL("./child.js", import.meta.url)), libchdb, ffi], {
+  const entry = fileURLToPath(new URL("./child.js", import.meta.url));
+  const child = spawn(process.execPath, [entry, libchdb, ffi, home.dataPath], {
     cwd: home.directory,
     // A group of its own: a Ctrl-C in the terminal must not reach it, nor must its SYSTEM SHUTDOWN, which signals the
     // whole group, reach us.
@@ -123,16 +149,16 @@ function startChild({ libchdb, ffi }: Library, home: Home): Child {
       );
     }),
     tail: () => tail.trim().split("\n").slice(-TAIL_LINES).join("\n"),
-    hangUp: () => child.stdin.destroy(),
+    hangUp: () => child.stdin.end(FAREWELL),
     kill: () => child.kill("SIGKILL"),
   };
 }
 
-/** Ours without what would change Node in the child (NODE_OPTIONS=--inspect) or show it a password it has no use for. */
+// Of ours only what a server may need: queries could read it, and there may be secrets in it; nor may NODE_OPTIONS reach it.
+const ENVIRONMENT = /^(PATH|TMPDIR|TZ|LANG|LANGUAGE|LC_\w+|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH)$/;
+
 function serverEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(NODE_|CLICKHOUSE_|CLICKSTORM_)/.test(name)),
-  );
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => ENVIRONMENT.test(name)));
 }
 
 async function endChild(child: Child): Promise<void> {
@@ -213,21 +239,4 @@ function portTaken(port: number): EmbeddedError {
   return new EmbeddedError(
     `Port ${port} on ${HOST} is taken: another program listens there. Pass another --port, or 0 for any free one.`,
   );
-}
-
-/** The absolute path of a directory we may write to. */
-async function makeDataDirectory(wanted: string): Promise<string> {
-  const path = resolve(wanted);
-  try {
-    const found = await stat(path).catch(() => undefined);
-    if (found === undefined) await mkdir(path, { recursive: true });
-    else if (!found.isDirectory()) throw new Error("it is not a directory");
-    await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new EmbeddedError(`${path} cannot hold the data of the embedded ClickHouse: ${why}. Give another path.`, {
-      cause,
-    });
-  }
-  return path;
 }

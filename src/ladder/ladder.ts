@@ -41,6 +41,7 @@ interface Ladder extends LadderSurroundings {
   readonly options: LadderOptions;
   readonly endpoint: Endpoint;
   readonly progress: Progress;
+  readonly embedded: EmbeddedServer | undefined;
 }
 
 /** What is known so far. */
@@ -64,7 +65,7 @@ export async function ladder(options: LadderOptions, surroundings: LadderSurroun
   if (options.run.tls.insecure) progress.say(`warning: ${INSECURE}`);
   try {
     if (options.run.embedded) {
-      embedded = await startEmbedded(options.run.credentials);
+      embedded = await startEmbedded({ login: options.run.credentials });
       progress.say(`embedded ClickHouse at ${embedded.url}`);
     }
     const endpoint =
@@ -80,7 +81,12 @@ export async function ladder(options: LadderOptions, surroundings: LadderSurroun
       climbs: [],
       problems: [],
     };
-    const code = await climbAll({ ...surroundings, options, endpoint, progress }, findings).catch((error: unknown) => {
+    const ending = AbortSignal.any([interrupt, ...(embedded === undefined ? [] : [embedded.died])]);
+    const code = await climbAll(
+      { ...surroundings, interrupt: ending, options, endpoint, progress, embedded },
+      findings,
+    ).catch(async (error: unknown) => {
+      if (!interrupt.aborted) await embedded?.throwIfDied();
       throw interrupt.aborted ? new InterruptedError("interrupted before the first rung") : error;
     });
     progress.stop();
@@ -106,8 +112,9 @@ export async function ladder(options: LadderOptions, surroundings: LadderSurroun
 
 /** From an empty scratch database to none. Returns the exit code; what went wrong before the first rung is thrown. */
 async function climbAll(ladder: Ladder, findings: Findings): Promise<number> {
-  const { endpoint, options, progress, interrupt } = ladder;
+  const { endpoint, options, progress, interrupt, embedded } = ladder;
   const { run } = options;
+  const died = embedded?.died;
   const patience = { signal: interrupt, onSlow: (sentence: string) => progress.say(sentence) };
   const facts = new Facts([await askServer(endpoint, patience)]);
   const source = run.tableGiven ? await askGiven(ladder) : undefined;
@@ -120,10 +127,12 @@ async function climbAll(ladder: Ladder, findings: Findings): Promise<number> {
   // Events are created as they would be: a MergeTree.
   const engine = /^\w+/.exec(source?.clause ?? "")?.[0] ?? "MergeTree";
   const scratch = await Scratch.create(endpoint, { runId: run.runId, engine, facts });
-  const announce = (): void =>
+  const announce = (): void => {
+    if (died?.aborted) return;
     progress.say(
       `ending: dropping ${scratch.database}; interrupt again to quit at once, and it is left: ${dropStatement(scratch.database)}`,
     );
+  };
   if (interrupt.aborted) announce();
   interrupt.addEventListener("abort", announce, { once: true });
   let discarder: Discarder | undefined;
@@ -134,6 +143,7 @@ async function climbAll(ladder: Ladder, findings: Findings): Promise<number> {
     });
     await climbFormats(ladder, scratch, source, discarder, findings);
   } catch (error) {
+    if (!interrupt.aborted) await embedded?.throwIfDied().catch(() => undefined);
     const told = interrupt.aborted || error instanceof TargetError || error instanceof ServerError;
     if (!told || findings.climbs.every(({ rungs }) => rungs.length === 0)) throw error;
     if (!interrupt.aborted && error instanceof Error) {
@@ -144,10 +154,15 @@ async function climbAll(ladder: Ladder, findings: Findings): Promise<number> {
     await discarder?.close();
     const left = await dropped(scratch);
     interrupt.removeEventListener("abort", announce);
-    if (left !== undefined) {
+    // With an embedded server goes all it had.
+    if (left !== undefined && !died?.aborted) {
       progress.say(`error: ${left}`);
       findings.problems.push(left);
     }
+  }
+  if (died?.aborted) {
+    findings.problems.push(`stopped: ${died.reason.message}`);
+    return EXIT.noTarget;
   }
   return code;
 }

@@ -75,22 +75,28 @@ export async function max(options: MaxOptions, surroundings: MaxSurroundings): P
   if (options.run.tls.insecure) progress.say(`warning: ${INSECURE}`);
   try {
     if (options.run.embedded) {
-      embedded = await startEmbedded(options.run.credentials);
+      embedded = await startEmbedded({ login: options.run.credentials });
       progress.say(`embedded ClickHouse at ${embedded.url}`);
     }
     const endpoints =
       embedded === undefined
         ? await addressed(options.run, (note) => progress.say(note))
         : [endpointOf(new URL(embedded.url), options.run.credentials)];
-    const search = await prepared({ ...surroundings, options, endpoints, progress });
-    const result = await searched(search.search, search.subject);
+    const ending = AbortSignal.any([interrupt, ...(embedded === undefined ? [] : [embedded.died])]);
+    const search = await prepared({ ...surroundings, interrupt: ending, options, endpoints, progress });
+    const found = await searched(search.search, search.subject);
+    const died = embedded?.died.aborted ? [`stopped: ${embedded.died.reason.message}`] : [];
+    const result = { ...found, interrupted: interrupt.aborted, problems: [...found.problems, ...died] };
     progress.stop();
     const unwritten = await whyUnwritten("--report", options.reportFile, () => toJson(result));
     if (unwritten !== undefined) progress.say(`error: ${unwritten}`);
     out.write(endText(result));
     if (interrupt.aborted) return Number(interrupt.reason);
-    const found = findingOfSteps(result).sustained !== undefined && result.problems.length === 0;
-    return found && unwritten === undefined ? EXIT.done : EXIT.incomplete;
+    const isFound = findingOfSteps(result).sustained !== undefined && result.problems.length === 0;
+    return isFound && unwritten === undefined ? EXIT.done : EXIT.incomplete;
+  } catch (error) {
+    if (!interrupt.aborted) await embedded?.throwIfDied();
+    throw error;
   } finally {
     progress.stop();
     await embedded?.stop();

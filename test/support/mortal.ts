@@ -20,7 +20,11 @@ export class MortalServer {
 
   static async start(extraConfig: ExtraConfig = {}): Promise<MortalServer> {
     const path = mkdtempSync(join(tmpdir(), "clickstorm-mortal-"));
-    return new MortalServer(path, extraConfig, await startEmbedded({ path, port: await nextPort(), extraConfig }));
+    return new MortalServer(
+      path,
+      extraConfig,
+      await startEmbedded({ login: "none", path, port: await nextPort(), extraConfig }),
+    );
   }
 
   /** http://127.0.0.1:PORT, whether it lives or not. */
@@ -45,7 +49,12 @@ export class MortalServer {
 
   /** After its death. Resolves when it answers. */
   async revive(): Promise<void> {
-    this.#server = await startEmbedded({ path: this.#path, port: this.port, extraConfig: this.#extraConfig });
+    this.#server = await startEmbedded({
+      login: "none",
+      path: this.#path,
+      port: this.port,
+      extraConfig: this.#extraConfig,
+    });
   }
 
   /** How many deduplication tokens it has written down for a table: lines of operation (1: add), part and hash of the token. */

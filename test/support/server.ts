@@ -7,7 +7,7 @@ let databases = 0;
 
 /** Unless it runs already. */
 export async function startServer(): Promise<void> {
-  server ??= await startEmbedded();
+  server ??= await startEmbedded({ login: "none" });
 }
 
 export async function stopServer(): Promise<void> {

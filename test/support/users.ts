@@ -27,6 +27,7 @@ export async function startWithUsers(): Promise<EmbeddedServer> {
     </${name}>`,
   );
   return startEmbedded({
+    login: "none",
     extraConfig: {
       usersXml: `<profiles><readonly><readonly>1</readonly></readonly></profiles><users>${users.join("")}</users>`,
     },
