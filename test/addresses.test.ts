@@ -121,11 +121,11 @@ describe("a host name with several addresses", () => {
        import { syncBuiltinESMExports } from "node:module";
        const addresses = ["127.0.0.1", "127.0.0.2"].map((address) => ({ address, family: 4 }));
        const { lookup } = dns.promises;
-       dns.promises.lookup = async (host, options) => (host === "clickhouse.test" ? addresses : lookup(host, options));
+       dns.promises.lookup = async (host, options) => (host === "clickhouse-test" ? addresses : lookup(host, options));
        syncBuiltinESMExports();`,
     );
     try {
-      const named = url.replace("127.0.0.1", "clickhouse.test");
+      const named = url.replace("127.0.0.1", "clickhouse-test");
       const { code, stderr } = await clickstorm(
         [
           ...["--clickhouse-url", named, "--rate", "2000", "--duration", "1", "--batch-rows", "100"],
@@ -134,12 +134,12 @@ describe("a host name with several addresses", () => {
         { NODE_OPTIONS: `--import=${preload}` },
       );
       expect(code, stderr).to.equal(0);
-      expect(stderr).to.contain("clickhouse.test has 2 addresses: inserts rotate over all");
+      expect(stderr).to.contain("clickhouse-test has 2 addresses: inserts rotate over all");
       const { endpoints, rows }: Report = JSON.parse(readFileSync(reportFile, "utf8"));
       expect(endpoints.map((one) => [one["clickhouse-url"], one.inserts.acknowledged, one.acknowledged])).to.deep.equal(
         [
-          [`http://clickhouse.test:${port} (127.0.0.1)`, 10, 1000],
-          [`http://clickhouse.test:${port} (127.0.0.2)`, 10, 1000],
+          [`http://clickhouse-test:${port} (127.0.0.1)`, 10, 1000],
+          [`http://clickhouse-test:${port} (127.0.0.2)`, 10, 1000],
         ],
       );
       expect([forwarded, await numberOf("SELECT uniqExact(seq) FROM events", database), rows.landed]).to.deep.equal([

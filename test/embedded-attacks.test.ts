@@ -274,10 +274,15 @@ describe("an attack on the embedded server", function () {
   });
 
   it("in the name of a page whose host leads to 127.0.0.1: 403 where there is no login", async () => {
-    const headers = { Host: `rebound.example:${open.port}` };
-    expect((await ask(open.url, "SELECT 1", { headers })).status).to.equal(403);
-    for (const Host of ["127.0.0.1:1", "localhost", `[::1]:${open.port}`, "db"]) {
-      expect((await ask(open.url, "SELECT 1", { headers: { Host } })).text, Host).to.equal("1");
+    const Host = `rebound.example:${open.port}`;
+    for (const header of [{ Origin: `http://${Host}` }, { "Accept-Language": "en" }, { "User-Agent": "Mozilla/5.0" }]) {
+      expect((await ask(open.url, "SELECT 1", { headers: { Host, ...header } })).status).to.equal(403);
+    }
+    // A program, by a name of the user's own.
+    expect((await ask(open.url, "SELECT 1", { headers: { Host } })).text).to.equal("1");
+    for (const name of ["127.0.0.1:1", "localhost", `[::1]:${open.port}`, "db"]) {
+      const headers = { Host: name, "Accept-Language": "en" };
+      expect((await ask(open.url, "SELECT 1", { headers })).text, name).to.equal("1");
     }
   });
 

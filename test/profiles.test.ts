@@ -134,7 +134,9 @@ const escaped = (text: string | number): string => String(text).replaceAll("<", 
 function profileXml(name: string, settings: Settings, fixed: readonly string[] = []): string {
   const all = Object.entries(settings).map(([setting, value]) => `<${setting}>${escaped(value)}</${setting}>`);
   const constraints = fixed.map((setting) => `<${setting}><readonly/></${setting}>`);
-  return `<${name}>${all.join("")}<constraints>${constraints.join("")}</constraints></${name}>`;
+  // The embedded server fixes it for whoever logs in; another would not.
+  const free = "<http_response_headers><changeable_in_readonly/></http_response_headers>";
+  return `<${name}>${all.join("")}<constraints>${free}${constraints.join("")}</constraints></${name}>`;
 }
 
 const userXml = (name: string): string =>

@@ -3,7 +3,7 @@
 
 /** What a request must be like: a header's value, the path, the method; a text, or `regex:` and one. */
 interface Fits {
-  readonly headers?: readonly [name: string, value: string];
+  readonly headers?: readonly (readonly [name: string, value: string])[];
   readonly url?: string;
   readonly methods?: string;
 }
@@ -14,18 +14,18 @@ const NAMELESS =
   "start who that is.";
 
 // Browsers say of each request whether a page of another origin makes it; other programs say nothing.
-const PAGES = refuse({ headers: ["Sec-Fetch-Site", "regex:(cross-site|same-site)"] }, FOREIGN);
+const PAGES = refuse({ headers: [["Sec-Fetch-Site", "regex:(cross-site|same-site)"]] }, FOREIGN);
 
-// A page whose name was made to lead to 127.0.0.1 (DNS rebinding) is of the server's own origin, and shows in the name: with a
-// dot and a letter. Where there is a login, such a page does not know it, and names that lead here for other reasons are let in.
-const NAMES = refuse(
-  { headers: ["Host", "regex:([^:]*[A-Za-z][^:]*[.][^:]*|[^:]*[.][^:]*[A-Za-z][^:]*)(:[0-9]+)?"] },
-  FOREIGN,
+// A page whose name was made to lead to 127.0.0.1 (DNS rebinding) is of the server's own origin, and shows in the name, with a
+// dot and a letter, together with what browsers send and others do not. Where there is a login, such a page does not know it.
+const NAME = ["Host", "regex:([^:]*[A-Za-z][^:]*[.][^:]*|[^:]*[.][^:]*[A-Za-z][^:]*)(:[0-9]+)?"] as const;
+const NAMES = (["Origin", "Accept-Language", "User-Agent"] as const).map((name) =>
+  refuse({ headers: [NAME, [name, name === "User-Agent" ? "regex:Mozilla.*" : "regex:.+"]] }, FOREIGN),
 );
 
 /** `user`: the only one who may log in; undefined: everybody may do anything. */
 export function handlersXml(user: string | undefined): string {
-  const rules = user === undefined ? [PAGES, NAMES] : [PAGES, ...named(user)];
+  const rules = user === undefined ? [PAGES, ...NAMES] : [PAGES, ...named(user)];
   return `
   <http_handlers>${rules.join("")}
     <defaults/>
@@ -42,8 +42,8 @@ function named(user: string): readonly string[] {
     .toString("base64")
     .slice(0, Math.floor((8 * (user.length + 1)) / 6));
   return [
-    rule({ headers: ["X-ClickHouse-User", user] }, query),
-    rule({ headers: ["Authorization", `regex:Basic ${basic}.*`] }, query),
+    rule({ headers: [["X-ClickHouse-User", user]] }, query),
+    rule({ headers: [["Authorization", `regex:Basic ${basic}.*`]] }, query),
     refuse({ methods: "POST,PUT,PATCH,DELETE,OPTIONS" }, NAMELESS),
     refuse({ url: "regex:/(query)?" }, NAMELESS),
   ];
@@ -53,9 +53,9 @@ function refuse(fits: Fits, sentence: string): string {
   return rule(fits, `<type>static</type><status>403</status><response_content>${sentence}\n</response_content>`);
 }
 
-function rule({ headers, ...others }: Fits, handler: string): string {
-  const header = headers === undefined ? "" : `<headers><${headers[0]}>${headers[1]}</${headers[0]}></headers>`;
-  const rest = Object.entries(others).map(([name, value]) => `<${name}>${value}</${name}>`);
+function rule({ headers = [], ...others }: Fits, handler: string): string {
+  const texts = (fields: readonly (readonly [string, string])[]): string =>
+    fields.map(([name, value]) => `<${name}>${value}</${name}>`).join("");
   return `
-    <rule>${header}${rest.join("")}<handler>${handler}</handler></rule>`;
+    <rule><headers>${texts(headers)}</headers>${texts(Object.entries(others))}<handler>${handler}</handler></rule>`;
 }

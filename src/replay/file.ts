@@ -53,10 +53,7 @@ function compressionOf(path: string, head: Uint8Array): Compression {
     throw new ReplayError(`${path} is ${kind}: --replay takes lines of JSON, plain, gzip or zstd`);
   const named = /\.gz$/i.test(path) ? "gzip" : /\.zstd?$/i.test(path) ? "zstd" : undefined;
   if (named === undefined) return "none";
-  const found = Buffer.from(head.subarray(0, 4))
-    .toString("hex")
-    .replaceAll(/..(?=.)/g, "$& ");
-  throw new ReplayError(`${path} is not ${named}, whatever its name says: it begins with the bytes ${found}`);
+  throw new ReplayError(`${path} is not ${named}, whatever its name says: it does not begin as such a file does`);
 }
 
 const systemError = (path: string, error: unknown): ReplayError =>

@@ -40,8 +40,6 @@ export interface OtherServer {
 export interface Configuration {
   /** Raw XML inside `<clickhouse>` of the server's configuration. */
   readonly extra?: string;
-  /** The same of users.xml: profiles, users and quotas beside `default`, who may do everything without a password. */
-  readonly users?: string;
 }
 
 /** Long, since the library may have to be fetched first. */
@@ -49,19 +47,14 @@ const READY_TIMEOUT_MS = 300_000;
 const POLL_MS = 100;
 
 /** Throws what it printed when it does not answer. */
-export async function startVersion(
-  version: Version,
-  { extra = "", users = "" }: Configuration = {},
-): Promise<OtherServer> {
+export async function startVersion(version: Version, { extra = "" }: Configuration = {}): Promise<OtherServer> {
   if (PYTHON === undefined) throw new Error("there is no Python 3.11");
   const directory = mkdtempSync(join(tmpdir(), `clickstorm-${version}-`));
   const port = await nextPort();
   const url = `http://127.0.0.1:${port}`;
-  const child = spawn(
-    PYTHON,
-    [LAUNCHER, version, directory, `--http=${port}`, `--extra=${extra}`, `--users=${users}`],
-    { stdio: ["pipe", "ignore", "pipe"] },
-  );
+  const child = spawn(PYTHON, [LAUNCHER, version, directory, `--http=${port}`, `--extra=${extra}`], {
+    stdio: ["pipe", "ignore", "pipe"],
+  });
   let said = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     said = (said + text).slice(-4000);

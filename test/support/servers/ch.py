@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A real ClickHouse server of another version, out of PyPI. Linux x64, CPython 3.11. Started by versions.ts.
 
-  ch.py VERSION DIR --http=PORT [--extra=XML] [--users=XML]
+  ch.py VERSION DIR --http=PORT [--extra=XML]
   ch.py --fetch VERSION …
 
 VERSION  24.5 24.8 25.5 25.8   the whole clickhouse-server: these wheels of chdb export its entry point
@@ -59,9 +59,9 @@ def configure(directory, options):
 {log('opentelemetry_span_log', '<engine>engine MergeTree order by start_time_us</engine>')}
 {options.get('extra', '')}</clickhouse>''')
     with open(directory + '/users.xml', 'w') as file:
-        file.write(f'''<clickhouse><profiles><default/></profiles><quotas><default/></quotas><users>
+        file.write('''<clickhouse><profiles><default/></profiles><quotas><default/></quotas><users>
 <default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
-<access_management>1</access_management></default></users>{options.get('users', '')}</clickhouse>''')
+<access_management>1</access_management></default></users></clickhouse>''')
 
 
 def end():
