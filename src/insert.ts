@@ -86,6 +86,7 @@ class InsertHandler implements Dispatcher.DispatchHandler {
     readonly onSent: () => void,
     readonly timeoutMs: number,
     readonly done: (outcome: Outcome) => void,
+    readonly hushed: (outcome: Outcome) => Outcome,
   ) {
     this.#timer = setTimeout(() => this.#expire(), timeoutMs);
   }
@@ -137,15 +138,30 @@ class InsertHandler implements Dispatcher.DispatchHandler {
     // Bytes the system has not taken yet would be read from the slot later, when they are another batch's.
     const socket = this.connection?.socket;
     if (socket !== undefined && socket.writableLength > 0) socket.destroy();
-    this.done(outcome);
+    this.done(outcome.kind === "acknowledged" ? outcome : this.hushed(outcome));
   }
+}
+
+/** An endpoint, as inserts need it. */
+interface Target {
+  readonly pool: Pool;
+  readonly path: string;
+  readonly headers: string[];
+  readonly hushed: (outcome: Outcome) => Outcome;
+}
+
+/** Whoever answers was told the password, and may say it again. */
+function hushed(outcome: Outcome, secrets: readonly string[]): Outcome {
+  return outcome.kind === "acknowledged"
+    ? outcome
+    : { ...outcome, sentence: withoutSecrets(outcome.sentence, secrets) };
 }
 
 /** The keep-alive pools of one worker, one an endpoint. */
 export class Inserter {
   readonly #plan: InsertPlan;
   /** `path` ends where each insert's query id begins. */
-  readonly #targets: readonly { readonly pool: Pool; readonly path: string; readonly headers: string[] }[];
+  readonly #targets: readonly Target[];
 
   constructor(plan: InsertPlan) {
     this.#plan = plan;
@@ -162,6 +178,7 @@ export class Inserter {
           keepAliveTimeoutThreshold: KEEP_ALIVE_MARGIN_MS,
         }),
         path: `${path}${path.includes("?") ? "&" : "?"}query_id=`,
+        hushed: (outcome) => hushed(outcome, secretsOf(endpoint, plan.parameters)),
         headers: Object.entries({
           "user-agent": USER_AGENT,
           ...endpoint.headers,
@@ -179,8 +196,7 @@ export class Inserter {
     const { queryId, token, traceparent } = request;
     const path = target.path + queryId;
     return new Promise((resolve) => {
-      const done = (outcome: Outcome): void => resolve(this.#hushed(outcome, request.endpoint));
-      const follower = new InsertHandler(request.onSent, this.#plan.timeoutMs, done);
+      const follower = new InsertHandler(request.onSent, this.#plan.timeoutMs, resolve, target.hushed);
       const options: Dispatcher.DispatchOptions = {
         method: "POST",
         path: token === undefined ? path : `${path}&insert_deduplication_token=${token}`,
@@ -189,14 +205,6 @@ export class Inserter {
       };
       target.pool.dispatch(options, follower);
     });
-  }
-
-  /** Whoever answers was told the password, and may say it again. */
-  #hushed(outcome: Outcome, index: number): Outcome {
-    const endpoint = this.#plan.endpoints[index];
-    if (outcome.kind === "acknowledged" || endpoint === undefined) return outcome;
-    const sentence = withoutSecrets(outcome.sentence, secretsOf(endpoint, this.#plan.parameters));
-    return { ...outcome, sentence };
   }
 
   async close(): Promise<void> {

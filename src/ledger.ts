@@ -13,7 +13,7 @@ import { patiently, WAITING, type Waiting } from "./ledger/patience.js";
 import { askCount, askRunning, type Search } from "./ledger/questions.js";
 import { type ReplicaFigures, Sources } from "./ledger/sources.js";
 import { type Balance, balance, endedAt, type FateCount, stateOf, Tally } from "./ledger/tally.js";
-import { readTimes, type TimesRead } from "./ledger/times.js";
+import { type Before, readTimes, type TimesRead } from "./ledger/times.js";
 import type { TimeSpan } from "./rows/fit.js";
 import { ImpossibleError, ServerError } from "./server.js";
 import { endpointsOf, isReplicated, serversOf } from "./stores.js";
@@ -72,8 +72,8 @@ export interface Lateness {
 export interface Reading {
   /** Undefined: no batch is written down. */
   readonly file?: LedgerFile | undefined;
-  /** Of rows that are told by the difference of counts: how many had times of the run before it; undefined: none. */
-  readonly withinBefore?: readonly number[] | undefined;
+  /** Of rows that are told by the difference of counts; undefined: nothing was asked before the run. */
+  readonly before?: Before | undefined;
   /** Hears, in a sentence, that a server is waited for. */
   readonly onWait?: (sentence: string) => void;
   /** Aborted: the ledger is not wanted any more, and readLedger rejects. */
@@ -119,7 +119,7 @@ export async function readLedger(
   target: Target,
   claim: Claim,
   rowsBefore: number,
-  { file, withinBefore, onWait, signal, waiting: given = WAITING, lateness = LATENESS, limits = LIMITS }: Reading = {},
+  { file, before, onWait, signal, waiting: given = WAITING, lateness = LATENESS, limits = LIMITS }: Reading = {},
 ): Promise<Ledger> {
   const waiting: Waiting = {
     ...given,
@@ -139,7 +139,7 @@ export async function readLedger(
   try {
     const found = isLate(target) ? await settled(read, lateness, signal) : await read();
     await file?.close();
-    const times = await timesOf(found, target, claim, withinBefore, waiting);
+    const times = await timesOf(found, target, claim, before, waiting);
     const { notes, ...ledger } = found;
     const all = { ...found, notes: [...notes, ...(times.unread === undefined ? [] : [times.unread])] };
     return {
@@ -154,16 +154,18 @@ export async function readLedger(
 
 /** Whether the rows that are there have the times they were sent with. */
 async function timesOf(
-  { landed, lost, duplicated }: Read,
+  { landed, lost, duplicated, problems }: Read,
   target: Target,
   { runId, scheduledRows, acknowledgedRows, times }: Claim,
-  withinBefore: readonly number[] | undefined,
+  before: Before | undefined,
   waiting: Waiting,
 ): Promise<TimesRead> {
   if (times === undefined || landed === 0) return { problems: [], unread: undefined };
-  const complete = times.areEnds && acknowledgedRows === scheduledRows && lost + duplicated === 0;
+  // A replica that lags, or a TTL, may lack the first row or the last.
+  const isSound = lost + duplicated === 0 && problems.length === 0 && !target.expires;
+  const complete = times.areEnds && acknowledgedRows === scheduledRows && isSound;
   const sent = { columns: target.sentColumns, span: times };
-  return readTimes(target, sent, { runId, landed, complete, withinBefore }, waiting);
+  return readTimes(target, sent, { runId, landed, complete, before }, waiting);
 }
 
 /** What is known without asking anybody: the batches that were not acknowledged. */

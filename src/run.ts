@@ -12,7 +12,8 @@ import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
 import { endpointOf } from "./endpoint.js";
 import { EXIT } from "./exit.js";
 import { LedgerFile } from "./ledger/file.js";
-import { countWithin } from "./ledger/times.js";
+import { WAITING, type Waiting } from "./ledger/patience.js";
+import { type Before, countBefore } from "./ledger/times.js";
 import { countRows, readLedger, UncountedError, writeUnasked } from "./ledger.js";
 import { unlisted } from "./ledger-options.js";
 import { limitsOf } from "./limits.js";
@@ -127,8 +128,11 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     if (ceiling !== undefined) progress.measures(ceiling.name);
     progress.lasts(endsWithFile(options) ? undefined : plan.counters.endNs);
     const verify = options.verify && whyNoLedger === undefined;
-    const rowsBefore = verify && !target.ledgerColumns ? await countRows(target) : 0;
-    const withinBefore = verify ? await backfillBefore(plan, target, options) : undefined;
+    const onWait = (sentence: string): void => progress.say(sentence);
+    const { rows: rowsBefore, before } =
+      verify && !target.ledgerColumns
+        ? await counted(plan, target, options, { ...WAITING, signal: interrupt, onWait })
+        : { rows: 0, before: undefined };
     if (interrupt.aborted) return Number(interrupt.reason);
 
     const cpuBefore = process.cpuUsage();
@@ -188,8 +192,8 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     const ledger = verify
       ? await readLedger(target, claim, rowsBefore, {
           file: ledgerFile,
-          withinBefore,
-          onWait: (sentence) => progress.say(sentence),
+          before,
+          onWait,
           // The first interrupt of all breaks it off; one that ended the load does not.
           signal: AbortSignal.any([...(interrupted ? [] : [interrupt]), ...deaths()]),
         }).catch(async (error: Error) => {
@@ -248,19 +252,26 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
   }
 }
 
-/** Rows of an earlier backfill may have the times of this one: how many, where they cannot be told from its own otherwise. */
-async function backfillBefore(
+/** What is there already, where the run's rows cannot be told from others; zeros where that is not asked, or was broken off. */
+async function counted(
   plan: Plan,
   target: Target,
   { dataStartNs }: Options,
-): Promise<readonly number[] | undefined> {
-  const span = dataStartNs === undefined || target.ledgerColumns ? undefined : rowTimesOf(plan, dataStartNs);
-  if (span === undefined) return undefined;
-  return countWithin(target, { columns: target.sentColumns, span }).catch((error: unknown) => {
-    // What cannot be asked now is said by the ledger at the end.
-    if (error instanceof ServerError) return undefined;
+  waiting: Waiting,
+): Promise<{ readonly rows: number; readonly before: Before | undefined }> {
+  try {
+    const rows = await countRows(target, waiting);
+    const span = dataStartNs === undefined ? undefined : rowTimesOf(plan, dataStartNs);
+    const before = await countBefore(target, span, waiting).catch((error: unknown) => {
+      // What cannot be asked now is said by the ledger at the end.
+      if (error instanceof ServerError) return undefined;
+      throw error;
+    });
+    return { rows, before };
+  } catch (error) {
+    if (waiting.signal?.aborted) return { rows: 0, before: undefined };
     throw error;
-  });
+  }
 }
 
 /** Looked at early: getting ready takes seconds. */

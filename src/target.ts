@@ -414,11 +414,17 @@ function withoutResets(rows: InsertedRows, found: readonly Found[]): InsertedRow
   return { ...rows, sentColumns, ledgerColumns: false, whyNoLedgerColumns: `${reset} has a TTL, which resets it` };
 }
 
+/** A column that is EPHEMERAL is sent, and not kept. */
+function readable(table: readonly TableColumn[], columns: readonly SentColumn[]): readonly SentColumn[] {
+  const gone = table.filter(({ defaultKind }) => defaultKind === "EPHEMERAL").map(({ name }) => name);
+  return columns.filter(({ name }) => !gone.includes(name));
+}
+
 function insertedRows(place: Place, table: readonly TableColumn[], options: Options, facts: Facts): InsertedRows {
   const columnNames = table.map(({ name }) => name);
   if (options.replay === undefined) {
     const { columns, ledgerColumns, whyNoLedgerColumns } = fitRows(place, table, options, facts);
-    const sentColumns = sentColumnsOf(columns);
+    const sentColumns = readable(table, sentColumnsOf(columns));
     return { columns, columnNames, timeColumn: undefined, sentColumns, ledgerColumns, whyNoLedgerColumns };
   }
   // run_id and seq, if the file has any, are not this run's.
@@ -427,7 +433,13 @@ function insertedRows(place: Place, table: readonly TableColumn[], options: Opti
   if (name === undefined) return { columns: [], columnNames, timeColumn: undefined, sentColumns: [], ...notOurs };
   const retimed = timeColumnOf(table, name, timesOf(options));
   if ("problems" in retimed) throw new OptionsError(retimed.problems);
-  return { columns: [], columnNames, timeColumn: retimed.column, sentColumns: retimed.sent, ...notOurs };
+  return {
+    columns: [],
+    columnNames,
+    timeColumn: retimed.column,
+    sentColumns: readable(table, retimed.sent),
+    ...notOurs,
+  };
 }
 
 /** When the first and the last row are. */

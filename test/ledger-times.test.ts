@@ -124,6 +124,40 @@ describe("times that landed as they were sent", function () {
     }
   }
 
+  it("a second backfill of the same days, interrupted, with neither run_id nor seq: no time is called wrong", async () => {
+    const { database, url } = await newDatabase();
+    await clickhouse("CREATE TABLE t (ts DateTime64(3), x UInt32) ENGINE = MergeTree ORDER BY ts", database);
+    const load = ["--table", "t", "--rate", "1000", "--data-start", "2024-01-01", "--data-span", "10d"];
+    expect((await run(url, [...load, "--duration", "2"])).code).to.equal(0);
+    const file = join(folder, "again.json");
+    const running = start([
+      ...["run", "--clickhouse-url", url, "--no-traces", "--no-metrics", "--report", file],
+      ...[...load, "--duration", "60", "--flush-interval", "0.1s"],
+    ]);
+    while (Number(await clickhouse("SELECT count() FROM t", database)) < 2200) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    running.process.kill("SIGINT");
+    expect((await running.ended).code).to.equal(130);
+    expect(reportOf(file).problems).to.deep.equal([]);
+  });
+
+  it("rows whose rule has times of other rows that were there: as many more are found", async () => {
+    const { database, url } = await newDatabase();
+    await clickhouse(
+      "CREATE TABLE t (fixed DateTime64(3), n0 UInt8, within UInt8, e DateTime EPHEMERAL) ENGINE = Log",
+      database,
+    );
+    const rules = join(folder, "fixed.yaml");
+    writeFileSync(rules, "columns:\n  fixed: { constant: 2020-01-05T00:00:00Z }\n");
+    const load = ["--table", "t", "--config", rules, ...LOAD];
+    await run(url, load);
+    const { code, report } = await run(url, load);
+    expect([code, report.problems]).to.deep.equal([0, []]);
+    expect(report.ledger_caveat).not.to.include("not read back");
+    expect(await clickhouse("SELECT count() FROM t WHERE fixed = '2020-01-05 00:00:00'", database)).to.equal("1000");
+  });
+
   it("a run that is interrupted: exit 130, and no time is called wrong", async () => {
     const { database, url } = await newDatabase();
     const file = join(folder, "interrupted.json");

@@ -26,8 +26,15 @@ export interface Landing {
   readonly landed: number;
   /** All rows that were scheduled are there: the first and the last are among them. */
   readonly complete: boolean;
-  /** Of {@link countWithin}, before the run. */
-  readonly withinBefore: readonly number[] | undefined;
+  readonly before: Before | undefined;
+}
+
+/** What was there before a run whose rows cannot be told from others. */
+export interface Before {
+  /** Of which it was asked for columns that have the rows' own times; undefined: these times were still to come. */
+  readonly span: TimeSpan | undefined;
+  /** Rows with times of the run, in the order of the columns. */
+  readonly within: readonly number[];
 }
 
 export interface TimesRead {
@@ -57,21 +64,32 @@ export async function readTimes(
       );
       return { problems: strayTimes(sent, found.reduce(joined), landing.complete), unread: undefined };
     }
-    const within = await countWithin(target, sent, waiting);
-    const own = within.map((rows, index) => rows - (landing.withinBefore?.[index] ?? 0));
-    return { problems: missingTimes(sent, own, landing.landed), unread: undefined };
+    const { span = sent.span, within = [] } = landing.before ?? {};
+    const same: SentTimes = { columns: sent.columns, span };
+    const own = (await countWithin(target, same, waiting)).map((rows, index) => rows - (within[index] ?? 0));
+    return { problems: missingTimes(same, own, landing.landed), unread: undefined };
   } catch (error) {
     if (!(error instanceof ServerError)) throw error;
     return { problems: [], unread: `the times of rows were not read back: ${error.message}` };
   }
 }
 
+/**
+ * Asked before a run. Rules may draw times that rows have already, as may a backfill. Throws a ServerError.
+ *
+ * @param span of a backfill; undefined: rows get the time of the day
+ */
+export async function countBefore(target: Target, span: TimeSpan | undefined, waiting: Waiting): Promise<Before> {
+  const columns = target.sentColumns.filter(({ times }) => span !== undefined || times.kind === "rules");
+  const counts = columns.length === 0 ? [] : await countWithin(target, { columns, span: span ?? NEVER }, waiting);
+  return { span, within: target.sentColumns.map((column) => counts[columns.indexOf(column)] ?? 0) };
+}
+
+/** For columns that do not ask for it. */
+const NEVER: TimeSpan = { fromNs: 0n, toNs: 0n };
+
 /** How many rows of the table, wherever they lie, have times of the run: in the order of the columns. Throws a ServerError. */
-export async function countWithin(
-  target: Target,
-  sent: SentTimes,
-  waiting: Waiting = WAITING,
-): Promise<readonly number[]> {
+async function countWithin(target: Target, sent: SentTimes, waiting: Waiting): Promise<readonly number[]> {
   const counts = await ofStores(
     target,
     (endpoint, patience) => askWithin(endpoint, target, sent, { ...patience, timeoutMs: WITHIN_MS }),
@@ -96,8 +114,6 @@ const ofStores = <T>(
 type FoundTimes = { readonly from: bigint; readonly to: bigint } | undefined;
 
 const WHOLE_NUMBER = /^-?\d{1,20}$/;
-/** A question that nobody waits for any more is given up by the server as well. */
-const UNTIL = { max_execution_time: String(WITHIN_MS / 1000), timeout_overflow_mode: "throw" };
 
 function wholeNumber(value: unknown): bigint {
   if (typeof value !== "string" || !WHOLE_NUMBER.test(value)) {
@@ -121,17 +137,16 @@ async function askTimes(
   columns: readonly SentColumn[],
   patience: Patience,
 ): Promise<readonly FoundTimes[]> {
-  if (columns.length === 0) return [];
   const asked = columns.flatMap((column, index) => {
     const name = quoteIdentifier(column.name);
     const ends = [unitsSql(column, `min(${name})`), unitsSql(column, `max(${name})`)];
-    return [`toString(count(${name})) AS n${index}`, `${ends[0]} AS a${index}`, `${ends[1]} AS z${index}`];
+    return [`toString(count(${name})) AS __n${index}`, `${ends[0]} AS __a${index}`, `${ends[1]} AS __z${index}`];
   });
   const sql = `SELECT ${asked.join(", ")} FROM ${tableIdentifier(place)} WHERE run_id = {run:String}`;
   const [row = {}] = await query(endpoint, sql, { run: runId }, patience);
   return columns.map((_, index) => {
-    if (wholeNumber(row[`n${index}`]) === 0n) return undefined;
-    return { from: wholeNumber(row[`a${index}`]), to: wholeNumber(row[`z${index}`]) };
+    if (wholeNumber(row[`__n${index}`]) === 0n) return undefined;
+    return { from: wholeNumber(row[`__a${index}`]), to: wholeNumber(row[`__z${index}`]) };
   });
 }
 
@@ -203,10 +218,10 @@ async function askWithin(
     const name = quoteIdentifier(column.name);
     const { from, to } = rangeOf(column, span);
     const sql =
-      `SELECT toString(count()) AS within FROM ${tableIdentifier(place)} ` +
+      `SELECT toString(count()) AS __within FROM ${tableIdentifier(place)} ` +
       `WHERE (${name} >= ${momentSql(column, from)} AND ${name} <= ${momentSql(column, to)}) OR ${name} IS NULL`;
-    const [row] = await query(endpoint, sql, {}, patience, UNTIL);
-    counts.push(Number(wholeNumber(row?.within)));
+    const [row] = await query(endpoint, sql, {}, patience);
+    counts.push(Number(wholeNumber(row?.__within)));
   }
   return counts;
 }
