@@ -7,6 +7,7 @@ import { type Endpoint, shown } from "./endpoint.js";
 import { expiringColumns } from "./engines.js";
 import { isBusyNumber } from "./exceptions.js";
 import type { Options, TableOptions } from "./options.js";
+import { withoutSecrets } from "./quoted.js";
 import { EVENT_TABLE, isEventTable, SEED_COLUMNS, type TableColumn } from "./rows/column.js";
 import { execute, insertNothing, type Patience, query, quoteIdentifier, ServerError } from "./server.js";
 import { firstAnswer, openSession, type Session } from "./session.js";
@@ -64,6 +65,15 @@ export class Asked {
   /** `complaint` goes on from the endpoint's name: "does not …". */
   async check(sql: string, complaint: string, parameters: Readonly<Record<string, string>> = {}): Promise<void> {
     await execute(this.endpoint, sql, parameters, this.patience).catch(this.refusal(complaint));
+  }
+
+  /** What cannot be read may be a secret that was put into the wrong place: the value is not said, whatever its name. */
+  async takesSetting(name: string, value: string): Promise<void> {
+    await execute(this.endpoint, "SELECT 1", { [name]: value }, this.patience).catch((error: unknown) => {
+      const hushed =
+        error instanceof ServerError ? new ServerError(withoutSecrets(error.message, [value]), error.code) : error;
+      return this.refusal(`does not take --setting ${name}`)(hushed);
+    });
   }
 
   /** `parameters`: of every insert into the place. */

@@ -4,7 +4,8 @@
 import { channel } from "node:diagnostics_channel";
 import { type ClientRequest, type IncomingMessage, STATUS_CODES } from "node:http";
 import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
-import { type Otlp, shownUrl, tracesUrl, variable } from "./otlp.js";
+import { headerSecrets, type Otlp, shownUrl, tracesUrl, variable } from "./otlp.js";
+import { withoutSecrets } from "./quoted.js";
 import { tlsFault, tlsSentence } from "./tls-fault.js";
 
 export interface CollectorHearing {
@@ -70,10 +71,15 @@ export class CollectorEar {
     return path === this.#path;
   }
 
+  /** It is sent secrets, and may repeat them. */
   #hear(response: IncomingMessage): void {
     const { statusCode = 0, headers } = response;
+    const hushed = (said: string): string => withoutSecrets(said, headerSecrets());
     if (statusCode > 299) {
-      this.#hearing.onTrouble(statusSentence(statusCode, headers.location, this.#sending), BUSY.has(statusCode));
+      this.#hearing.onTrouble(
+        hushed(statusSentence(statusCode, headers.location, this.#sending)),
+        BUSY.has(statusCode),
+      );
       return;
     }
     const chunks: Buffer[] = [];
@@ -83,16 +89,20 @@ export class CollectorEar {
       if (bytes <= LONGEST_ANSWER) chunks.push(chunk);
     });
     response.on("end", () => {
-      const rejected = bytes <= LONGEST_ANSWER ? rejectedBy(Buffer.concat(chunks)) : undefined;
-      if (rejected === undefined) this.#hearing.onStranger(strangerSentence(statusCode, headers["content-type"]));
+      const rejected = bytes <= LONGEST_ANSWER ? rejectedBy(Buffer.concat(chunks), hushed) : undefined;
+      if (rejected === undefined)
+        this.#hearing.onStranger(strangerSentence(statusCode, hushed(headers["content-type"] ?? "")));
       else if (rejected.spans > 0 || rejected.message !== "")
         this.#hearing.onRejected(rejected.spans, rejected.message || "no reason given");
     });
   }
 }
 
-/** The partial success of an answer; undefined: it is none of OTLP. */
-export function rejectedBy(body: Uint8Array): { readonly spans: number; readonly message: string } | undefined {
+/** The partial success of an answer; undefined: it is none of OTLP. `hushed`: its words without secrets. */
+export function rejectedBy(
+  body: Uint8Array,
+  hushed: (said: string) => string,
+): { readonly spans: number; readonly message: string } | undefined {
   try {
     // Some answer in JSON what they were asked in protobuf.
     const isJson = body[0] === "{".charCodeAt(0);
@@ -100,14 +110,16 @@ export function rejectedBy(body: Uint8Array): { readonly spans: number; readonly
       ? JSON.parse(Buffer.from(body).toString("utf8"))
       : ProtobufTraceSerializer.deserializeResponse(body);
     const spans = Math.floor(Number(partialSuccess?.rejectedSpans ?? 0));
-    return { spans: spans > 0 ? spans : 0, message: String(partialSuccess?.errorMessage ?? "").slice(0, LONGEST_WORD) };
+    // Hushed before it is cut: of a secret at the end a part would be left.
+    const message = hushed(String(partialSuccess?.errorMessage ?? "")).slice(0, LONGEST_WORD);
+    return { spans: spans > 0 ? spans : 0, message };
   } catch {
     return undefined;
   }
 }
 
-const strangerSentence = (status: number, type: string | undefined): string =>
-  `it answers ${named(status)}${type === undefined ? "" : ` with ${type.slice(0, 40)}`}, not as OTLP/HTTP does: is this a collector?`;
+const strangerSentence = (status: number, type: string): string =>
+  `it answers ${named(status)}${type === "" ? "" : ` with ${type.slice(0, 40)}`}, not as OTLP/HTTP does: is this a collector?`;
 
 const named = (status: number): string => `${status} ${STATUS_CODES[status] ?? ""}`.trim();
 

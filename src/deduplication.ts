@@ -3,7 +3,7 @@
 
 import type { Asked, Place } from "./asked.js";
 import type { Options } from "./options.js";
-import { defaultsOf, HIDDEN, queuesInserts, tableSetting } from "./table-settings.js";
+import { defaultsOf, HIDDEN, isSetAsReplicated, tableSetting } from "./table-settings.js";
 import { count, short, whole } from "./text.js";
 
 export interface Deduplication {
@@ -24,14 +24,17 @@ const ASYNC_WINDOW = "replicated_deduplication_window_for_async_inserts";
 
 const not = (why: string): Deduplication => ({ honoured: false, window: undefined, isPartitioned: false, why });
 
-/** The least that all endpoints have. Throws as {@link askDeduplication}. */
+/** The least that all endpoints have; `queues`: of each. Throws as {@link askDeduplication}. */
 export async function deduplicationOfAll(
   all: readonly Asked[],
   place: Place,
   options: Pick<Options, "asyncInsert" | "settings">,
   tokens: boolean,
+  queues: readonly boolean[],
 ): Promise<Deduplication> {
-  const found = await Promise.all(all.map((asked) => askDeduplication(asked, place, options, tokens)));
+  const found = await Promise.all(
+    all.map((asked, index) => askDeduplication(asked, place, options, tokens, queues[index] === true)),
+  );
   return leastOf(
     found,
     all.map(({ name }) => name),
@@ -55,6 +58,7 @@ export function leastOf(found: readonly Deduplication[], names: readonly string[
 
 /**
  * @param tokens whether the server knows insert_deduplication_token
+ * @param queues whether the table has the server queue its inserts, as `queuesInserts` has it
  * @throws TargetError where the server does not let this user ask
  */
 export async function askDeduplication(
@@ -62,6 +66,7 @@ export async function askDeduplication(
   { database, table }: Place,
   options: Pick<Options, "asyncInsert" | "settings">,
   tokens: boolean,
+  queues: boolean,
 ): Promise<Deduplication> {
   if (!tokens) return not("is of a server that knows no insert_deduplication_token");
   const [found] = await asked.rows(
@@ -70,8 +75,8 @@ export async function askDeduplication(
   );
   const engine = String(found?.engine ?? "");
   if (!engine.endsWith("MergeTree")) return not(`has the engine ${engine}, which does not deduplicate inserts`);
-  const isReplicated = /^(Replicated|Shared)/.test(engine);
-  const isQueued = options.asyncInsert || (await queuesInserts(asked, { database, table }));
+  const isReplicated = isSetAsReplicated({ engine });
+  const isQueued = options.asyncInsert || queues;
   if (isQueued && !isReplicated) {
     const why = options.asyncInsert ? "is not replicated" : "has async_insert = 1 and is not replicated";
     return not(`${why}, and such a table may store an asynchronous insert twice, window and token or not`);

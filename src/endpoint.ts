@@ -1,6 +1,6 @@
 // One --clickhouse-url: where it points, and the headers that authenticate. Pure. May cross to a worker thread.
 
-import { isPlain } from "./quoted.js";
+import { secretsOfSetting } from "./quoted.js";
 import type { Tls } from "./tls.js";
 
 export interface Credentials {
@@ -51,7 +51,7 @@ export function endpointOf(url: URL, credentials: Credentials, tls?: Tls): Endpo
 
 /**
  * What nobody is to be shown of a request to it, should an answer quote it: the password, what curl would take for one in the
- * user, and what was given for parameters.
+ * user, and what was given for parameters whose name or value says that it is a secret.
  */
 export function secretsOf(
   { headers, path }: Endpoint,
@@ -61,8 +61,7 @@ export function secretsOf(
     Buffer.from(headers[name] ?? "", "latin1").toString("utf8"),
   );
   const given = [...new URLSearchParams(path.split("?")[1]), ...Object.entries(parameters)];
-  const values = given.filter(([name]) => !/^(query|database|param_.*)$/.test(name)).map(([, value]) => value);
-  const told = values.filter((value) => !isPlain(value));
+  const told = given.flatMap(([name, value]) => secretsOfSetting(name, value));
   return [key, /:(.*)$/s.exec(user)?.[1] ?? "", ...told].filter((text) => text !== "");
 }
 

@@ -1,5 +1,6 @@
 // What ClickHouse's exception numbers say of an insert: two questions in one word, whether its rows may be there, and whether one
-// like it will ever be taken. Gone through by the list of ClickHouse 24.5 to 26.9. Pure. Called by answer.ts.
+// like it will ever be taken. Gone through by the list of ClickHouse 24.5 to 26.9. Pure. Called by answer.ts; the
+// pre-flight (asked.ts) and the ledger ask about single numbers.
 
 /** What an exception says. */
 export type Meaning =
@@ -82,6 +83,9 @@ const MEANINGS: ReadonlyMap<number, Meaning> = new Map(
 
 /** Of an exception that says: not now. */
 export const isBusyNumber = (number: number): boolean => MEANINGS.get(number) === "busy";
+
+/** Of an exception that ends its insert for good: what is not stored by then never will be. */
+export const isFinalNumber = (number: number): boolean => /^(refused|spoilt)$/.test(MEANINGS.get(number) ?? "");
 
 /** The same number as "Too many parts", but later inserts have as many. */
 const TOO_MANY_PARTITIONS = "Too many partitions for single INSERT block";

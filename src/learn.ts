@@ -2,7 +2,7 @@
 // config file with rules that resemble them. Called by sample.ts. Changes nothing on the server, and makes no rows.
 
 import type { Code } from "./answer.js";
-import { InterruptedError, TargetError, tableIdentifier } from "./asked.js";
+import { ACCESS_DENIED, InterruptedError, TargetError, tableIdentifier } from "./asked.js";
 import { readDocument, type Tree } from "./config/document.js";
 import { readRules } from "./config/rules.js";
 import type { Problem } from "./config/shape.js";
@@ -52,7 +52,6 @@ const SLOW = 160;
 const MEMORY_LIMIT = 241;
 /** Of settings: all in a readonly profile, or those that its constraints name. */
 const UNCHANGEABLE: ReadonlySet<Code> = new Set<Code>([164, 452]);
-const ACCESS_DENIED = 497;
 
 /** Returns the exit code. Throws a TargetError. */
 export async function learn(

@@ -12,7 +12,7 @@ import type { LedgerFile } from "./ledger/file.js";
 import { patiently, WAITING, type Waiting } from "./ledger/patience.js";
 import { askCount, askRunning, type Search } from "./ledger/questions.js";
 import { type ReplicaFigures, Sources } from "./ledger/sources.js";
-import { type Balance, balance, endedAt, type FateCount, stateOf, Tally } from "./ledger/tally.js";
+import { type Balance, balance, endedAt, type FateCount, mayLandYet, stateOf, Tally } from "./ledger/tally.js";
 import { type Before, readTimes, type TimesRead } from "./ledger/times.js";
 import type { TimeSpan } from "./rows/fit.js";
 import { ImpossibleError, ServerError } from "./server.js";
@@ -234,7 +234,7 @@ function byDifference(landed: number, claim: Claim, { whyNoLedgerColumns: why }:
     problems: [],
     notes: [
       `by the difference of count() before and after, which assumes no other writer${why === undefined ? "" : `, since ${why}`}`,
-      ...(claim.unknownRows > 0 ? ["rows that nobody answered for and that landed may stand in for lost ones"] : []),
+      ...(claim.unknownRows > 0 ? ["rows whose fate is unknown and that landed may stand in for lost ones"] : []),
     ],
   };
 }
@@ -316,6 +316,18 @@ async function afterRunning(target: Target, claim: Claim, { onWait, signal }: Wa
   }
 }
 
+/** Whether rows that are not there may come: of inserts nobody answered, or of any where the server takes them first and stores them later. */
+function awaitsRows(batches: BatchLedger | undefined, target: Target, { batches: all, fates }: Claim): boolean {
+  if (batches !== undefined) {
+    const isShort = ({ distinct, rows }: FateCount): boolean => distinct < rows;
+    const open = batches.counts.some((count) => isShort(count) && mayLandYet(count));
+    return batches.unknownMissing > 0 && (open || isLate(target));
+  }
+  if (isLate(target) || all > fates.capacity) return true;
+  for (let place = 0; place < all; place++) if (mayLandYet(endedAt(fates, place))) return true;
+  return false;
+}
+
 function caveatOf(
   { notes, lost, problems, batches }: Read,
   target: Target,
@@ -329,7 +341,7 @@ function caveatOf(
     // What a proxy holds, or a queue of asynchronous inserts, no server shows.
     running === 0 &&
       claim.unknownRows > 0 &&
-      (batches === undefined || batches.unknownMissing > 0) &&
+      awaitsRows(batches, target, claim) &&
       "rows without an answer that are not there may land yet, where something between holds them back",
     lost + problems.length > 0 &&
       isLate(target) &&

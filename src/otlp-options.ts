@@ -5,7 +5,7 @@ import { X509Certificate } from "node:crypto";
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import { createSecureContext } from "node:tls";
 import { readText } from "./named-files.js";
-import { endsWhole, type Otlp, shown, TRACES_PATH, tracesUrl, variable } from "./otlp.js";
+import { endsWhole, HEADERS, type Otlp, shown, TRACES_PATH, tracesUrl, variable } from "./otlp.js";
 import { printable } from "./text.js";
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -118,8 +118,6 @@ function baseFaults(otlpEndpoint: string | undefined): readonly string[] {
     `OTEL_EXPORTER_OTLP_ENDPOINT is a base, to which ${TRACES_PATH} is added: it has that already, and is taken for the whole URL; that is what OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is for`,
   ];
 }
-
-const HEADERS = ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"] as const;
 
 interface HeaderPart {
   /** Such as "the 2nd part". Of what has no name nothing can be shown: it may be a secret. */

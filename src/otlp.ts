@@ -43,6 +43,25 @@ export function tracesUrl(otlpEndpoint: string | undefined): URL | undefined {
 /** Nobody means /v1/traces/v1/traces. */
 export const endsWhole = ({ pathname }: URL): boolean => pathname.replace(/\/$/, "").endsWith(TRACES_PATH);
 
+/** That of traces first. */
+export const HEADERS = ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"] as const;
+
+/** What the headers for a collector hold that nobody else is to be shown: their values, and what follows Bearer or Basic in them. */
+export function headerSecrets(): readonly string[] {
+  const values = HEADERS.flatMap((name) => (variable(name) ?? "").split(",")).map((part) =>
+    decoded(part.slice(part.indexOf("=") + 1).split(";")[0] ?? "").trim(),
+  );
+  return values.flatMap((value) => [value, value.split(" ").at(-1) ?? ""]).filter((text) => text !== "");
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** A value that is wrong. */
 export const shown = (text: string): string => printable(text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text);
 

@@ -13,7 +13,8 @@ import {
 import { CollectorEar, errorSentence } from "./collector.js";
 import type { WorkerCounters } from "./counters.js";
 import type { FromWorker } from "./messages.js";
-import type { Otlp } from "./otlp.js";
+import { headerSecrets, type Otlp } from "./otlp.js";
+import { withoutSecrets } from "./quoted.js";
 import { spansPending } from "./spans.js";
 
 /** At the end so long is waited for the collector … */
@@ -112,7 +113,9 @@ export class Outbox implements SpanProcessor {
   #notTaken(spans: number, error: Error | undefined): void {
     this.#own.spansGone("failed", spans);
     if (this.#trouble === undefined)
-      this.fails(error === undefined ? "no reason given" : errorSentence(error, this.#otlp));
+      this.fails(
+        error === undefined ? "no reason given" : withoutSecrets(errorSentence(error, this.#otlp), headerSecrets()),
+      );
   }
 
   /** The collector is not there, or did not take what it was sent. */

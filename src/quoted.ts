@@ -55,6 +55,13 @@ export const isPlain = (value: string): boolean => /^[-+]?[\d.]*$|^(true|false|a
 export const quotedSetting = (name: string, value: string): string =>
   SECRET_NAME.test(name) && !isPlain(value) ? "***" : value.replace(/([a-z][a-z\d+.-]*:\/\/)[^/\s]*@/gi, "$1***@");
 
+/** What nobody is to be shown of a setting: nothing of a harmless one, so that a server's words that are in its value as well stay. */
+export function secretsOfSetting(name: string, value: string): readonly string[] {
+  if (quotedSetting(name, value) === value) return [];
+  const passwords = [...value.matchAll(/:\/\/[^/\s:@]*:([^/\s]*)@/g)].map(([, password = ""]) => password);
+  return [value, ...passwords];
+}
+
 export const quotedSettings = (settings: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, quotedSetting(name, value)]));
 

@@ -74,6 +74,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     if (options.embedded) {
       embedded = await startEmbedded({ login: options.credentials });
       progress.say(`embedded ClickHouse at ${embedded.url}`);
+      for (const note of embedded.notes) progress.say(`note: ${note}`);
       // Then nothing more can be acknowledged, and nothing read.
       embedded.died.addEventListener("abort", () => {
         problems.push(`stopped: ${embedded?.died.reason.message}`);
@@ -286,7 +287,7 @@ const tooLate = (lateNs: bigint): OptionsError => {
   return new OptionsError([`--start-at must be a time to come: it was ${timespan(seconds)} ago; give a later one`]);
 };
 
-type Places = Partial<Pick<Options, "reportFile" | "ledgerFile" | "replay" | "configFile">>;
+type Places = Pick<Options, "reportFile" | "ledgerFile" | "replay" | "configFile">;
 
 /** A report that could not be written at the end is a run wasted: looked at before the start. Throws an OptionsError. */
 export function checkPlaces({ reportFile, ledgerFile, replay, configFile }: Places): void {

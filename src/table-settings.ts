@@ -14,11 +14,11 @@ export interface Engine {
 export type TableSetting = string | undefined | typeof HIDDEN;
 export const HIDDEN = Symbol("hidden");
 
-/** Replicated tables have defaults of their own. */
-const REPLICATED = /^(Replicated|Shared)/;
-/** Where they are. */
-export const defaultsOf = ({ engine }: Pick<Engine, "engine">): string =>
-  `system.${REPLICATED.test(engine) ? "replicated_merge_tree_settings" : "merge_tree_settings"}`;
+/** Replicated tables have settings and defaults of their own, and so have those in shared storage. */
+export const isSetAsReplicated = ({ engine }: Pick<Engine, "engine">): boolean => /^(Replicated|Shared)/.test(engine);
+/** Where the defaults are. */
+export const defaultsOf = (table: Pick<Engine, "engine">): string =>
+  `system.${isSetAsReplicated(table) ? "replicated_merge_tree_settings" : "merge_tree_settings"}`;
 
 export async function tableSetting({ endpoint, patience }: Asked, table: Engine, name: string): Promise<TableSetting> {
   const own = new RegExp(`\\bSETTINGS .*\\b${name} = (\\w+)`, "s").exec(table.engineFull)?.[1];

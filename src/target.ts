@@ -315,9 +315,7 @@ async function preflight(all: readonly Asked[], options: Options): Promise<Targe
   if (options.asyncInsert && !known.has("async_insert")) {
     throw new TargetError(`ClickHouse ${version} is too old for --async-insert`);
   }
-  for (const [name, value] of Object.entries(options.settings)) {
-    await first.check("SELECT 1", `does not take --setting ${name}`, { [name]: value });
-  }
+  for (const [name, value] of Object.entries(options.settings)) await first.takesSetting(name, value);
 
   const place = await placeOf(first, options);
   const found: Found[] = [];
@@ -331,7 +329,8 @@ async function preflight(all: readonly Asked[], options: Options): Promise<Targe
   }
   const rows = withoutResets(insertedRows(place, table, options, facts), found);
   checkRawTimes(place, rows.columns, options, { known, partly });
-  const queues = (await Promise.all(all.map((asked) => queuesInserts(asked, place)))).includes(true);
+  const queuesOf = await Promise.all(all.map((asked) => queuesInserts(asked, place)));
+  const queues = queuesOf.includes(true);
   const endpoints = all.map(({ endpoint }) => endpoint);
   const stores = storesOf(endpoints, found);
   const target: Target = {
@@ -350,7 +349,9 @@ async function preflight(all: readonly Asked[], options: Options): Promise<Targe
     settings: changed,
     tokens: known.has(TOKEN_SETTING),
     deduplication:
-      options.retries === 0 ? undefined : await deduplicationOfAll(all, place, options, known.has(TOKEN_SETTING)),
+      options.retries === 0
+        ? undefined
+        : await deduplicationOfAll(all, place, options, known.has(TOKEN_SETTING), queuesOf),
     storeOf: endpoints.map((endpoint) => stores.findIndex((store) => endpointsOf([store]).includes(endpoint))),
     parameters: insertParameters(place, rows.columns, options, queues, (setting) => known.has(setting)),
   };

@@ -5,6 +5,7 @@ import { expect } from "chai";
 import { Asked } from "../src/asked.js";
 import { askDeduplication, leastOf, retryAdvice } from "../src/deduplication.js";
 import { resolveRun } from "../src/options.js";
+import { queuesInserts } from "../src/table-settings.js";
 import { clickhouse, newDatabase, numberOf } from "./support/server.js";
 
 const WINDOW = "non_replicated_deduplication_window";
@@ -16,7 +17,8 @@ async function ask(ddl: string, flags: Readonly<Record<string, string>> = {}, ur
   const options = resolveRun({ "clickhouse-url": base + url, ...flags }, {});
   const [endpoint] = options.endpoints;
   if (endpoint === undefined) throw new Error("there is an endpoint");
-  const found = await askDeduplication(new Asked(endpoint, {}), { database, table: "t" }, options, true);
+  const [asked, place] = [new Asked(endpoint, {}), { database, table: "t" }];
+  const found = await askDeduplication(asked, place, options, true, await queuesInserts(asked, place));
   // The same insert twice, as a retry sends it.
   const settings = Object.entries({ ...options.settings, async_insert: options.asyncInsert ? 1 : 0 })
     .map(([name, value]) => `${name} = '${value}'`)
@@ -159,7 +161,7 @@ describe("what is said of retries", () => {
       );
       const found = await Promise.all(
         asked.map(({ asked: one, database }) =>
-          askDeduplication(one, { database, table: "t" }, { asyncInsert: false, settings: {} }, true),
+          askDeduplication(one, { database, table: "t" }, { asyncInsert: false, settings: {} }, true, false),
         ),
       );
       return leastOf(

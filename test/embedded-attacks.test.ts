@@ -331,7 +331,8 @@ function pageThatAttacks(queries: readonly string[], servers: readonly string[])
       });
       await new Promise((resolve) => {
         const frame = document.createElement("iframe");
-        frame.name = "frame" + heard.forms;
+        // Of one name, the form of one server would go to the frame of the other, and this one never load.
+        frame.name = server;
         document.body.append(frame);
         const form = document.createElement("form");
         form.method = "POST";

@@ -17,6 +17,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import fs from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect } from "chai";
@@ -132,6 +134,60 @@ describe("the embedded server's", function () {
       chownSync(directory, 65_534, 65_534);
       expect(await refusal(directory)).to.include("it belongs to another user (65534), who could put tables into it");
     });
+
+    /** Lets somebody else be faster: `act` happens right before this path is made, or its rights are changed, for the first time. */
+    async function refusedThough(call: "mkdir" | "chmod", path: string, act: () => void): Promise<string> {
+      const real = fs[call] as (...args: unknown[]) => Promise<unknown>;
+      let acts = 0;
+      const slow = (...args: unknown[]): Promise<unknown> => {
+        if (args[0] === path && acts++ === 0) act();
+        return real(...args);
+      };
+      Object.assign(fs, { [call]: slow });
+      syncBuiltinESMExports();
+      try {
+        return await refusal(path);
+      } finally {
+        Object.assign(fs, { [call]: real });
+        syncBuiltinESMExports();
+        expect(acts).to.be.greaterThan(0);
+      }
+    }
+
+    it(`in a directory that was missing, and that another user makes first: refused${isRoot ? "" : " (SKIPPED: only root can play both)"}`, async function () {
+      if (!isRoot) this.skip();
+      const path = join(directory, "data");
+      const message = await refusedThough("mkdir", path, () => {
+        mkdirSync(path);
+        chmodSync(path, 0o777);
+        chownSync(path, 65_534, 65_534);
+      });
+      expect(message).to.include("it belongs to another user (65534), who could put tables into it");
+      expect([modeOf(path), readdirSync(path)]).to.deep.equal(["777", []]);
+    });
+
+    it("in an empty directory of mode 777, into which something comes before that is 700: refused, now and at the next start", async () => {
+      const path = join(directory, "data");
+      mkdirSync(path);
+      chmodSync(path, 0o777);
+      const message = await refusedThough("chmod", path, () => mkdirSync(join(path, "metadata")));
+      expect(message).to.include("others may write to it (mode 777), and something came into it just now");
+      expect([modeOf(path), readdirSync(path)]).to.deep.equal(["777", ["metadata"]]);
+      expect(await refusal(path)).to.include("others may write to it (mode 777), and tables could be theirs");
+    });
+
+    it("where a file lies in the place of its metadata: told of --path, not of the temporary home, which is not left", async () => {
+      const path = join(directory, "data");
+      mkdirSync(path);
+      writeFileSync(join(path, "metadata"), "");
+      const serving = start(["serve", "--port", "0", "--path", path], { TMPDIR: directory });
+      const { code, stderr } = await serving.ended;
+      expect([code, stderr]).to.deep.equal([
+        3,
+        `error: --path ${path} cannot hold the data of the embedded ClickHouse: ${join(path, "metadata")}: something else lies there. Give another path.\n`,
+      ]);
+      expect(readdirSync(directory)).to.deep.equal(["data"]);
+    });
   });
 
   describe("home, left by a server that was killed with its parent,", () => {
@@ -213,6 +269,47 @@ describe("the embedded server's", function () {
       expect(lstatSync(join(directory, "clickstorm-embedded-linked")).isSymbolicLink()).to.equal(true);
       expect(existsSync(reused)).to.equal(process.platform !== "linux");
     });
+
+    const whyNotRoot = process.getuid?.() === 0 ? "" : " (SKIPPED: only root can make one)";
+    it(`stays in a place of another user, who could put a link there; goes once the place is ours${whyNotRoot}`, async function () {
+      if (process.getuid?.() !== 0) this.skip();
+      const left = await killedWithParent();
+      chownSync(directory, 65_534, 65_534);
+      await (await startThere()).stop();
+      expect([modeOf(directory), existsSync(left)]).to.deep.equal(["700", true]);
+      chownSync(directory, 0, 0);
+      await (await startThere()).stop();
+      expect(existsSync(left)).to.equal(false);
+    });
+  });
+
+  describe("files, where the system does not shut it out of the user's,", () => {
+    // A process can be shut in only so many times, and here has been: the kernel refuses one more.
+    const shutIn = `
+      import { createRequire } from "node:module";
+      const { open, load, DataType } = createRequire(${JSON.stringify(import.meta.url)})("ffi-rs");
+      open({ library: "libc", path: "" });
+      const call = (...values) => load({ library: "libc", funcName: "syscall", retType: DataType.I32,
+        paramsType: values.map((value) => (typeof value === "number" ? DataType.I64 : DataType.U8Array)), paramsValue: values });
+      // MAKE_CHAR alone, which nobody here needs. 157, on arm64 167: prctl, NO_NEW_PRIVS.
+      const handled = Buffer.from([64, 0, 0, 0, 0, 0, 0, 0]);
+      if (process.arch === "x64") call(157, 38, 1, 0, 0, 0); else call(167, 38, 1, 0, 0, 0);
+      for (let layer = 0; layer < 64 && call(446, call(444, handled, 8, 0), 0) === 0; layer++);`;
+    const environment = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(shutIn)}` };
+    const why = process.platform === "linux" ? "" : " (SKIPPED: made by Linux's means)";
+    for (const command of ["run", "ladder", "max", "serve"]) {
+      it(`${command} says so before it begins${why}`, async function () {
+        if (process.platform !== "linux") this.skip();
+        const running = start(command === "serve" ? ["serve", "--port", "0"] : [command, "--embedded"], environment);
+        await running.said(command === "serve" ? "CLICKHOUSE_PASSWORD=" : "embedded ClickHouse at ");
+        // At the latest then it has been said.
+        running.process.kill("SIGTERM");
+        const { stderr } = await running.ended;
+        expect(stderr.split("\n").filter((line) => line.startsWith("note: this system"))).to.deep.equal([
+          "note: this system does not let the server be shut out of your files (that takes Linux 5.19 or newer with Landlock): whoever logs in to it can read those that you can read",
+        ]);
+      });
+    }
   });
 
   describe("death ends at once", () => {

@@ -239,9 +239,9 @@ describe("the embedded server", function () {
     it("refuses a path that is a file", async () => {
       const path = join(directory, "file");
       await writeFile(path, "");
-      expect(await refusal({ path }))
-        .to.include(`${path} cannot hold the data`)
-        .and.include("not a directory");
+      expect(await refusal({ path })).to.equal(
+        `--path ${path} cannot hold the data of the embedded ClickHouse: something else lies there. Give another path.`,
+      );
     });
   });
 

@@ -4,10 +4,11 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { lawOf } from "../src/learn/laws.js";
-import { lagFinding, rowTimeOf, sequenceOf } from "../src/learn/order.js";
+import { type Candidate, lagFinding, lagOf, orderOf, rowTimeOf, sequenceOf } from "../src/learn/order.js";
 import { samplingOf } from "../src/learn/sampling.js";
 import { skewOf } from "../src/learn/skew.js";
 import { madeUp, patternOf } from "../src/learn/texts.js";
+import { ImpossibleError } from "../src/server.js";
 import { columnsOf, lines, render } from "./support/rows.js";
 
 describe("which rows are looked at", () => {
@@ -222,5 +223,40 @@ describe("order", () => {
       else if (rule instanceof Map) expect(found?.rule).to.deep.equal(rule);
       else expect([...((found?.rule.get("time") ?? new Map()) as Map<string, unknown>).keys()]).to.deep.equal([rule]);
     });
+  }
+});
+
+describe("an answer on order and lags", () => {
+  const column: Candidate = { name: "n", type: { kind: "Int", bits: 64, signed: false } };
+  const LAGS = {
+    rows: "200",
+    span: "60000",
+    d1_late: "50",
+    d1_ahead: 0,
+    d1_mean: 250.5,
+    d1_quarter: "100",
+    d1_max: "-7",
+  };
+
+  it("95 of 100 neighbours in order are 0.95; 50 of 200 rows lag by 250.5 ms on the average", () => {
+    expect([...orderOf([column], { rows: "100", up0: "95" })]).to.deep.equal([["n", 0.95]]);
+    expect(lagOf(0, LAGS)).to.deep.equal({
+      ...{ rows: 200, late: 50, ahead: 0, meanMs: 250.5, quarterMs: 100, maxMs: -7, spanMs: 60_000 },
+    });
+  });
+
+  it("of no rows that lag the mean is NULL or nan: 0 ms", () => {
+    const none = { ...LAGS, d1_late: "0", d1_mean: null, d1_quarter: "nan" };
+    expect(lagOf(0, none)).to.deep.include({ late: 0, meanMs: 0, quarterMs: 0 });
+  });
+
+  for (const [what, work] of [
+    ["more neighbours in order than rows", () => orderOf([column], { rows: "100", up0: "101" })],
+    ["no number of rows", () => orderOf([column], { up0: "1" })],
+    ["a negative number of rows that lag", () => lagOf(0, { ...LAGS, d1_late: "-1" })],
+    ["a text for a mean", () => lagOf(0, { ...LAGS, d1_mean: "long" })],
+    ["a mean without end", () => lagOf(0, { ...LAGS, d1_mean: "inf" })],
+  ] as const) {
+    it(`with ${what} is none`, () => expect(work).to.throw(ImpossibleError));
   }
 });

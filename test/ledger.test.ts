@@ -6,7 +6,7 @@ import { Fates } from "../src/fates.js";
 import { type Claim, readLedger } from "../src/ledger.js";
 import { resolveRun } from "../src/options.js";
 import { WHOLE } from "../src/schedule.js";
-import { prepareTarget } from "../src/target.js";
+import { prepareTarget, type Target } from "../src/target.js";
 import { clickhouse, newDatabase } from "./support/server.js";
 
 /** Fates of 5000 batches: these are unknown, the others acknowledged. */
@@ -147,6 +147,42 @@ describe("ledger", () => {
       fates: troubled(...Array.from({ length: 5000 }, (_, batch) => batch)),
     };
     expect(await ledgerOf("range(5900)", claim)).to.deep.equal({ landed: 5900, lost: 100, duplicated: 0 });
+  });
+
+  describe("of batch 3, which is not there, the rows may land yet where nobody said that its insert is over", () => {
+    const MAY = "rows without an answer that are not there may land yet, where something between holds them back";
+    const STAND_IN = "rows whose fate is unknown and that landed may stand in for lost ones";
+    const COUNTED = "by the difference of count() before and after, which assumes no other writer, since it has no seq";
+    for (const [code, by, note] of [
+      [469, "a constraint", undefined],
+      [27, "a row that cannot be read", undefined],
+      [159, "an asynchronous insert that still waits", MAY],
+      ["timeout", "nobody", MAY],
+    ] as const) {
+      it(`${code}, said by ${by}: ${note ?? "they will not"}`, async () => {
+        const { database, url } = await newDatabase();
+        await clickhouse("CREATE TABLE t (run_id String, seq UInt64) ENGINE = MergeTree ORDER BY seq", database);
+        await clickhouse(
+          "INSERT INTO t SELECT 'ledger', number FROM numbers(950) WHERE intDiv(number, 100) != 3",
+          database,
+        );
+        const options = resolveRun({ "clickhouse-url": url, table: "t" }, {});
+        const target = await prepareTarget(options.endpoints, options);
+        const fates = troubled();
+        fates.answered(3, { kind: "unknown", code, sentence: "" });
+        const claim = { ...CLAIM, acknowledgedRows: 850, unknownRows: 100, fates };
+        const { landed, lost, caveat } = await readLedger(target, claim, 0);
+        expect([landed, lost, caveat]).to.deep.equal([850, 0, note]);
+        // The same without the columns that tell batches apart.
+        const bare: Target = { ...target, ledgerColumns: false, whyNoLedgerColumns: "it has no seq" };
+        const counted = await readLedger(bare, claim, 0);
+        expect([counted.landed, counted.lost, counted.caveat]).to.deep.equal([
+          850,
+          0,
+          [COUNTED, STAND_IN, ...(note === undefined ? [] : [note])].join("; "),
+        ]);
+      });
+    }
   });
 
   it("rows that a TTL has removed are lost, with a note that says so", async () => {

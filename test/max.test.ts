@@ -195,7 +195,8 @@ describe("max", function () {
     expect(stdout).to.include("sustained 500 rows/s: it passed, 1,000 failed");
     const report: Report = JSON.parse(readFileSync(file, "utf8"));
     expect(report.complete).to.equal(false);
-    expect(report.steps.map(({ rate_rows_per_s, passed }) => [rate_rows_per_s, passed])).to.deep.equal([
+    // A slow machine may take the first rate twice before it passes.
+    expect(report.steps.slice(-2).map(({ rate_rows_per_s, passed }) => [rate_rows_per_s, passed])).to.deep.equal([
       [500, true],
       [1000, false],
     ]);

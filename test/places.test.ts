@@ -261,6 +261,19 @@ describe("places of files", function () {
       expect(readFileSync(rows, "utf8")).to.equal('{"n":1}\n');
     });
 
+    for (const command of ["ladder", "max"]) {
+      it(`${command} does not write its report over the config file it runs by`, async () => {
+        const config = at(`${command}.yaml`);
+        writeFileSync(config, "seed: 7\n");
+        const url = ["--clickhouse-url", "http://127.0.0.1:1"];
+        expect(await ended([command, ...url, "--config", config, "--report", config])).to.deep.equal([
+          2,
+          `error: --report ${config} is the file of --config, which it would replace: name another\n`,
+        ]);
+        expect(readFileSync(config, "utf8")).to.equal("seed: 7\n");
+      });
+    }
+
     it("a NUL from a config file", async () => {
       const config = at("nul.yaml");
       writeFileSync(config, 'report: "a\\0b"\n');
@@ -276,7 +289,7 @@ describe("places of files", function () {
       ["that is a link to itself", circle, "its symbolic links lead in a circle"],
     ] as const) {
       it(`a TMPDIR ${what} is told by its name`, async () => {
-        const [code, stderr] = await ended(["serve"], { env: { ...process.env, TMPDIR: directory } });
+        const [code, stderr] = await ended(["serve", "--port", "0"], { env: { ...process.env, TMPDIR: directory } });
         expect([code, stderr]).to.deep.equal([
           3,
           `error: No temporary directory for the embedded ClickHouse in ${directory}: ${why}. Set TMPDIR.\n`,

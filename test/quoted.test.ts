@@ -163,11 +163,23 @@ describe("what may be shown of a text", () => {
     expect(withoutSecrets("the key is 1000000", ["1000000"])).to.equal("the key is ***");
   });
 
-  it("of an endpoint its password, the user's behind a colon and the values in its query are secrets", () => {
-    const endpoint = endpointOf(new URL("http://h:8123/?database=d&x=Zq7-x"), { user: "u:Zq7-u", password: "Zq7-ü" });
-    expect(
-      secretsOf(endpoint, { query: "INSERT", param_table: "t", y: "Zq7-y", max_threads: "1000000" }),
-    ).to.deep.equal(["Zq7-ü", "Zq7-u", "Zq7-x", "Zq7-y"]);
+  it("of an endpoint its password, the user's behind a colon, and values that are secrets by their name or by a login in them", () => {
+    const url = new URL("http://h:8123/?database=d&api_token=Zq7-x&log_comment=small&role=Zq7");
+    const endpoint = endpointOf(url, { user: "u:Zq7-u", password: "Zq7-ü" });
+    const registry = "https://u:Zq7-r@registry:8081/x";
+    const parameters = { query: "INSERT", param_table: "t", some_secret: "Zq7-y", max_threads: "1000000" };
+    expect(secretsOf(endpoint, { ...parameters, format_avro_schema_registry_url: registry })).to.deep.equal([
+      ...["Zq7-ü", "Zq7-u", "Zq7-x", "Zq7-y"],
+      ...[registry, "Zq7-r"],
+    ]);
+  });
+
+  it("a server's words that a harmless setting has for its value stay: Constraint `small`, with log_comment=small", () => {
+    const endpoint = endpointOf(new URL("http://h:8123/?log_comment=small"), { user: "u", password: "Zq7-small" });
+    const said = "Constraint `small` for table d.small (1234) is violated, says Zq7-small";
+    expect(withoutSecrets(said, secretsOf(endpoint, { workload: "small" }))).to.equal(
+      "Constraint `small` for table d.small (1234) is violated, says ***",
+    );
   });
 });
 

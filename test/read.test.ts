@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
+import { mergeReports } from "../src/merge/merge.js";
 import { parseReport, readReport } from "../src/report/read.js";
 import { madeReport, steadyInserts } from "./support/reports.js";
 
@@ -27,6 +28,20 @@ describe("reading a report", () => {
   it("leaves out fields of later versions, which are no error", () => {
     const later = { ...REPORT, colour: "red", rows: { ...REPORT.rows, eaten: 1 } };
     expect(parseReport(JSON.stringify(later), "a.json")).to.deep.equal({ report: REPORT });
+  });
+
+  it("of an earlier version, without traces, is read as one of a run that sent none", () => {
+    const { traces: _later, ...former } = REPORT;
+    expect(parseReport(JSON.stringify(former), "a.json")).to.deep.equal({ report: { ...REPORT, traces: null } });
+    const [older, newer] = [former, { ...REPORT, options: { ...REPORT.options, shard: "2/2" } }].map((report) => {
+      const reading = parseReport(JSON.stringify(report), "a.json");
+      if ("problem" in reading) throw new Error(reading.problem);
+      return reading.report;
+    });
+    if (older === undefined || newer === undefined) throw new Error("two reports expected");
+    // Two shards of 2 s with ten inserts a second each.
+    const merged = mergeReports([older, newer], () => []);
+    expect([merged.rows.scheduled, merged.traces]).to.deep.equal([2 * REPORT.rows.scheduled, REPORT.traces]);
   });
 
   const texts: readonly (readonly [what: string, text: string, problem: string])[] = [

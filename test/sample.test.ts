@@ -116,7 +116,7 @@ columns:
       const flags = ["--rate", "10", "--duration", "3s", "--data-span", "30d"];
       const sent = await sentBlind(...flags);
       expect(await sampled("--blind", ...flags, "--rows", "30")).to.equal(sent);
-      const days = sent.match(/(?<="timestamp":)\d+/g)?.map((ms) => (Number(ms) - Date.UTC(2026, 0)) / 86_400_000);
+      const days = sent.match(/(?<="timestamp":")\d+/g)?.map((ms) => (Number(ms) - Date.UTC(2026, 0)) / 86_400_000);
       expect(days).to.deep.equal(Array.from({ length: 30 }, (_, day) => day));
     });
 

@@ -189,7 +189,13 @@ describe("secrets", function () {
       3,
       (it) => ({ args: ["--clickhouse-url", server.url, "--user", `owner:${it}`], environment: {} }),
     ],
-    ["serve --user", 2, (it) => ({ args: ["serve", "--password", it], environment: {} })],
+    ["serve --user", 2, (it) => ({ args: ["serve", "--user", `me:${it}`], environment: {} })],
+    [
+      "the password of a user that serve cannot have",
+      2,
+      (it) => ({ args: ["serve", "--user", "default", "--password", it], environment: {} }),
+    ],
+    ["serve that is to be open", 2, (it) => ({ args: ["serve", "--no-login", "--password", it], environment: {} })],
   ];
   for (const [where, expected, give] of misplaced) {
     it(`a secret in ${where}: exit ${expected}, and it is not said`, async () => {

@@ -112,6 +112,17 @@ describe("spans", function () {
     expect(stderr).to.contain(`warning: ${collector.url} takes spans, and warns: use gzip\n`);
   });
 
+  it("a collector that repeats the headers it was sent is told without their values, also where its words are cut", async () => {
+    const token = "Zq7-token/Zq7";
+    const words = `no tenant seven for Bearer ${token} ${"x".repeat(230)} ${token}`;
+    const { stdout, stderr } = await traced(() => partial(1, words), {
+      OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer ${encodeURIComponent(token)},x-tenant=seven`,
+    });
+    // Of 300 characters the last would have been the beginning of the token.
+    expect(stderr).to.contain(`does not take all of them (no tenant *** for *** ${"x".repeat(230)} ***)`);
+    expect(stdout + stderr).not.to.contain("Zq7");
+  });
+
   it("a partial success that leaves out more than it was sent leaves out all of it, never more", async () => {
     const { traces } = await traced(() => partial(1e9, "no"), {});
     expect(traces).to.deep.equal({ spans: 200, exported: 0, lost: { ...NOTHING, rejected: 200 } });

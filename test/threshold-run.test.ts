@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { clickstorm, type Ended, start } from "./support/cli.js";
+import { FaultProxy, firstAttempts } from "./support/fault-proxy.js";
 import { clickhouse, newDatabase, numberOf } from "./support/server.js";
 import { Sink } from "./support/sink.js";
 
@@ -52,14 +53,14 @@ describe("a run with thresholds", function () {
 
   it("whose every second insert fails has an error_rate of 50%, and ends with 1, threshold or not", async () => {
     const { database, url } = await newDatabase();
-    await clickhouse(
-      "CREATE TABLE half (run_id String, seq UInt64, CONSTRAINT even CHECK seq % 200 < 100) ENGINE = MergeTree ORDER BY seq",
-      database,
-    );
+    const proxy = await FaultProxy.open(Number(new URL(url).port));
+    proxy.plan = firstAttempts(2, { kind: "answer", status: 503, passesOn: false });
+    const through = `http://127.0.0.1:${proxy.port}/?database=${database}`;
     const flags = flagsOf(["error_rate<50%", "error_rate<=50%", "error_rate<=0.5"]);
-    const ended = await clickstorm(["--clickhouse-url", url, "--table", "half", ...LOAD, ...flags, ...QUIET]);
+    const ended = await clickstorm(["--clickhouse-url", through, ...LOAD, ...flags, ...QUIET]);
+    await proxy.close();
     expect(ended.code, ended.stderr).to.equal(1);
-    expect(await numberOf("SELECT count() FROM half", database)).to.equal(500);
+    expect(await numberOf("SELECT count() FROM events", database)).to.equal(500);
     expect(ended.stdout).to.match(/FAIL +error_rate<50% +50%$/m);
     expect(verdictsOf(ended).map(([, verdict]) => verdict)).to.deep.equal(["FAIL", "pass", "pass"]);
   });

@@ -17,10 +17,10 @@ const FLUSH_MS = 3000;
 /** What the end of a run takes beside that, on a busy machine. */
 const ENDING_MS = 5000;
 
-/** A run that sends single rows, at `rate` a second. */
+/** A run that sends single rows, at `rate` a second, or max. */
 async function singles(
   url: string,
-  rate: number,
+  rate: number | "max",
   duration: string,
   more: readonly string[],
   environment: Readonly<Record<string, string>> = {},
@@ -301,13 +301,13 @@ describe("traces", () => {
       webServer((request, response) => {
         request.resume().on("end", () => setTimeout(() => response.end(), ms));
       });
-    const run = async (ms: number, more: readonly string[]) => {
+    const run = async (ms: number, more: readonly string[], rate: number | "max" = 20) => {
       const [server, collector] = [await slow(ms), await open()];
       const folder = mkdtempSync(join(tmpdir(), "clickstorm-unsent-"));
       const file = join(folder, "report.json");
       const ended = await singles(
         server.url,
-        20,
+        rate,
         "2s",
         ["--blind", "--in-flight", "1", "--workers", "1", "--report", file, "--otlp-endpoint", collector.url, ...more],
         { OTEL_TRACES_SAMPLER: "always_on" },
@@ -362,6 +362,15 @@ describe("traces", () => {
       const unsent = inserts.filter((span) => typeOf(span) === "unsent");
       expect(unsent.map(({ status, events }) => [status.code, events.length])).to.deep.equal([["ERROR", 0]]);
       expect(generates.map(({ traceId }) => traceId)).to.include(unsent[0]?.traceId);
+      expect(unsent[0]?.status.message).to.match(/^unsent: it was due \d+(\.\d+)? m?s ago$/);
+    });
+
+    it("for the end of a closed loop, in which nothing is due: the batch that was claimed is unsent as the run was over", async () => {
+      const { inserts } = await run(2500, ["--drain", "100ms"], "max");
+      const unsent = inserts.filter((span) => typeOf(span) === "unsent");
+      expect(
+        unsent.map(({ status, attributes }) => [status.message, "clickstorm.batch.due" in attributes]),
+      ).to.deep.equal([["unsent: the run was over", false]]);
     });
   });
 

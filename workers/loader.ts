@@ -292,7 +292,9 @@ export class Loader {
   /** In the batch's trace, or in one that it gets for it. */
   #neverSent(batch: Batch, nowNs: number, why: NeverSent): void {
     const trace = this.#trace ?? this.#tracing?.unrendered(batch, () => this.#dueMs(batch));
-    trace?.neverSent(why, `${why}: it was due ${milliseconds((nowNs - batch.dueNs) / 1e6)} ago`);
+    const late = milliseconds((nowNs - batch.dueNs) / 1e6);
+    // In a closed loop nothing is due.
+    trace?.neverSent(why, `${why}: ${this.#schedule === undefined ? "the run was over" : `it was due ${late} ago`}`);
     this.#trace = undefined;
   }
 

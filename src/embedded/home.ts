@@ -31,7 +31,7 @@ export interface HomeOptions {
   readonly port: number;
   /** Undefined: `default` is open to all. */
   readonly login: Login | undefined;
-  /** Undefined: below the home, and removed with it. */
+  /** Prepared (data.ts). Undefined: below the home, and removed with it. */
   readonly dataPath: string | undefined;
   readonly extraConfig: ExtraConfig;
 }
@@ -69,8 +69,7 @@ export async function makeHome(options: HomeOptions): Promise<Home> {
   try {
     sign(directory, STARTER_FILE);
     for (const name of ["config.d", "users.d"]) await mkdir(join(directory, name), { mode: 0o700 });
-    await mkdir(home.dataPath, { recursive: true, mode: 0o700 });
-    await prepareData(home.dataPath);
+    if (options.dataPath === undefined) await prepareData(home.dataPath);
     for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text, { mode: 0o600 });
   } catch (cause) {
     await removeHome(home);

@@ -27,10 +27,14 @@ export async function removeLeftovers(place: string, prefix: string): Promise<vo
   }
 }
 
-/** Where others may write, too, nobody but the owner can put one thing in another's place: the sticky bit of /tmp. */
+/**
+ * Where nobody else can put one thing in another's place between a look at it and its removal: the place's owner always can.
+ * Others who may write there, too, cannot where it has the sticky bit, as /tmp.
+ */
 async function isSafe(place: string): Promise<boolean> {
   const found = await stat(place).catch(() => undefined);
-  return found !== undefined && ((found.mode & 0o022) === 0 || (found.mode & 0o1000) !== 0);
+  if (found === undefined || (found.uid !== 0 && found.uid !== process.getuid?.())) return false;
+  return (found.mode & 0o022) === 0 || (found.mode & 0o1000) !== 0;
 }
 
 /** A directory, no link to one, of this user and for him alone. */

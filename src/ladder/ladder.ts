@@ -58,7 +58,7 @@ interface Findings {
 /** Returns the exit code. Throws an OptionsError, a TargetError, a ServerError or an EmbeddedError before the first rung. */
 export async function ladder(options: LadderOptions, surroundings: LadderSurroundings): Promise<number> {
   const { out, err, interrupt } = surroundings;
-  checkPlaces(options);
+  checkPlaces({ ...options.run, reportFile: options.reportFile, ledgerFile: undefined });
   const progress = new Progress(err, options.run.durationNs);
   const startedAt = new Date();
   let embedded: EmbeddedServer | undefined;
@@ -67,6 +67,7 @@ export async function ladder(options: LadderOptions, surroundings: LadderSurroun
     if (options.run.embedded) {
       embedded = await startEmbedded({ login: options.run.credentials });
       progress.say(`embedded ClickHouse at ${embedded.url}`);
+      for (const note of embedded.notes) progress.say(`note: ${note}`);
     }
     const endpoint =
       embedded === undefined ? options.run.endpoints[0] : endpointOf(new URL(embedded.url), options.run.credentials);

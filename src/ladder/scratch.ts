@@ -2,10 +2,10 @@
 // nothing outside that database. Called by ladder.ts.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { fullName, type Place, TargetError, tableIdentifier, VIEWS } from "../asked.js";
+import { ACCESS_DENIED, fullName, type Place, TargetError, tableIdentifier, VIEWS } from "../asked.js";
 import type { Endpoint } from "../endpoint.js";
 import { type Facts, since } from "../facts.js";
-import { execute, type Patience, query, quoteIdentifier, ServerError } from "../server.js";
+import { countOf, execute, type Patience, query, quoteIdentifier, ServerError } from "../server.js";
 import { copyEngine } from "./engine.js";
 
 const PREFIX = "clickstorm_ladder_";
@@ -17,7 +17,6 @@ const POLL_MS = 100;
 /** Dropping waits for merges to end and for files to go. */
 const DROP_PATIENCE: Patience = { timeoutMs: 120_000 };
 
-const DENIED = 497;
 const EXISTS = 82;
 
 /** What is copied. */
@@ -159,7 +158,7 @@ export class Scratch {
   async #merges(): Promise<number> {
     const sql = "SELECT count() AS merges FROM system.merges WHERE database = {database:String}";
     const rows = await query(this.#endpoint, sql, { database: this.database }).catch(() => []);
-    return Number(rows[0]?.merges ?? 0);
+    return rows.length === 0 ? 0 : countOf(rows[0], "merges");
   }
 
   /** With all that is in it. Throws a ServerError. */
@@ -175,7 +174,7 @@ export class Scratch {
   }
 
   #refusal({ code, message }: ServerError): string {
-    if (code === DENIED) {
+    if (code === ACCESS_DENIED) {
       const { runId, engine, facts } = this.#making;
       return `this user may not make the copies of a ladder: ${message}; ${grants(runId, engine, facts)}`;
     }

@@ -2,8 +2,8 @@
 // follows from its answer. Pure. Called by learn.ts.
 
 import type { Type } from "../rows/type.js";
-import { quoteIdentifier } from "../server.js";
-import { count as counted, percent, timespan } from "../text.js";
+import { countOf, ImpossibleError, quoteIdentifier } from "../server.js";
+import { count as counted, percent, printable, timespan } from "../text.js";
 import type { Entry, Finding } from "./findings.js";
 import type { ColumnPlan } from "./plan.js";
 
@@ -42,13 +42,13 @@ export function orderQuestion(candidates: readonly Candidate[], rowsOf: (columns
   return `SELECT count() AS rows, ${counts.join(", ")} FROM (SELECT ${before.join(", ")} FROM (${rowsOf(columns)}))`;
 }
 
-/** The share of neighbours in order, by the name of the column. */
+/** The share of neighbours in order, by the name of the column. Throws an ImpossibleError. */
 export function orderOf(
   candidates: readonly Candidate[],
   row: Readonly<Record<string, unknown>>,
 ): ReadonlyMap<string, number> {
-  const rows = Math.max(1, Number(row.rows));
-  return new Map(candidates.map(({ name }, i) => [name, Number(row[`up${i}`]) / rows]));
+  const rows = countOf(row, "rows");
+  return new Map(candidates.map(({ name }, i) => [name, countOf(row, `up${i}`, rows) / Math.max(1, rows)]));
 }
 
 /** The column that follows the order best, the first of several; a date only where no time does. */
@@ -134,17 +134,29 @@ export function lagQuestion(
 const tickMs = (type: Candidate["type"]): number =>
   type.kind === "DateTime" ? 10 ** Math.max(0, 3 - type.precision) : 86_400_000;
 
+/** Throws an ImpossibleError for what is no answer to {@link lagQuestion}. */
 export function lagOf(index: number, row: Readonly<Record<string, unknown>>): Lag {
-  const at = (name: string): number => Number(row[`d${index + 1}_${name}`] ?? 0);
+  const rows = countOf(row, "rows");
+  const name = (part: string): string => `d${index + 1}_${part}`;
   return {
-    rows: Number(row.rows),
-    late: at("late"),
-    ahead: at("ahead"),
-    meanMs: at("mean"),
-    quarterMs: at("quarter"),
-    maxMs: at("max"),
-    spanMs: Number(row.span),
+    rows,
+    late: countOf(row, name("late"), rows),
+    ahead: countOf(row, name("ahead"), rows),
+    meanMs: millisecondsOf(row, name("mean")),
+    quarterMs: millisecondsOf(row, name("quarter")),
+    maxMs: millisecondsOf(row, name("max")),
+    spanMs: countOf(row, "span"),
   };
+}
+
+/** Of no rows there is neither a mean nor a quarter: 0 stands for NULL and nan. */
+function millisecondsOf(row: Readonly<Record<string, unknown>>, name: string): number {
+  const value = row[name] ?? "nan";
+  if (value === "nan") return 0;
+  const number = typeof value === "number" || (typeof value === "string" && value !== "") ? Number(value) : Number.NaN;
+  if (Number.isFinite(number)) return number;
+  const said = printable(JSON.stringify(value)).slice(0, 100);
+  throw new ImpossibleError(`an answer has ${said} for the milliseconds of ${name}`);
 }
 
 /** A rule for a time that lags; undefined where it does not follow the row's time. */

@@ -2,6 +2,7 @@
 // ledger's totals are made from it.
 
 import type { Reason } from "../answer.js";
+import { isFinalNumber } from "../exceptions.js";
 import type { Fates } from "../fates.js";
 
 /**
@@ -67,6 +68,10 @@ export function endedAt(fates: Fates, place: number): Ended {
   if (fate.kind === "failed") return { fate: "failed", reason: fate.reason, code: String(fate.code) };
   return { ...plain("unknown"), code: fate.kind === "unknown" ? String(fate.code) : null };
 }
+
+/** Whether rows of it may show up later: nobody has said that its insert is over. */
+export const mayLandYet = ({ fate, code }: Ended): boolean =>
+  fate === "unremembered" || (fate === "unknown" && !isFinalNumber(Number(code)));
 
 type Counting = { -readonly [K in keyof FateCount]: FateCount[K] };
 

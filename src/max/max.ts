@@ -69,7 +69,7 @@ const OVERHEAD_S = 2;
 /** Returns the exit code. Throws an OptionsError, a TargetError, a ServerError or an EmbeddedError before the first hold. */
 export async function max(options: MaxOptions, surroundings: MaxSurroundings): Promise<number> {
   const { out, err, interrupt } = surroundings;
-  checkPlaces(options);
+  checkPlaces({ ...options.run, reportFile: options.reportFile, ledgerFile: undefined });
   const progress = new Progress(err, options.run.durationNs);
   let embedded: EmbeddedServer | undefined;
   if (options.run.tls.insecure) progress.say(`warning: ${INSECURE}`);
@@ -77,6 +77,7 @@ export async function max(options: MaxOptions, surroundings: MaxSurroundings): P
     if (options.run.embedded) {
       embedded = await startEmbedded({ login: options.run.credentials });
       progress.say(`embedded ClickHouse at ${embedded.url}`);
+      for (const note of embedded.notes) progress.say(`note: ${note}`);
     }
     const endpoints =
       embedded === undefined

@@ -64,7 +64,7 @@ const FATES = {
   unsent: count("Rows still waiting when the drain was over"),
   acknowledged: count("Rows the server said it has"),
   failed: count("Rows the server refused, or that did not reach it"),
-  unknown: count("Rows sent without an answer: they may have landed"),
+  unknown: count("Rows sent without an answer, or with one that leaves open what was stored: they may have landed"),
 };
 
 const options = z
@@ -166,8 +166,8 @@ const ledger = z.object({
       }),
     )
     .describe("All batches, by what became of them"),
-  unknown_landed: count("Rows without an answer that are there"),
-  unknown_missing: count("Rows without an answer that are not"),
+  unknown_landed: count("Unknown rows that are there"),
+  unknown_missing: count("Unknown rows that are not"),
   failed_landed: count("Rows that the server said it does not have, and that are there"),
   never_sent: count("Rows of this run's id that it never sent; counted in rows.duplicated"),
   replicas: z
@@ -334,6 +334,8 @@ export const reportSchema = z
         }),
       })
       .nullable()
+      // Reports of earlier versions have it not.
+      .default(null)
       .describe("Spans of sampled batches, two each; null: none were sent"),
     problems: z.array(z.string()).describe("Why the run did not go its way to the end, as sentences"),
     max_lag_ms: amount("Milliseconds the most belated insert was sent after it was due, measured"),
