@@ -228,12 +228,15 @@ describe("max", function () {
       running.process.kill(signal);
       const ended = await running.ended;
       expect(ended.code, ended.stderr).to.equal(code);
-      expect(ended.stdout).to.match(
-        /^ +400 .*\n +800 .*\n\nsustained at least 800 rows\/s: no higher rate was held to its end\n/m,
-      );
-      const rows = Number(/^([\d,]+) rows in 2 holds were acknowledged/m.exec(ended.stdout)?.[1]?.replaceAll(",", ""));
-      // 2.4 s of each, with the warm-up: 960 and 1,920; of the third what had come.
-      expect(rows).to.equal(960 + 1920);
+      expect(ended.stdout).to.contain("\n\nsustained at least 800 rows/s: no higher rate was held to its end\n");
+      // A slow machine may hold a rate twice before it passes.
+      const rates = [...ended.stdout.matchAll(/^ +(400|800) .*/gm)].map(([, rate]) => Number(rate));
+      expect(rates.filter((rate, index) => rate !== rates[index - 1])).to.deep.equal([400, 800]);
+      const [, acknowledged = "", holds] = /^([\d,]+) rows in (\d+) holds were acknowledged/m.exec(ended.stdout) ?? [];
+      expect(Number(holds)).to.equal(rates.length);
+      // 2.4 s of each, with the warm-up: 960 and 1,920 where each was held once; of the last what had come.
+      const rows = Number(acknowledged.replaceAll(",", ""));
+      expect(rows).to.equal(rates.reduce((sum, rate) => sum + rate * 2.4, 0));
       expect(await numberOf("SELECT count() FROM events", database)).to.be.within(rows, rows + 1600 * 2.4);
     });
   }
