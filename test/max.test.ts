@@ -196,10 +196,9 @@ describe("max", function () {
     const report: Report = JSON.parse(readFileSync(file, "utf8"));
     expect(report.complete).to.equal(false);
     // A slow machine may take the first rate twice before it passes.
-    expect(report.steps.slice(-2).map(({ rate_rows_per_s, passed }) => [rate_rows_per_s, passed])).to.deep.equal([
-      [500, true],
-      [1000, false],
-    ]);
+    const steps = report.steps.map(({ rate_rows_per_s, passed }) => [rate_rows_per_s, passed]);
+    const again = steps.length > 2 ? [[500, false]] : [];
+    expect(steps).to.deep.equal([...again, [500, true], [1000, false]]);
     expect(report.steps.at(-1)?.errors[0]?.code).to.equal(60);
   });
 
