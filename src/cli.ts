@@ -4,7 +4,7 @@ import type { WriteStream } from "node:tty";
 import yargs from "yargs";
 import { type KnownFlag, readyForYargs } from "./args.js";
 import { InterruptedError, TargetError } from "./asked.js";
-import { resolveCompare } from "./compare/options.js";
+import { BETWEEN, resolveCompare } from "./compare/options.js";
 import type { Config } from "./config.js";
 import { EmbeddedError } from "./embedded/server.js";
 import { EXIT } from "./exit.js";
@@ -172,18 +172,19 @@ const SERVE: Command = {
 
 const COMPARE: Command = {
   name: "compare",
-  summary: "Compare the reports of two runs: what changed by more than noise",
-  files: "BASE.json NEW.json",
+  summary: "Compare the reports of two sides, of several runs each: what changed by more than noise",
+  files: "BASE.json … -- NEW.json …",
   flags: COMPARE_FLAGS,
   examples: [
+    "clickstorm compare base-*.json -- new-*.json --fail-on 'p99>+50%' --fail-on 'rate<-5%' --strict",
     "clickstorm compare base.json new.json",
-    "clickstorm compare a.json b.json --fail-on 'p99>+10%' --fail-on 'rate<-5%'",
     "clickstorm compare base.json new.json --markdown >> $GITHUB_STEP_SUMMARY",
   ],
   exits: [
     ["0", "compared, and every --fail-on passed"],
     ["2", "bad options, or a file that is not the report of a run"],
     ["99", "a figure changed by more than a --fail-on allows, and by more than noise, or is missing"],
+    ["98", "with --strict: a --fail-on cannot be judged"],
   ],
   prepare: async (raw, files) => {
     const options = resolveCompare(raw, process.env, files);
@@ -301,12 +302,16 @@ interface Line {
   readonly text: string | undefined;
 }
 
+/** Stands for a `--` that is a word of its own; no word of a command line can be it. */
+const DASHES = "\0";
+
 function parse(argv: readonly string[]): Line {
   const flags: readonly KnownFlag[] = [...COMMANDS.flatMap((command) => command.flags), ...SWITCHES];
-  const { words, missing } = readyForYargs(argv, flags);
+  const isBetween = argv.slice(0, Math.max(0, argv.indexOf(BETWEEN))).includes(COMPARE.name);
+  const { words, missing } = readyForYargs(argv, flags, isBetween ? DASHES : undefined);
   const { _: plain, $0: _script, help, h, version, ...raw } = readWords(words, flags);
 
-  const [first, ...others] = plain.map(String);
+  const [first, ...others] = plain.map((word) => (word === DASHES ? BETWEEN : String(word)));
   const named = COMMANDS.find(({ name }) => name === first || (first === "help" && name === others[0]));
   const asked = (name: string, ...given: unknown[]): boolean => first === name || given.includes("true");
   let text: string | undefined;

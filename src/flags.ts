@@ -222,7 +222,13 @@ export const COMPARE_FLAGS = [
     kind: "texts",
     placeholder: "CHANGE",
     description:
-      "Exit 99 where a figure changed by more, and by more than noise: 'p99>+10%', 'rate<-5%'; figures are rate, p50, p90, p99, p99.9, service_p50 to service_p99.9, error_rate and cpu; repeatable",
+      "Exit 99 where a figure changed by more, and by more than noise: 'p99>+10%', 'rate<-5%'; figures are rate, p50, p90, p95, p99, p99.9, service_p50 to service_p99.9, error_rate and cpu; repeatable",
+  },
+  {
+    name: "strict",
+    group: "Reports",
+    kind: "switch",
+    description: "Exit 98 where a --fail-on cannot be judged: too few inserts, or more noise than it allows",
   },
   {
     name: "markdown",
