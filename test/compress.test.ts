@@ -361,7 +361,7 @@ describe("compress", function () {
       MAKING,
     );
     const other = { ...base, run_id: "other", options: { ...base.options, compress: "zstd" as const } };
-    const { warnings } = compareReports({ file: "a", report: base }, { file: "b", report: other });
+    const { warnings } = compareReports([{ file: "a", report: base }], [{ file: "b", report: other }]);
     expect(warnings).to.include("compress differs: none, then zstd");
   });
 });

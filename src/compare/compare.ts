@@ -117,10 +117,12 @@ function ofTwo(base: Figure, other: Figure, isLog: boolean): Difference {
   const by = isLog ? Math.log(two / one) : two - one;
   const values = { base: one, other: two, by };
   if (a === undefined || b === undefined) return { ...values, reach: undefined };
+  const grain = isLog || base.scale === "linear" ? Math.max(base.grain, other.grain) : 0;
+  const least = (noise: number): number => (by === 0 ? noise : Math.max(noise, grain));
   const few = [a, b].flatMap((reach) => reach.few ?? []).sort((x, y) => x.has - y.has)[0];
   return {
     ...values,
-    reach: { up: Math.hypot(a.down, b.up), down: Math.hypot(a.up, b.down), ...(few && { few }) },
+    reach: { up: least(Math.hypot(a.down, b.up)), down: least(Math.hypot(a.up, b.down)), ...(few && { few }) },
     isOpenBelow: a.few !== undefined,
     isOpenAbove: b.few !== undefined,
     // Errors that come all at once have a noise larger than themselves; none at all, and some, are not the same.

@@ -22,7 +22,7 @@ export interface Figure {
   readonly noise: () => Reach | undefined;
 }
 
-/** Of the histograms, to three digits. */
+/** Histograms keep three digits; a cost is not known better. */
 const GRAIN = 0.001;
 
 /** Points of whole intervals within the measured window: neither the warm-up, nor half of it, nor the drain. */
@@ -50,7 +50,8 @@ const errorNoise = (points: readonly Point[]): number | undefined =>
   );
 
 /** Both ways as far, in the unit of the value. */
-const even = (noise: number | undefined): Reach | undefined => noise && { up: noise, down: noise };
+const even = (noise: number | undefined): Reach | undefined =>
+  noise === undefined ? undefined : { up: noise, down: noise };
 
 /** Of a value and its noise, as logarithms have it: what may be less by all of itself has no bound below. */
 function relative(value: number | undefined, noise: number | undefined): Reach | undefined {
@@ -60,13 +61,14 @@ function relative(value: number | undefined, noise: number | undefined): Reach |
   return { up: Math.log1p(share), down: share < 1 ? -Math.log1p(-share) : Number.POSITIVE_INFINITY };
 }
 
-/** An open loop that sent all that was due, and had its answers in time. */
+/** An open loop that sent all that was due and had its answers in time. */
 const isKept = ({ latency_ms, measured }: Report): boolean =>
   latency_ms !== null &&
   latency_ms.count > 0 &&
   measured.dropped === 0 &&
   measured.unsent === 0 &&
-  measured.backlog === null;
+  measured.backlog === null &&
+  measured.error_rows === null;
 
 /** Rows per second. */
 function rateNoise(report: Report, points: readonly Point[]): number | undefined {
@@ -136,7 +138,7 @@ export function figuresOf(report: Report): readonly Figure[] {
       better: "lower",
       shown: (value) => `${short(value)} s/M rows`,
       scale: "log",
-      grain: 0,
+      grain: GRAIN,
       ...costOf(report, points),
     },
   ];
@@ -160,7 +162,9 @@ function latencyFigures(
       scale: "log",
       grain: GRAIN,
       noise: () =>
-        latency === null || value === undefined ? undefined : quantileNoise(latency.hdr, field, percentile / 100, value, points.map(pick), points),
+        latency === null || value === undefined
+          ? undefined
+          : quantileNoise(latency.hdr, field, percentile / 100, value, points.map(pick), points),
     };
   });
 }

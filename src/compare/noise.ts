@@ -74,10 +74,7 @@ export function median(values: readonly number[]): number {
 /** Student's t, 99% on both sides together: by the table, then by Cornish and Fisher's expansion. */
 export function studentT(degrees: number): number {
   const [z3, z5] = [Z ** 3, Z ** 5];
-  return (
-    STUDENT[degrees - 1] ??
-    Z + (z3 + Z) / (4 * degrees) + (5 * z5 + 16 * z3 + 3 * Z) / (96 * degrees ** 2)
-  );
+  return STUDENT[degrees - 1] ?? Z + (z3 + Z) / (4 * degrees) + (5 * z5 + 16 * z3 + 3 * Z) / (96 * degrees ** 2);
 }
 
 /** How many cosines show the slow unrest of so many points, of `seconds` each. */
@@ -101,10 +98,12 @@ export function ratioNoise(parts: readonly Part[], seconds = 1): number | undefi
   const per = sum(parts.map((part) => part.per));
   if (parts.length < FEWEST_POINTS || per === 0) return undefined;
   const ratio = sum(parts.map(({ amount }) => amount)) / per;
-  return waveReach(
-    parts.map((part) => part.amount - ratio * part.per),
-    seconds,
-  ) / per;
+  return (
+    waveReach(
+      parts.map((part) => part.amount - ratio * part.per),
+      seconds,
+    ) / per
+  );
 }
 
 /** Of a level that points have, each above 0, in the unit of its logarithm; undefined where there are too few. */
@@ -145,7 +144,7 @@ function crowding(quantile: number, value: number, glimpses: readonly Glimpse[])
   const chances = some.map(({ count }) => 1 - quantile ** count);
   const expected = sum(chances);
   const spread = Math.sqrt(sum(chances.map((chance) => chance * (1 - chance))));
-  const hit = some.filter(({ max }) => max > value).length;
+  const hit = some.filter(({ max }) => max >= value).length;
   const beyond = (1 - quantile) * sum(some.map(({ count }) => count));
   return hit < expected - 2 * spread ? Math.max(1, beyond / Math.max(hit, 1)) : 1;
 }

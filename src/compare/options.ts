@@ -47,14 +47,14 @@ function sidesOf(words: readonly string[]): Pick<CompareOptions, "base" | "new">
     const [base, other, ...more] = words;
     if (base !== undefined && other !== undefined && more.length === 0) return { base: [base], new: [other] };
     const given = words.length === 0 ? "none" : words.length === 1 ? "only one" : `${words.length}`;
-    return words.length > 2
-      ? `compare takes several files a side as ${FORM}, got ${given} without -- between the sides`
-      : `compare takes two files, BASE.json and NEW.json, or several a side as ${FORM}, got ${given}`;
+    return `compare takes two files, BASE.json and NEW.json, got ${given}; several runs a side are ${FORM}`;
   }
   const [base, other] = [words.slice(0, at), words.slice(at + 1)];
   if (other.includes(BETWEEN)) return `compare takes one -- between two sides, as ${FORM}, got more`;
   const empty = base.length === 0 ? "before" : other.length === 0 ? "behind" : undefined;
-  return empty === undefined ? { base, new: other } : `compare takes files on both sides of --, as ${FORM}, got none ${empty} it`;
+  return empty === undefined
+    ? { base, new: other }
+    : `compare takes files on both sides of --, as ${FORM}, got none ${empty} it`;
 }
 
 /** Says what is wrong with it, if so. */

@@ -59,11 +59,17 @@ export function warningsOf(base: readonly Named[], other: readonly Named[]): rea
     ...differs("clickstorm", ({ versions }) => versions.clickstorm),
     ...differs("the table's engine", ({ server }) => server.table.engine),
     ...differsIn("the table's columns", typesOf, (one, two) => inNames("the table's columns differ", one, two)),
-    ...differsIn("the server's settings", ({ server }) => server.settings, (one, two) => inNames("the server's settings differ", one, two)),
+    ...differsIn(
+      "the server's settings",
+      ({ server }) => server.settings,
+      (one, two) => inNames("the server's settings differ", one, two),
+    ),
     ...differs("the machine", machineText),
     ...all.flatMap((named) => doubtsOf(named, all.length === 2)),
     ...(all.length === 2
-      ? ["one run a side: what differs from run to run is not known; repeat both (run --repeat 5) before it is believed"]
+      ? [
+          "one run a side: what differs from run to run is not known; repeat both (run --repeat 5) before it is believed",
+        ]
       : []),
   ];
 }
@@ -83,7 +89,8 @@ function differing<T>(name: string, one: readonly T[], two: readonly T[], says: 
     ["base", one],
     ["new", two],
   ] as const) {
-    if (!values.every((value) => isDeepStrictEqual(value, values[0]))) return [`${name} differs among the runs of ${side}`];
+    if (!values.every((value) => isDeepStrictEqual(value, values[0])))
+      return [`${name} differs among the runs of ${side}`];
   }
   const [first, second] = [one[0], two[0]];
   if (first === undefined || second === undefined || isDeepStrictEqual(first, second)) return [];
