@@ -3,7 +3,16 @@
 import { QUANTILES } from "../latency.js";
 import type { LatencyJson, Point, PointLatency, Report } from "../report/schema.js";
 import { milliseconds, percent, short, whole } from "../text.js";
-import { type Few, type Glimpse, levelNoise, orderNoise, type Part, type Reach, ratioNoise } from "./noise.js";
+import {
+  type Few,
+  type Glimpse,
+  levelNoise,
+  orderNoise,
+  type Part,
+  type Reach,
+  ratioNoise,
+  shareNoise,
+} from "./noise.js";
 
 export interface Figure {
   readonly name: string;
@@ -42,12 +51,14 @@ function noiseOf(
   return ratioNoise(parts, points[0]?.seconds);
 }
 
-const errorNoise = (points: readonly Point[]): number | undefined =>
-  noiseOf(
-    points,
-    (point) => point.errors,
-    (point) => point.inserts,
-  );
+/** No less than that of a share of so many inserts: of few errors the waves know little. */
+function errorNoise(points: readonly Point[]): number | undefined {
+  const errors = (point: Point): number => point.errors;
+  const inserts = (point: Point): number => point.inserts;
+  const waves = noiseOf(points, errors, inserts);
+  if (waves === undefined) return undefined;
+  return Math.max(waves, shareNoise(sumOf(points, errors), sumOf(points, inserts)));
+}
 
 /** Both ways as far, in the unit of the value. */
 const even = (noise: number | undefined): Reach | undefined =>

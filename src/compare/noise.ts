@@ -106,6 +106,9 @@ export function ratioNoise(parts: readonly Part[], seconds = 1): number | undefi
   );
 }
 
+/** Of a share, by the number of what it is a share of. */
+export const shareNoise = (some: number, all: number): number => (Z * Math.sqrt(some * (1 - some / all))) / all;
+
 /** Of a level that points have, each above 0, in the unit of its logarithm; undefined where there are too few. */
 export function levelNoise(levels: readonly number[], seconds = 1): number | undefined {
   if (levels.length < FEWEST_POINTS) return undefined;
