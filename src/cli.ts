@@ -32,12 +32,15 @@ import {
   configFileOf,
   type Environment,
   type FileText,
+  type Options,
   OptionsError,
   type RawFlags,
   resolveRun,
   resolveServe,
   type ServeOptions,
 } from "./options.js";
+import { isUrl } from "./repeat/options.js";
+import { repeat } from "./repeat/repeat.js";
 import { run } from "./run.js";
 import { sample } from "./sample.js";
 import { isLearning, resolveSample } from "./sample-options.js";
@@ -63,6 +66,7 @@ const RUN: Command = {
     "clickstorm --embedded --rate 200k --duration 15s",
     "clickstorm --clickhouse-url http://db1:8123 --rate max --duration 1m",
     "clickstorm --rate 1.5M --duration 10m --report run.json",
+    "clickstorm --rate 200k --repeat 5 --report base.json",
   ],
   exits: [
     ["0", "done and complete"],
@@ -74,7 +78,12 @@ const RUN: Command = {
   ],
   prepare: async (raw, _files, interrupt) => {
     const options = await withConfig(RUN_FLAGS, raw, resolveRun, interrupt);
-    return (interrupt) => run(options, { out: process.stdout, err: process.stderr as WriteStream, interrupt });
+    const { times = 1, against } = options.repeat ?? {};
+    const other = against === undefined ? undefined : await otherSide(raw, against, interrupt);
+    return (interrupt) => {
+      const surroundings = { out: process.stdout, err: process.stderr as WriteStream, interrupt };
+      return options.repeat === undefined ? run(options, surroundings) : repeat(options, other, times, surroundings);
+    };
   },
 };
 
@@ -254,6 +263,22 @@ async function withConfig<T>(
       throw other;
     }
     throw error;
+  }
+}
+
+/** The options of the side that --against names. Rejects with an OptionsError. */
+async function otherSide(raw: RawFlags, against: string, interrupt: AbortSignal): Promise<Options> {
+  try {
+    if (isUrl(against))
+      return await withConfig(RUN_FLAGS, { ...raw, "clickhouse-url": against }, resolveRun, interrupt);
+    const overlay = await (await import("./repeat/against.js")).readAgainst(against, raw, interrupt);
+    const resolve: Resolve<Options> = (given, environment, config, files) =>
+      resolveRun(given, environment, overlay.config(config), files);
+    return await withConfig(RUN_FLAGS, overlay.raw, resolve, interrupt);
+  } catch (error) {
+    if (!(error instanceof OptionsError)) throw error;
+    // Its file is read as a config file is.
+    throw new OptionsError(error.problems.map((problem) => `--against: ${problem.replace(/^--config /, "")}`));
   }
 }
 
