@@ -196,7 +196,9 @@ export function answeredOpen(workers: readonly Pick<WorkerCounters, "window" | "
     rows: total(WINDOW.answeredRows) + later,
     errorRows: Math.max(later, rowsPerBatch),
     backlog:
-      left > 0 ? { rows: left, ns: Math.max(0, (unsent > 0 ? Math.max(ended.overNs, lastNs) : lastNs) - toNs) } : undefined,
+      left > 0
+        ? { rows: left, ns: Math.max(0, (unsent > 0 ? Math.max(ended.overNs, lastNs) : lastNs) - toNs) }
+        : undefined,
   };
 }
 
