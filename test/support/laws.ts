@@ -25,7 +25,7 @@ const RUNS = 0.01;
 export const LAWS: readonly Law[] = [
   { name: "independent", runs: RUNS },
   { name: "AR(1) 0.8, seconds ±5%", seconds: { rho: 0.8, deviation: 0.05 }, runs: RUNS },
-  { name: "AR(1) 0.95, seconds ±4%", seconds: { rho: 0.95, deviation: 0.04 }, runs: RUNS },
+  { name: "AR(1) 0.95, seconds ±3.5%", seconds: { rho: 0.95, deviation: 0.035 }, runs: RUNS },
   { name: "merges each 5 s, 0.3 s", stalls: { everyS: 5, lengthS: 0.3 }, runs: RUNS },
   { name: "merges each 20 s, 1 s", stalls: { everyS: 20, lengthS: 1 }, runs: RUNS },
   { name: "bimodal, a fifth ×3", slow: { share: 0.2, times: 3 }, runs: RUNS },
@@ -79,7 +79,7 @@ export function runOf(law: Law, loop: Loop, seed: number, times = 1): Report {
   const level = times * Math.exp(law.runs * normal(draw));
   const answer = serverOf(law, level, draw);
   const inserts = loop === "open" ? openLoop(answer, draw) : closedLoop(answer, draw);
-  return reportOf(inserts, loop, seed, draw);
+  return reportOf(inserts, law, loop, seed, draw);
 }
 
 /** When an insert is answered that is sent at this time, and takes so long where nothing is slow. */
@@ -181,14 +181,14 @@ function pointLatency(timesS: readonly number[]): PointLatency {
   };
 }
 
-function reportOf(inserts: readonly Insert[], loop: Loop, seed: number, draw: () => number): Report {
+function reportOf(inserts: readonly Insert[], { runs }: Law, loop: Loop, seed: number, draw: () => number): Report {
   const served = inserts.filter(({ isError }) => !isError);
   const rows = ROWS * inserts.length;
   const failed = rows - ROWS * served.length;
   // What lies partly behind the end of a closed loop counts for the part before it; an open one kept up.
   const partOf = ({ sentS, answeredS }: Insert): number => Math.min(1, (DURATION_S - sentS) / (answeredS - sentS));
   const answered = ROWS * (loop === "open" ? served.length : served.reduce((sum, insert) => sum + partOf(insert), 0));
-  const cpuLevel = CPU.perSecondS * Math.exp(RUNS * normal(draw));
+  const cpuLevel = CPU.perSecondS * Math.exp(runs * normal(draw));
   const latency = latencyOf(served.map(({ dueS, answeredS }) => answeredS - dueS));
   const service = loop === "closed" ? latency : latencyOf(served.map(({ sentS, answeredS }) => answeredS - sentS));
   return {
