@@ -13,6 +13,7 @@ import { toMarkdown } from "../src/compare/table.js";
 import type { Report } from "../src/report/schema.js";
 import { printable } from "../src/text.js";
 import { clickstorm } from "./support/cli.js";
+import { draws, normal } from "./support/laws.js";
 import { madeReport, steadyInserts } from "./support/reports.js";
 
 const MAKING = { durationS: 40, warmupS: 0, rowsPerS: 2000, shard: null };
@@ -38,20 +39,6 @@ function changesOf(base: Report, other: Report): Readonly<Record<string, Change>
 
 const verdictsOf = (base: Report, other: Report): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(changesOf(base, other)).map(([name, { verdict }]) => [name, verdict]));
-
-/** Numbers from 0 to 1, always the same from one seed (mulberry32). */
-function draws(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let bits = Math.imul(state ^ (state >>> 15), 1 | state);
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), 61 | bits);
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-/** Box and Muller. */
-const normal = (draw: () => number): number => Math.sqrt(-2 * Math.log(1 - draw())) * Math.cos(2 * Math.PI * draw());
 
 interface Ticking {
   readonly durationS: number;

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { OptionsError, type RawFlags, resolveRun } from "../src/options.js";
 import { readAgainst } from "../src/repeat/against.js";
+import { settlingOf } from "../src/repeat/settle.js";
 import { type Turn, turnsOf, worstOf } from "../src/repeat/turns.js";
 import { parseReport } from "../src/report/read.js";
 import type { Report } from "../src/report/schema.js";
@@ -17,6 +18,8 @@ import { clickhouse, newDatabase, rowsOf, startServer, stopServer } from "./supp
 
 const folder = mkdtempSync(join(tmpdir(), "clickstorm-repeat-"));
 after(() => rmSync(folder, { recursive: true }));
+
+const QUIET = new AbortController().signal;
 
 function problemsOf(raw: RawFlags): readonly string[] {
   try {
@@ -225,6 +228,30 @@ describe("repeat", () => {
   describe("on ClickHouse", () => {
     before(startServer);
     after(stopServer);
+
+    it("between runs merges catch up: of 30 parts few that no merge has touched are left, or nothing moves", async () => {
+      const { database, url } = await newDatabase();
+      const settling = await settlingOf(resolveRun({ "clickhouse-url": url }, {}), QUIET, () => undefined);
+      await clickhouse("SYSTEM STOP MERGES events", database);
+      const row =
+        "INSERT INTO events (timestamp, user_id, action, payload, run_id, seq) VALUES (now64(3), '', '', '', 'x', 0)";
+      for (let part = 0; part < 30; part++) await clickhouse(row, database);
+      const unmerged = `SELECT countIf(level = 0) AS parts FROM system.parts WHERE database = '${database}' AND active`;
+      expect(await rowsOf(unmerged)).to.deep.equal([{ parts: 30 }]);
+      const begun = performance.now();
+      const settled = settling?.settled(QUIET);
+      setTimeout(() => void clickhouse("SYSTEM START MERGES events", database), 1000);
+      expect(await settled).to.equal(undefined);
+      // As long as merges were stopped it waited.
+      expect(performance.now() - begun).to.be.above(1000);
+      await clickhouse(`DROP DATABASE ${database}`);
+    }).timeout(60_000);
+
+    it("nothing is waited for with --embedded and --blind", async () => {
+      for (const flags of [{ embedded: "true" }, { blind: "true" }]) {
+        expect(await settlingOf(resolveRun(flags, {}), QUIET, () => undefined)).to.equal(undefined);
+      }
+    });
 
     it("two runs into one table: each has its rows under its own id, and the ledgers balance", async () => {
       const { database, url } = await newDatabase();

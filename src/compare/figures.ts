@@ -116,6 +116,12 @@ function costOf(report: Report, points: readonly Point[]) {
   };
 }
 
+/** With digits for differences of a tenth of a percent, in no more than the table has room for. */
+function rateText(value: number): string {
+  if (value < 100) return short(value);
+  return value < 1e6 ? whole(value) : `${(value / 1e6).toPrecision(5)}M`;
+}
+
 /** In the order of the table. */
 export function figuresOf(report: Report): readonly Figure[] {
   const { measured, latency_ms, service_ms } = report;
@@ -127,7 +133,7 @@ export function figuresOf(report: Report): readonly Figure[] {
     {
       name: "rate",
       better: "higher",
-      shown: (value) => `${value >= 100 ? whole(value) : short(value)} rows/s`,
+      shown: (value) => `${rateText(value)} rows/s`,
       value: rate,
       scale: "log",
       grain: rows > 0 ? 1 / rows : 0,

@@ -9,7 +9,7 @@ import { changeText, intervalText } from "./shown.js";
 
 const WIDTH = 80;
 /** Of the columns: name, base, new, change, its interval; behind them the verdict. */
-const WIDTHS = [13, 15, 15, 9, 17] as const;
+const WIDTHS = [13, 16, 16, 8, 16] as const;
 const HEADS = ["", "base", "new", "change", "99% interval"] as const;
 const DASH = "–";
 
@@ -83,7 +83,7 @@ const escaped = (text: string): string => text.replace(/[\\|*_<>`[\]]/g, (charac
 
 const aligned = (cells: readonly string[]): string =>
   cells
-    .map((cell, index) => (index === 0 ? cell.padEnd(WIDTHS[0]) : cell.padStart(WIDTHS[index] ?? 0)))
+    .map((cell, index) => (index === 0 ? cell.padEnd(WIDTHS[0]) : ` ${cell.padStart((WIDTHS[index] ?? 1) - 1)}`))
     .join("")
     .trimEnd();
 
