@@ -74,6 +74,7 @@ const RUN: Command = {
     ["2", "bad options"],
     ["3", "the target cannot be reached, authenticated or prepared"],
     ["99", "a threshold was crossed, or nothing was measured for it"],
+    ["98", "with --strict: a threshold cannot be judged"],
     ["129, 130, 143", "interrupted by SIGHUP, SIGINT or SIGTERM, and drained whole"],
   ],
   prepare: async (raw, _files, interrupt) => {

@@ -2,10 +2,10 @@
 // spread of a side's values holds all that makes runs differ, within them and between them, whatever seconds do.
 //
 // The interval is Student's t of the difference of means, with the variance of both sides pooled: of equal runs, with as many a side, it
-// calls 1% changed, whatever the law of the values nearly (they are means or quantiles of hundreds of inserts, and both sides
-// have the same law: skewness cancels). Tried beside it, in 300 pairs a law of five runs a side (docs/compare.md): all 252
-// arrangements of the runs, which call at most 4 / 252 = 1.6% of equal pairs, find no more, and with four a side can call nothing
-// (2 / 70 is 2.9%); Welch's degrees, which are fewer where chance makes the spreads unlike, find less.
+// calls 1% changed, nearly whatever the law of the values (both sides have the same one: skewness cancels). Tried beside it, in
+// 300 pairs a law of five runs a side (docs/compare.md): all 252 arrangements of the runs, which call at most 4 / 252 = 1.6% of equal
+// pairs and find what t at 1.6% would, but can call nothing with four a side (2 / 70 is 2.9%). Welch's degrees are fewer where
+// chance makes the spreads unlike, and find less.
 
 import { studentT } from "./noise.js";
 
