@@ -17,7 +17,7 @@ describe("overload", () => {
   const HALF = { rate: "20", duration: "5s", "batch-rows": "1", "in-flight": "1" };
 
   describe("catch-up", () => {
-    it("insert n of 100, due at 50 n ms, is sent at 100 n ms: mean latency 2,575 ms, largest lag 4,950 ms, 10 rows/s", async () => {
+    it("insert n of 100, due at 50 n ms, is sent at 100 n ms: mean latency 2,575 ms, largest lag 4,950 ms, 10 rows/s and 5 s more", async () => {
       const { books, sent, said } = await runVirtually(HALF, takes(100));
       expect(sent.map(({ atMs }) => atMs)).to.deep.equal(Array.from({ length: 100 }, (_, n) => 100 * n));
       const { measured, totals, latency, service } = books;
@@ -29,7 +29,11 @@ describe("overload", () => {
       expect(totals.latenessSumNs / 100 / MS).to.equal(2475);
       expect(totals.maxLagNs / MS).to.equal(4950);
       expect([latency?.totalCount, service.totalCount]).to.deep.equal([100, 100]);
-      expect([measured.fromNs, measured.toNs]).to.deep.equal([0, 10_000 * MS]);
+      expect([measured.fromNs, measured.toNs]).to.deep.equal([0, 5000 * MS]);
+      // Insert n is answered at 100 (n + 1) ms: 50 by the end. The first three took 100, 150 and 200 ms, and so long nothing is
+      // answered at the beginning: up to 150 ms after the end, which is 3% of 5 s, one more counts.
+      expect([measured.answered, measured.errorRows]).to.deep.equal([50 + 1, 1]);
+      expect(measured.backlog).to.deep.equal({ rows: 50, ns: 5000 * MS });
       expect(said.map(({ kind }) => kind)).to.deep.equal(["saturated"]);
     });
 
@@ -86,11 +90,16 @@ describe("overload", () => {
     });
   });
 
-  it("49 ms of lateness more with each round, as 3 inserts at a time take 3,049 ms each, end the window 294 ms late, not 3 s", async () => {
-    // Batches are due each second; the fourth waits for the first, the seventh for the fourth, the tenth, 147 ms late, for that.
+  it("3 inserts at a time that take 3,049 ms each, one due a second: seven of ten are answered in 10 s and the 3% of it after the end", async () => {
+    // The fourth waits for the first, the seventh for the fourth, the tenth, 147 ms late, for that. So they are answered at 4.049, 5.049,
+    // 6.049, 7.098, 8.098, 9.098, 10.147, 11.147, 12.147 and 13.196 s, where the first took 3 s, and no more than 0.3 s count.
     const { books } = await runVirtually({ rate: "1000", duration: "10s", "in-flight": "3" }, takes(3049));
-    expect([books.measured.fromNs, books.measured.toNs].map((ns) => Math.round(ns / MS))).to.deep.equal([0, 10_294]);
-    expect([books.totals.acknowledged, Math.round(books.totals.maxLagNs / MS)]).to.deep.equal([10_000, 147]);
+    const { measured, totals } = books;
+    expect([measured.fromNs, measured.toNs].map((ns) => ns / MS)).to.deep.equal([0, 10_000]);
+    expect([totals.acknowledged, Math.round(totals.maxLagNs / MS)]).to.deep.equal([10_000, 147]);
+    expect([measured.answered, measured.errorRows]).to.deep.equal([7000, 1000]);
+    expect(measured.backlog?.rows).to.equal(4000);
+    expect(Math.round((measured.backlog?.ns ?? 0) / MS)).to.equal(3196);
   });
 
   describe("a stall: answers are held back from 1 s to 3 s", () => {
@@ -133,20 +142,25 @@ describe("overload", () => {
       // 3 ms, to three digits.
       expect(latency?.maxValue).to.be.within(3000, 3001);
       expect([measured.fromNs, measured.toNs, measured.spanNs].map((ns) => ns / MS)).to.deep.equal([2000, 6000, 4000]);
+      expect([measured.answered, measured.backlog]).to.deep.equal([20, undefined]);
     });
 
-    it("that leaves a backlog does not slow down what is measured: 40 rows due from 2 s on, sent from 4 to 8 s, are 10 a second", async () => {
+    it("that leaves a backlog does not slow down what is measured: from 2 to 4 s 20 of its rows are answered, 10 a second", async () => {
       const { books } = await runVirtually({ ...HALF, warmup: "2s", duration: "2s" }, takes(100));
-      const { fromNs, toNs, totals } = books.measured;
-      expect([fromNs, toNs].map((ns) => ns / MS)).to.deep.equal([4000, 8000]);
+      const { fromNs, toNs, answered, backlog, totals } = books.measured;
+      expect([fromNs, toNs].map((ns) => ns / MS)).to.deep.equal([2000, 4000]);
+      expect(answered).to.equal(20);
+      // Those due from 2 s on, which are sent from 4 to 8 s.
       expect(totals.acknowledged).to.equal(40);
+      expect(backlog).to.deep.equal({ rows: 40, ns: 4000 * MS });
     });
 
     it("of a closed loop: 8 inserts of 100 rows at a time, each of 250 ms, are 3,200 rows a second after it as before it", async () => {
       const flags = { rate: "max", duration: "3s", warmup: "1s", "batch-rows": "100", "in-flight": "8", workers: "2" };
       const { books } = await runVirtually(flags, takes(250));
-      const { fromNs, toNs, totals } = books.measured;
+      const { fromNs, toNs, answered, totals } = books.measured;
       expect([fromNs, toNs].map((ns) => ns / MS)).to.deep.equal([1000, 4000]);
+      expect(answered).to.be.closeTo(3 * 3200, 0.001);
       // 16 rounds of 8; each of the two workers has one more made when the end comes.
       expect([totals.acknowledged, books.totals.acknowledged]).to.deep.equal([9600, 13_000]);
     });
