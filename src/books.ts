@@ -84,6 +84,7 @@ export function closeBooks(plan: Plan, clock: Pick<Clock, "now">, startEpochNs?:
     endsEarly,
     overNs,
     due: scheduled - totals.dropped,
+    dropped: totals.dropped,
     unsent: scheduled - totals.generated - totals.dropped,
     lastAnswerNs: totals.lastAnswerNs,
   });
@@ -180,7 +181,7 @@ function answeredOf(
   plan: Plan,
   endNs: number,
   { acknowledged, inserts }: Totals,
-  rest: Pick<Ended, "endsEarly" | "overNs" | "due" | "unsent" | "lastAnswerNs">,
+  rest: Pick<Ended, "endsEarly" | "overNs" | "due" | "dropped" | "unsent" | "lastAnswerNs">,
 ): Rates {
   const { spec, counters } = plan;
   const warmUpNs = Number(spec.warmUpNs);
