@@ -1,6 +1,7 @@
 // A target slower than the rate, on virtual time: the worker's loop itself, with every figure worked out by hand.
 
 import { expect } from "chai";
+import { ACKNOWLEDGED } from "../src/answer.js";
 import { summarize } from "../src/latency.js";
 import { limitsOf } from "../src/limits.js";
 import { runVirtually } from "./support/virtual.js";
@@ -35,6 +36,18 @@ describe("overload", () => {
       expect([measured.answered, measured.errorRows]).to.deep.equal([50 + 1, 1]);
       expect(measured.backlog).to.deep.equal({ rows: 50, ns: 5000 * MS });
       expect(said.map(({ kind }) => kind)).to.deep.equal(["saturated"]);
+    });
+
+    it("what is never sent waited at least until the end of the drain: 39 of 100 after 1,050 ms of it, in latency as lower bounds", async () => {
+      const { report } = await runVirtually({ ...HALF, drain: "1050ms" }, takes(100));
+      const { latency_ms: latency, service_ms: service, rows, measured } = report;
+      // Inserts 0 to 60 are sent, the last at 6,000 ms, and take 100 + 50 n ms; those from 61 on, due at 50 n, have waited 6,050 - 50 n ms.
+      const sent = sum(Array.from({ length: 61 }, (_, n) => 100 + 50 * n));
+      const unsent = sum(Array.from({ length: 39 }, (_, n) => 6050 - 50 * (61 + n)));
+      expect([rows.acknowledged, rows.unsent, service.count]).to.deep.equal([61, 39, 61]);
+      expect([latency?.count, latency?.lower_bounds]).to.deep.equal([100, 39]);
+      expect(latency?.mean).to.be.closeTo((sent + unsent) / 100, 1e-6);
+      expect(measured.backlog).to.deep.equal({ rows: 50, seconds: 1.1 });
     });
 
     it("the time it was behind was spent waiting for a place, none of it by the generator's fault: it is not the limit", async () => {
@@ -130,6 +143,23 @@ describe("overload", () => {
         expect(max).to.be.closeTo(2000, 2);
       });
     }
+  });
+
+  it("a server that refuses two of three inserts within 2 ms is not fast: those it takes need 300 ms, and the others have figures of their own", async () => {
+    const refuses = (batch: number): boolean => batch % 3 !== 0;
+    const { report } = await runVirtually(
+      { rate: "30", duration: "10s", "batch-rows": "1", "in-flight": "100" },
+      (sentMs, batch) => sentMs + (refuses(batch) ? 2 : 300),
+      (batch) =>
+        refuses(batch) ? { kind: "failed", reason: "busy", code: 252, sentence: "too many parts" } : ACKNOWLEDGED,
+    );
+    const { latency_ms: latency, service_ms: service, refused_ms: refused, lateness_ms: lateness } = report;
+    expect([latency?.count, service.count, refused?.count, lateness?.count]).to.deep.equal([100, 100, 200, 300]);
+    for (const times of [latency, service]) {
+      // To three digits.
+      for (const ms of [times?.min, times?.p50, times?.p99]) expect(ms).to.be.within(299.5, 300.5);
+    }
+    for (const ms of [refused?.min, refused?.p50, refused?.p99, refused?.max]) expect(ms).to.be.within(1.99, 2.01);
   });
 
   describe("a warm-up", () => {
