@@ -132,6 +132,23 @@ describe("progress", () => {
     );
   });
 
+  it("rows that are due and have no answer are told when they are more than came in since: 300,000 at 200,000 a second, not 200,000", () => {
+    const line = (answered: number): string | undefined => {
+      const counters = Counters.allocate({ workers: 1, endpoints: 1, phases: 1 });
+      const worker = counters.worker(0);
+      const snapshots = new Snapshots(counters, false, { rowsDueBefore: (ns) => (200_000 * ns) / SECOND_NS });
+      snapshots.take(SECOND_NS);
+      const batch = { rows: answered, measured: true };
+      worker.generated(batch, 1);
+      worker.answered(0, batch, ACKNOWLEDGED);
+      const screen = new Screen(200);
+      screen.progress(15).update(snapshots.take(2 * SECOND_NS), BigInt(15 * SECOND_NS));
+      return screen.shown[0];
+    };
+    expect(line(100_000)).to.include("100,000 rows  300k unanswered  0:13 left");
+    expect(line(200_000)).to.include("200,000 rows  0:13 left");
+  });
+
   it("a second without an answer has no quantiles, one behind says by how much", () => {
     const screen = new Screen(200);
     const counters = Counters.allocate({ workers: 1, endpoints: 1, phases: 1 });
