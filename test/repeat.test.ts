@@ -14,7 +14,7 @@ import type { Report } from "../src/report/schema.js";
 import { clickstorm, start } from "./support/cli.js";
 import { nextPort } from "./support/ports.js";
 import { perInsert, QueueServer, queue } from "./support/queue.js";
-import { clickhouse, newDatabase, rowsOf, startServer, stopServer } from "./support/server.js";
+import { clickhouse, newDatabase, rowsOf } from "./support/server.js";
 
 const folder = mkdtempSync(join(tmpdir(), "clickstorm-repeat-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -226,9 +226,6 @@ describe("repeat", () => {
   });
 
   describe("on ClickHouse", () => {
-    before(startServer);
-    after(stopServer);
-
     it("between runs merges catch up: of 30 parts few that no merge has touched are left, or nothing moves", async () => {
       const { database, url } = await newDatabase();
       const settling = await settlingOf(resolveRun({ "clickhouse-url": url }, {}), QUIET, () => undefined);
