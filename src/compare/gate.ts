@@ -32,7 +32,7 @@ export function outcomeOf({ name, direction, limit }: Demand, changes: readonly 
     return { kind: isBeyond ? "crossed" : "kept", why: text };
   }
   if (noise === undefined) return unjudged("needs 5 measured seconds a run, or several runs a side");
-  if (few !== undefined && direction === "rise") return unjudged(`needs ${few.needs} inserts, has ${few.has}`);
+  if (few !== undefined) return unjudged(`needs ${few.needs} inserts, has ${few.has}`);
   if (noise[direction] > limit) {
     const noisy = changeText(direction === "rise" ? noise.rise : -noise.fall);
     return unjudged(`it is ${text}, and up to ${noisy} is noise`);
