@@ -186,7 +186,8 @@ function backlogLines({ measured, rows, achieved_rows_per_s: achieved }: Report,
       : "";
   if (backlog === null) return sure === "" ? [] : words("", sure.slice(2));
   const unsent = rows.unsent > 0 ? `, ${whole(rows.unsent)} of them never sent` : "";
-  const end = `${count(backlog.rows, "row")} had no answer when the schedule ended, which took ${milliseconds(backlog.seconds * 1000)} more`;
+  const took = milliseconds(backlog.seconds * 1000).replaceAll(" ", NO_BREAK);
+  const end = `${count(backlog.rows, "row")} had no answer when the schedule ended, which took ${took} more`;
   return words("backlog", `${end}${unsent}${sure}`);
 }
 
