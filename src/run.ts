@@ -245,7 +245,9 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     await hold(options, metrics, progress, interrupt);
     if (isIncomplete(report)) return EXIT.incomplete;
     if (report.thresholds.some(({ passed }) => !passed)) return EXIT.crossed;
-    if (options.strict && report.thresholds.some(({ unjudged }) => unjudged !== null)) return EXIT.unjudged;
+    // Of a shard alone there may be too few, of all together enough: merge judges.
+    if (options.strict && options.shard === undefined && report.thresholds.some(({ unjudged }) => unjudged !== null))
+      return EXIT.unjudged;
     return interrupted ? Number(interrupt.reason) : EXIT.done;
   } catch (error) {
     if (!interrupt.aborted) await embedded?.throwIfDied();
