@@ -39,6 +39,9 @@ export interface Parcel {
   readonly trace: Trace | undefined;
 }
 
+/** over: it has an outcome; dropped: when it could have left at last it was too late for that, and nothing of it is counted. */
+export type Delivered = "over" | "dropped";
+
 export class Delivery {
   readonly #parts: DeliveryParts;
   readonly #plan: WorkerPlan;
@@ -54,17 +57,18 @@ export class Delivery {
   }
 
   /** One insert with all its attempts. Resolves when it is over; rejects only where the program is wrong. */
-  async deliver(
-    clock: Pick<Clock, "now" | "until">,
-    { batch, turn, body, renderedBytes, trace }: Parcel,
-  ): Promise<void> {
-    const { insert, retry, runId, schedule, tokens } = this.#plan;
+  async deliver(clock: Pick<Clock, "now" | "until">, parcel: Parcel): Promise<Delivered> {
+    const { batch, turn, body, trace } = parcel;
+    const { insert, maxLagNs, retry, runId, schedule, tokens } = this.#plan;
     const name = `${runId}-${batch.number}`;
     const dueNs = schedule.kind === "max" ? undefined : batch.dueNs;
     const firstNs = clock.now();
     let endpoint = this.#rotation.pick(turn, firstNs);
-    this.#own.generated(batch, renderedBytes);
-    this.#parts.fates.mark(turn, "in_flight");
+    // Until its first request leaves, or it is known that none does, it may still be dropped.
+    const latestNs = dueNs === undefined || maxLagNs === undefined ? undefined : dueNs + maxLagNs;
+    let isHandedOver = latestNs === undefined;
+    if (isHandedOver) this.#handOver(parcel);
+    let isDropped = false;
     const traceparent = trace?.traceparent;
     let firstSentNs: number | undefined;
     let serviceNs: number | undefined;
@@ -82,11 +86,25 @@ export class Delivery {
         token: tokens ? name : undefined,
         traceparent,
         onSent: () => {
-          sentNs = clock.now();
+          const leavesNs = clock.now();
+          if (!isHandedOver) {
+            isDropped = latestNs !== undefined && leavesNs > latestNs;
+            if (isDropped) return false;
+            this.#handOver(parcel);
+            isHandedOver = true;
+          }
+          sentNs = leavesNs;
           this.#own.sent(endpoint, batch, body.length, firstSentNs === undefined ? dueNs : undefined, sentNs);
           firstSentNs ??= sentNs;
+          return true;
         },
       });
+      if (isDropped) {
+        this.#rotation.unused(endpoint);
+        return "dropped";
+      }
+      if (!isHandedOver) this.#handOver(parcel);
+      isHandedOver = true;
       const nowNs = clock.now();
       trace?.attempted({ number: attempts, endpoint: insert.endpoints[endpoint], queryId, beganMs, outcome: tried });
       if (sentNs !== undefined) serviceNs = nowNs - sentNs;
@@ -131,8 +149,13 @@ export class Delivery {
       if (schedule.kind === "max" && (isEndpointFault(tried) || isOurFault(tried))) {
         await this.#pause(clock, clock.now() + NOBODY_THERE_NS);
       }
-      return;
+      return "over";
     }
+  }
+
+  #handOver({ batch, turn, renderedBytes }: Parcel): void {
+    this.#own.generated(batch, renderedBytes);
+    this.#parts.fates.mark(turn, "in_flight");
   }
 
   #judge(endpoint: number, outcome: Outcome, nowNs: number): void {

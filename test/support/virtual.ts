@@ -51,11 +51,13 @@ const MS = 1e6;
 /**
  * @param flags of `run`, which asks nobody: --blind, --no-traces
  * @param outcome of an attempt, sent at `atMs`
+ * @param leaves when the request of this batch, asked for at that time, can leave: a connection may have to be made first
  */
 export async function runVirtually(
   flags: RawFlags,
   service: Service,
   outcome: (batch: number, sent: Sent) => Outcome = () => ACKNOWLEDGED,
+  leaves: Service = (askedMs) => askedMs,
 ): Promise<VirtualRun> {
   const options = resolveRun({ blind: "true", "no-traces": "true", ...flags }, {});
   const target = blindTarget(options);
@@ -80,12 +82,23 @@ export async function runVirtually(
     inserter: () => ({
       insert: ({ queryId, endpoint, token, body, onSent }) => {
         const [batch = 0, attempt = 0] = (/-(\d+)-(\d+)$/.exec(queryId) ?? []).slice(1).map(Number);
-        const one = { batch, atMs: nowNs / MS, attempt, endpoint, token, body: Buffer.from(body).toString() };
-        const answer = outcome(batch, one);
-        // What cannot be reached is not sent.
-        if (answer.kind !== "failed" || answer.reason !== "unreachable") onSent();
-        sent.push(one);
-        return new Promise((resolve) => at(service(nowNs / MS, batch) * MS, () => resolve(answer)));
+        return new Promise((resolve) => {
+          const leave = (): void => {
+            const one = { batch, atMs: nowNs / MS, attempt, endpoint, token, body: Buffer.from(body).toString() };
+            const answer = outcome(batch, one);
+            const isReached = answer.kind !== "failed" || answer.reason !== "unreachable";
+            // What cannot be reached is not sent.
+            if (isReached && !onSent()) {
+              resolve({ kind: "failed", reason: "generator", code: "other", sentence: "not sent" });
+              return;
+            }
+            sent.push(one);
+            at(service(nowNs / MS, batch) * MS, () => resolve(answer));
+          };
+          const leavesNs = leaves(nowNs / MS, batch) * MS;
+          if (leavesNs > nowNs) at(leavesNs, leave);
+          else leave();
+        });
       },
       close: async () => undefined,
     }),
