@@ -5,6 +5,7 @@ import type { WorkerPlan } from "../workers/loader.js";
 import { isHopeless, isOurFault, type Outcome } from "./answer.js";
 import type { Clock } from "./clock.js";
 import type { Counters, WorkerCounters } from "./counters.js";
+import { ExemplarSieve } from "./exemplars.js";
 import type { Fates } from "./fates.js";
 import type { Inserter } from "./insert.js";
 import type { FromWorker } from "./messages.js";
@@ -22,7 +23,10 @@ export interface DeliveryParts {
   readonly counters: Counters;
   readonly fates: Fates;
   readonly inserter: Pick<Inserter, "insert">;
+  /** Each subject once. */
   readonly say: (message: FromWorker) => void;
+  /** As often as it is said. */
+  readonly tell: (message: FromWorker) => void;
   /** A server's sentence on a batch, with the place in the file its rows come from. */
   readonly placed: (sentence: string, batch: Batch) => string;
 }
@@ -47,6 +51,7 @@ export class Delivery {
   readonly #plan: WorkerPlan;
   readonly #own: WorkerCounters;
   readonly #rotation: Rotation;
+  readonly #sieve = new ExemplarSieve();
   #pausing = 0;
 
   constructor(parts: DeliveryParts) {
@@ -145,6 +150,9 @@ export class Delivery {
         this.#own.timed(batch, { dueNs, sentNs: firstSentNs, answeredNs: nowNs, serviceNs });
       }
       trace?.answered(outcome, attempts);
+      if (trace !== undefined && outcome.kind === "acknowledged" && serviceNs !== undefined) {
+        this.#exemplify(trace, dueNs === undefined ? undefined : nowNs - dueNs, serviceNs);
+      }
       this.#heed(outcome, tried, batch);
       if (schedule.kind === "max" && (isEndpointFault(tried) || isOurFault(tried))) {
         await this.#pause(clock, clock.now() + NOBODY_THERE_NS);
@@ -156,6 +164,13 @@ export class Delivery {
   #handOver({ batch, turn, renderedBytes }: Parcel): void {
     this.#own.generated(batch, renderedBytes);
     this.#parts.fates.mark(turn, "in_flight");
+  }
+
+  #exemplify({ traceId }: Trace, latencyNs: number | undefined, serviceNs: number): void {
+    if (traceId === undefined) return;
+    const latencyS = latencyNs === undefined ? undefined : latencyNs / 1e9;
+    const times = { traceId, latencyS, serviceS: serviceNs / 1e9, atS: Date.now() / 1000 };
+    if (this.#sieve.lets(times, performance.now())) this.#parts.tell({ kind: "exemplar", times });
   }
 
   #judge(endpoint: number, outcome: Outcome, nowNs: number): void {

@@ -10,6 +10,7 @@ import { whyTooFewThreads } from "./compress.js";
 import { retryAdvice } from "./deduplication.js";
 import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
 import { endpointOf } from "./endpoint.js";
+import { Exemplars, type TracedTimes } from "./exemplars.js";
 import { EXIT } from "./exit.js";
 import { LedgerFile } from "./ledger/file.js";
 import { WAITING, type Waiting } from "./ledger/patience.js";
@@ -159,14 +160,16 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
         warn(sentenceOf(notice, options, endpoints));
       }
     };
-    load = await startLoad(plan, once(onNotice), options.startAtNs).catch((error: unknown) => {
+    const exemplars = new Exemplars();
+    const onTraced = (times: TracedTimes): void => exemplars.put(times);
+    load = await startLoad(plan, once(onNotice), options.startAtNs, onTraced).catch((error: unknown) => {
       if (error instanceof LateStartError) throw tooLate(error.lateNs);
       if (file !== undefined) checkUnchanged(file);
       throw error;
     });
     if (options.startAtNs !== undefined) progress.say(`ready: starts at ${load.startedAt.toISOString()}`);
     if (embedded?.died.aborted) load.end(0n);
-    source = metricsSource(plan, load);
+    source = metricsSource(plan, load, exemplars);
     const series = await watch(load, plan, options, { progress, interrupt, problems });
     const failure = await load.finished;
     if (failure !== undefined) {
@@ -240,6 +243,8 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     if (unwritten !== undefined) problems.push(unwritten);
     out.write(toText(report));
     await hold(options, metrics, progress, interrupt);
+    const unseen = metrics?.whyIncomplete(books.scheduled);
+    if (unseen !== undefined) progress.say(`note: ${unseen}`);
     if (isIncomplete(report)) return EXIT.incomplete;
     if (report.thresholds.some(({ passed }) => !passed)) return EXIT.crossed;
     return interrupted ? Number(interrupt.reason) : EXIT.done;
@@ -319,13 +324,16 @@ async function openMetrics(
   }
 }
 
-function metricsSource({ schedule, shard, counters }: Plan, load: Load): MetricsSource {
+function metricsSource({ schedule, shard, counters }: Plan, load: Load, exemplars: Exemplars): MetricsSource {
   return {
     counters,
+    exemplars,
     now: () => load.clock.now(),
     unsent: () => 0,
-    targetRowsPerSecond: (atNs) =>
-      schedule === undefined ? Number.POSITIVE_INFINITY : schedule.rateAt(atNs) / shard.of,
+    targetRowsPerSecond: (atNs) => {
+      if (atNs < 0 || atNs >= counters.endNs) return 0;
+      return schedule === undefined ? Number.POSITIVE_INFINITY : schedule.rateAt(atNs) / shard.of;
+    },
     utilization: () => load.utilization(),
   };
 }

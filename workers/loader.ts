@@ -168,6 +168,7 @@ export class Loader {
       fates: this.#fates,
       inserter: this.#inserter,
       say: (message) => this.#say(message),
+      tell: this.#tell,
       placed: (sentence, batch) => this.#placed(sentence, batch),
     });
     this.#slots = new Stock(this.#renderer.slots);
