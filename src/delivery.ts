@@ -14,6 +14,7 @@ import { type Doubt, finalOutcome, nextAttemptNs } from "./retry.js";
 import { isEndpointFault, Rotation } from "./rotation.js";
 import type { Batch } from "./schedule.js";
 import type { Trace } from "./tracing.js";
+import { WindowTally } from "./window.js";
 
 /** A closed loop does not try a server that is not there, or a proxy with nobody behind it, as fast as it can. */
 const NOBODY_THERE_NS = 100_000_000;
@@ -46,12 +47,24 @@ export interface Parcel {
 /** over: it has an outcome; dropped: when it could have left at last it was too late for that, and nothing of it is counted. */
 export type Delivered = "over" | "dropped";
 
+/** When what happened to an insert that is over; nanoseconds from the start. */
+interface Course {
+  /** Undefined in a closed loop. */
+  readonly dueNs: number | undefined;
+  readonly firstNs: number;
+  /** Undefined: it was never sent. */
+  readonly firstSentNs: number | undefined;
+  readonly serviceNs: number | undefined;
+  readonly nowNs: number;
+}
+
 export class Delivery {
   readonly #parts: DeliveryParts;
   readonly #plan: WorkerPlan;
   readonly #own: WorkerCounters;
   readonly #rotation: Rotation;
   readonly #sieve = new ExemplarSieve();
+  readonly #window: WindowTally;
   #pausing = 0;
 
   constructor(parts: DeliveryParts) {
@@ -59,6 +72,17 @@ export class Delivery {
     this.#plan = parts.plan;
     this.#own = parts.counters.worker(parts.plan.worker);
     this.#rotation = new Rotation(parts.plan.stores);
+    const { schedule, insert } = parts.plan;
+    this.#window = new WindowTally(
+      {
+        isClosedLoop: schedule.kind === "max",
+        fromNs: Number(schedule.warmUpNs),
+        toNs: Number(parts.counters.endNs),
+        places: insert.permits,
+      },
+      parts.counters,
+      this.#own,
+    );
   }
 
   /** One insert with all its attempts. Resolves when it is over; rejects only where the program is wrong. */
@@ -146,9 +170,7 @@ export class Delivery {
       if (outcome === doubt && tried.kind === "failed") this.#own.exchanged(endpoint, batch, doubt.code, tried.code);
       this.#own.answered(endpoint, batch, outcome);
       this.#parts.fates.answered(turn, outcome);
-      if (firstSentNs !== undefined && serviceNs !== undefined) {
-        this.#own.timed(batch, { dueNs, sentNs: firstSentNs, answeredNs: nowNs, serviceNs });
-      }
+      this.#over(batch, outcome, { dueNs, firstNs, firstSentNs, serviceNs, nowNs });
       trace?.answered(outcome, attempts);
       if (trace !== undefined && outcome.kind === "acknowledged" && serviceNs !== undefined) {
         this.#exemplify(trace, dueNs === undefined ? undefined : nowNs - dueNs, serviceNs);
@@ -171,6 +193,18 @@ export class Delivery {
     const latencyS = latencyNs === undefined ? undefined : latencyNs / 1e9;
     const times = { traceId, latencyS, serviceS: serviceNs / 1e9, atS: Date.now() / 1000 };
     if (this.#sieve.lets(times, performance.now())) this.#parts.tell({ kind: "exemplar", times });
+  }
+
+  #over(batch: Batch, { kind }: Outcome, { dueNs, firstNs, firstSentNs, serviceNs, nowNs }: Course): void {
+    const sentNs = firstSentNs ?? firstNs;
+    const acknowledged = kind === "acknowledged";
+    if (!acknowledged) {
+      this.#own.refused(batch, nowNs - (dueNs ?? sentNs), firstSentNs === undefined ? undefined : nowNs);
+    } else if (serviceNs !== undefined) {
+      this.#own.timed(batch, { dueNs, answeredNs: nowNs, serviceNs });
+    }
+    const { rows, measured } = batch;
+    this.#window.take({ rows, measured, dueNs: batch.dueNs, sentNs, answeredNs: nowNs, acknowledged });
   }
 
   #judge(endpoint: number, outcome: Outcome, nowNs: number): void {
