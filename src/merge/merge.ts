@@ -217,8 +217,8 @@ function mergeEndpoints(endpoints: Endpoints): Endpoints {
 }
 
 /**
- * All shards have points at the same seconds; but one whose process stood still for a while has left some out, and one
- * that ended earlier has fewer. The merged series has those that none left out.
+ * All shards have points at the same seconds; but one whose process stood still for a while has left some out, one that ended
+ * earlier has fewer, and each ends with its own last answer. The merged series has those that none left out, and the last end of all.
  */
 function mergeSeries(series: readonly (readonly Point[])[], warmupS: number): readonly Point[] {
   const ends = [...new Set(series.flat().map(({ t_s }) => t_s))].sort((a, b) => a - b);

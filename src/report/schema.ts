@@ -187,9 +187,11 @@ const ledger = z.object({
 });
 
 const point = z.object({
-  t_s: count("End of the interval, in whole seconds from the start"),
-  seconds: count(
-    "Length of the interval: 1 in the first hour, then doubling with the length of the run; the last may be cut short",
+  t_s: amount(
+    "End of the interval, in seconds from the start: whole ones, but for the last, which ends with the run, at elapsed_s",
+  ),
+  seconds: amount(
+    "Length of the interval: 1 in the first hour, then doubling with the length of the run; of the last from half to one and a half of that",
   ),
   warmup: flag("Whether it begins before the warm-up ends: it may end behind it"),
   scheduled: count("Rows that were due in it"),

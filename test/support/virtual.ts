@@ -3,7 +3,7 @@
 // worked out by hand.
 
 import { ACKNOWLEDGED, type Outcome } from "../../src/answer.js";
-import { type Books, closeBooks } from "../../src/books.js";
+import { type Books, closeBooks, elapsedNs } from "../../src/books.js";
 import type { FromWorker } from "../../src/messages.js";
 import { type Options, type RawFlags, resolveRun } from "../../src/options.js";
 import { makePlan, type Plan } from "../../src/plan.js";
@@ -119,7 +119,7 @@ export async function runVirtually(
     next.happen();
   }
   await Promise.all(runs);
-  series.end(nowNs);
+  series.end(nowNs, elapsedNs(plan, plan.counters.totals(nowNs)));
   const books = closeBooks(plan, clock);
   const report = makeReport({
     ...books,
