@@ -7,6 +7,7 @@ import type { Code } from "./answer.js";
 import { closeBooks, rowTimesOf } from "./books.js";
 import { ceilingOf } from "./ceiling.js";
 import { whyTooFewThreads } from "./compress.js";
+import { CpuWindow, processCpuS } from "./cpu-window.js";
 import { retryAdvice } from "./deduplication.js";
 import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
 import { endpointOf } from "./endpoint.js";
@@ -140,7 +141,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
         : { rows: 0, before: undefined };
     if (interrupt.aborted) return Number(interrupt.reason);
 
-    const cpuBefore = process.cpuUsage();
+    const cpuBeforeS = processCpuS();
     const sentences = new Map<Code, string>();
     const onNotice = (notice: Notice): void => {
       isBrokenOff ||= ENDINGS.has(notice.kind);
@@ -173,6 +174,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     if (options.startAtNs !== undefined) progress.say(`ready: starts at ${load.startedAt.toISOString()}`);
     if (embedded?.died.aborted) load.end(0n);
     source = metricsSource(plan, load, exemplars);
+    const cpu = watchCpu(plan, load, cpuBeforeS);
     const series = await watch(load, plan, options, { progress, interrupt, problems });
     const failure = await load.finished;
     if (failure !== undefined) {
@@ -180,7 +182,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       sentences.set("worker_crash", failure.message);
       isBrokenOff = true;
     }
-    const cpu = process.cpuUsage(cpuBefore);
+    const generatorCpu = cpu.over();
     const interrupted = interrupt.aborted;
 
     const books = closeBooks(plan, load.clock, load.startEpochNs);
@@ -233,7 +235,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       ...books,
       hasTraces: otlp !== undefined,
       ledger,
-      generatorCpuS: (cpu.user + cpu.system) / 1e6,
+      generatorCpu,
       series,
       sentences,
       limits: isBrokenOff ? [] : limitsOf(books),
@@ -340,6 +342,13 @@ function metricsSource({ schedule, shard, counters }: Plan, load: Load, exemplar
     },
     utilization: () => load.utilization(),
   };
+}
+
+function watchCpu({ spec, counters }: Plan, { clock }: Load, beforeS: number): CpuWindow {
+  const endNs = (): number => Number(counters.endNs);
+  const cpu = new CpuWindow({ beforeS, warmUpNs: Number(spec.warmUpNs), now: () => clock.now(), endNs });
+  cpu.watch();
+  return cpu;
 }
 
 /** Leaves /metrics up for a last scrape; an interrupt ends that. */

@@ -36,6 +36,9 @@ function expectLaws(report: Report): void {
   const ends = report.series.map(({ t_s }) => t_s);
   expect(sum(report.series.map(({ seconds }) => seconds))).to.be.closeTo(ends.at(-1) ?? Number.NaN, 1e-6);
   expect(ends.at(-1)).to.equal(report.elapsed_s);
+  expect(sum(Object.values(report.generator_cpu ?? {}))).to.be.closeTo(report.generator_cpu_s, 1e-6);
+  // Threads have started, and something was rendered.
+  expect(report.generator_cpu?.starting_s).to.be.greaterThan(0);
   expect(sum(report.series.map(({ service_ms }) => service_ms.count))).to.equal(report.service_ms.count);
 }
 

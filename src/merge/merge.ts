@@ -73,6 +73,7 @@ export function mergeReports(
     problems: parts.flatMap((report) => report.problems.map((problem) => named(report, problem))),
     max_lag_ms: Math.max(...all((report) => report.max_lag_ms)),
     generator_cpu_s: sum(all((report) => report.generator_cpu_s)),
+    generator_cpu: mergeCpu(all((report) => report.generator_cpu)),
     generator_limited: parts.some((report) => report.generator_limited),
     generator: {
       reasons: parts.flatMap((report) => report.generator.reasons.map((reason) => named(report, reason))),
@@ -119,6 +120,12 @@ function fates(records: readonly Readonly<Fates>[]): Fates {
       unknown,
     })),
   );
+}
+
+/** Null where one of the shards does not tell it. */
+function mergeCpu(shares: readonly Report["generator_cpu"][]): Report["generator_cpu"] {
+  const known = shares.filter((share) => share !== null);
+  return known.length === shares.length ? sumFields(known) : null;
 }
 
 type Backlog = Report["measured"]["backlog"];

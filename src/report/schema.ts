@@ -379,6 +379,19 @@ export const reportSchema = z
     problems: z.array(z.string()).describe("Why the run did not go its way to the end, as sentences"),
     max_lag_ms: amount("Milliseconds the most belated insert was sent after it was due, measured"),
     generator_cpu_s: amount("CPU seconds of the whole run: user and system, all threads"),
+    generator_cpu: z
+      .object({
+        starting_s: amount(
+          "CPU seconds until the load started: threads, first rows, what is compiled; much the same for every run",
+        ),
+        warmup_s: amount("CPU seconds of the warm-up"),
+        measured_s: amount("CPU seconds from the end of the warm-up to the end of the schedule: what the load costs"),
+        draining_s: amount("CPU seconds from then on until the last insert was over"),
+      })
+      .nullable()
+      // Reports of earlier versions have it not.
+      .default(null)
+      .describe("The same by the part of the run it was taken in; null: an earlier version"),
     generator_limited: flag("The generator was the limit: the figures are no statement about the server"),
     generator: z.object({
       reasons: z.array(z.string()).describe("Why it is thought to have been the limit, as sentences; none: it was not"),

@@ -133,7 +133,7 @@ export async function runVirtually(
     interrupted: false,
     hasTraces: false,
     ledger: undefined,
-    generatorCpuS: 0,
+    generatorCpu: { startingS: 0, warmupS: 0, measuredS: 0, drainingS: 0 },
     series: series.points.map((point) => ({ ...point, cpu_s: 0 })),
     sentences: new Map(),
     limits: [],
