@@ -104,7 +104,7 @@ describe("CPU by parts of a run", () => {
     it("0.3 CPU-s for 600,000 rows answered in the window are 0.5 per million, whatever starting, warm-up and drain took", () => {
       const parts = { starting_s: 1.25, warmup_s: 0.75, measured_s: 0.3, draining_s: 0.2 };
       expect(generator(toText({ ...report, generator_cpu: parts }))).to.equal(
-        "  generator  1 worker  2.50 CPU-s, 1.25 of it to start  0.500 CPU-s per million rows",
+        "  generator  1 worker  2.50 CPU-s (1.25 to start)  0.5 CPU-s per million rows",
       );
     });
 

@@ -299,7 +299,7 @@ function generatorLines({ generator, generator_cpu_s: cpuS, generator_cpu: share
   return line(
     "generator",
     count(generator.workers.length, "worker"),
-    `${cpuS.toFixed(2)} CPU-s${shares === null ? "" : `, ${shares.starting_s.toFixed(2)} of it to start`}`,
+    `${cpuS.toFixed(2)} CPU-s${shares === null ? "" : ` (${shares.starting_s.toFixed(2)} to start)`}`,
     shares !== null &&
       answered >= ROWS_FOR_A_COST &&
       `${short(shares.measured_s / (answered / 1e6))} CPU-s per million rows`,
