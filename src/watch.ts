@@ -2,6 +2,7 @@
 // interrupt or where it cannot reach its rate. Called by run.ts.
 
 import { Abort } from "./abort.js";
+import { elapsedNs } from "./books.js";
 import { LONGEST_TIMER_MS } from "./clock.js";
 import type { Options } from "./options.js";
 import type { Plan } from "./plan.js";
@@ -74,7 +75,7 @@ export async function watch(
   interrupt.removeEventListener("abort", drain);
   const nowNs = load.clock.now();
   progress.update(live.take(nowNs), counters.endNs);
-  series?.end(nowNs);
+  series?.end(nowNs, elapsedNs(plan, counters.totals(nowNs)));
   progress.stop();
   return series?.points ?? [];
 }
