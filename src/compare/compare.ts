@@ -3,7 +3,7 @@
 
 import type { Named } from "../report/read.js";
 import { type Figure, figuresOf } from "./figures.js";
-import type { Few, Reach } from "./noise.js";
+import { type Few, isNoChance, type Reach } from "./noise.js";
 import { effectOf } from "./runs.js";
 import { warningsOf } from "./warnings.js";
 
@@ -85,13 +85,13 @@ interface Difference {
   readonly reach: Reach | undefined;
   readonly isOpenBelow?: boolean;
   readonly isOpenAbove?: boolean;
-  /** It is one, whatever the noise. */
-  readonly isSure?: boolean;
+  /** Whether it is one, whatever the noise; undefined: the noise decides. */
+  readonly isChange?: boolean | undefined;
 }
 
-function verdictOf({ better }: Figure, { by, reach, isSure }: Difference): Verdict {
-  const isNoise = by === 0 || (!isSure && reach !== undefined && Math.abs(by) <= (by > 0 ? reach.down : reach.up));
-  if (isNoise) return "no change";
+function verdictOf({ better }: Figure, { by, reach, isChange }: Difference): Verdict {
+  const isNoise = reach !== undefined && Math.abs(by) <= (by > 0 ? reach.down : reach.up);
+  if (by === 0 || !(isChange ?? !isNoise)) return "no change";
   return by > 0 === (better === "higher") ? "better" : "worse";
 }
 
@@ -125,9 +125,21 @@ function ofTwo(base: Figure, other: Figure, isLog: boolean): Difference {
     reach: { up: least(Math.hypot(a.down, b.up)), down: least(Math.hypot(a.up, b.down)), ...(few && { few }) },
     isOpenBelow: a.few !== undefined,
     isOpenAbove: b.few !== undefined,
-    // Errors that come all at once have a noise larger than themselves; none at all, and some, are not the same.
-    isSure: base.name === "error_rate" && Math.min(one, two) === 0,
+    isChange: base.name === "error_rate" ? isFromNone(base, other) : by > 0 ? isBeyond(b, a) : isBeyond(a, b),
   };
+}
+
+/** Errors that come all at once have a noise larger than themselves; none at all, and more than a few, are not the same. */
+function isFromNone(base: Figure, other: Figure): boolean | undefined {
+  const [none, some] = [base, other].toSorted((a, b) => (a.value ?? 0) - (b.value ?? 0));
+  if (none?.value !== 0 || some?.value === undefined) return undefined;
+  return isNoChance(some.value / some.grain, 1 / some.grain, 1 / none.grain);
+}
+
+/** False: the faster run is not bounded above, and too few seconds of the slower one are beyond its slowest insert. */
+function isBeyond({ tail: slow }: Reach, { tail: fast, few }: Reach): false | undefined {
+  if (few === undefined || slow === undefined || fast === undefined) return undefined;
+  return isNoChance(slow.beyond(fast.largest), slow.points, fast.points) ? undefined : false;
 }
 
 function reachOf(figure: Figure, isLog: boolean): Reach | undefined {

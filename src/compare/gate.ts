@@ -33,6 +33,7 @@ export function outcomeOf({ name, direction, limit }: Demand, changes: readonly 
   }
   if (noise === undefined) return unjudged("needs 5 measured seconds a run, or several runs a side");
   if (few !== undefined) return unjudged(`needs ${few.needs} inserts, has ${few.has}`);
+  if (!Number.isFinite(change)) return unjudged(`it is ${text}, and so few may be chance`);
   if (noise[direction] > limit) {
     const noisy = changeText(direction === "rise" ? noise.rise : -noise.fall);
     return unjudged(`it is ${text}, and up to ${noisy} is noise`);

@@ -18,7 +18,9 @@
 //   Inserts beyond the quantile that lie in fewer seconds than chance would spread them over, as a stall makes them, count as
 //   one a second.
 // - Beyond the largest insert nothing is known: of fewer than some 660 inserts p99 has no bound above. The largest is taken for
-//   it where a difference is looked at, and the bound is said to be open.
+//   it, the bound is said to be open, and a difference must be told by the number of seconds of the one run in which an insert is slower
+//   than the slowest of the other: where both are alike, of n and of m seconds, k of them have a chance of (n / (n + m))^k. Seconds, as
+//   the inserts of one stall are one event.
 
 import { addEncoded, emptyHistogram } from "../latency.js";
 
@@ -31,6 +33,8 @@ const MAD = 1.4826;
 /** What is further from the median counts as so many standard deviations. */
 const CLIP = 4;
 const FEWEST_WAVES = 4;
+/** One side of 99%. */
+const CHANCE = 0.005;
 /** Seconds that a wave and its opposite take at least, half a period. */
 const SLOW_S = 30;
 /** Student's t, 99% on both sides together, of 1 degree and more. */
@@ -48,6 +52,17 @@ export interface Reach {
   readonly down: number;
   /** Then there is no bound above, and `up` is as far as the largest insert. */
   readonly few?: Few;
+  /** Of a quantile. */
+  readonly tail?: Tail;
+}
+
+/** What a run says of the slowest inserts. */
+export interface Tail {
+  /** Points with inserts. */
+  readonly points: number;
+  readonly largest: number;
+  /** Points with an insert that took longer. */
+  readonly beyond: (value: number) => number;
 }
 
 /** A point's part of a ratio. */
@@ -132,12 +147,18 @@ export function orderNoise(hdr: string, quantile: number, value: number, glimpse
     histogram.getValueAtPercentile((100 * Math.min(Math.max(rank, 1), count)) / count) / 1000;
   const crowd = crowding(quantile, value, glimpses);
   const [rank, reach] = [count * quantile, Z * Math.sqrt(count * quantile * (1 - quantile) * crowd)];
-  const above = at(Math.ceil(rank + reach));
-  const below = at(Math.floor(rank - reach));
-  const bounds = { up: Math.log(above / value), down: Math.log(value / below) };
-  if (rank + reach <= count) return bounds;
-  return { ...bounds, few: { needs: 10 * Math.ceil((Z ** 2 * quantile * crowd) / (1 - quantile) / 10), has: count } };
+  const [above, below] = [at(Math.ceil(rank + reach)), at(Math.floor(rank - reach))];
+  const some = glimpses.filter((glimpse) => glimpse.count > 0);
+  const beyond = (limit: number): number => some.filter(({ max }) => max > limit).length;
+  const tail = { points: some.length, largest: histogram.maxValue / 1000, beyond };
+  const reaches = { up: Math.log(above / value), down: Math.log(value / below), tail };
+  if (rank + reach <= count) return reaches;
+  return { ...reaches, few: { needs: 10 * Math.ceil((Z ** 2 * quantile * crowd) / (1 - quantile) / 10), has: count } };
 }
+
+/** Whether so many of `some`, and none of `others`, are more than the chance of two runs that are alike. */
+export const isNoChance = (many: number, some: number, others: number): boolean =>
+  many > 0 && (some / (some + others)) ** many <= CHANCE;
 
 /** So many inserts beyond the quantile come together, on average; 1 where they come as chance would have them. */
 function crowding(quantile: number, value: number, glimpses: readonly Glimpse[]): number {
