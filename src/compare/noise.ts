@@ -10,8 +10,8 @@
 //   variance that sums of many seconds have, and Student's t has as many degrees as there are cosines (E. Lazarus,
 //   D. Lewis, J. Stock, M. Watson, HAR Inference: Recommendations for Practice, J. Business & Economic Statistics 36, 2018).
 //   No more cosines than their 0.4 n^(2/3), and none that swings faster than once in a minute, but never fewer than 4: what
-//   lasts for tens of seconds is not in the faster ones. Of equal runs whose seconds follow one another by 0.95, theirs
-//   called 8 to 15% of pairs changed, whatever the length; four call 1 to 4%, and see less of what is small.
+//   lasts for tens of seconds is not in the faster ones. Of equal runs of 60 and 120 s whose seconds follow one another by 0.95, theirs
+//   called 8 to 18% of pairs changed; four call 1 to 5%, and see less of what is small.
 // - A quantile has two kinds of unrest. Seconds are faster and slower as a whole: the slow waves of the logarithms of the points'
 //   own quantiles, clipped, so that a second that stood still says little of all others. And its inserts are a sample: the interval
 //   between two order statistics (J.-Y. Le Boudec, Performance Evaluation, theorem 2.1), which reaches further up than down.
