@@ -140,7 +140,7 @@ async function searched(search: Search, subject: Subject): Promise<MaxResult> {
     out.write(text);
   };
   // The highest rate has the largest batches: what does not fit into memory is told before the first hold.
-  const { spec } = planOf(search, { rowsPerSecond: options.bounds.to, search: 0 }, 0);
+  const { spec } = planOf(search, { rowsPerSecond: options.bounds.to, search: 0, isNear: false }, 0);
   announce(search, subject);
   tell(headText(subject, rowsPerBatch(spec)));
   const planned = trials(options.bounds);

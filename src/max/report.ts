@@ -6,9 +6,10 @@ import { wrap } from "../help.js";
 import type { Options } from "../options.js";
 import { quotedSettings } from "../quoted.js";
 import { count, milliseconds, percent, printable, whole } from "../text.js";
+import { type Finding, findingOf } from "./finding.js";
 import type { Reading } from "./level.js";
 import type { MaxOptions } from "./options.js";
-import { type Finding, findingOf, type Outcome, SEARCHES } from "./search.js";
+import { type Outcome, SEARCHES } from "./search.js";
 import type { Hold } from "./step.js";
 
 /** A hold and what it was held for. */
