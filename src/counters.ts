@@ -2,13 +2,13 @@
 // them up whenever somebody asks, and they survive a worker's death. Cells are 8-byte floats, written and read whole:
 // a sum taken while workers write is between before and after, never garbage.
 //
-//   | control | worker 0: state, phase 0, phase 1 | worker 1: … |
+//   | control | worker 0: state, window, late, phase 0, phase 1 | worker 1: … |
 //
 // Phases (phase.ts): the warm-up, where there is one, and what is measured. A batch belongs to one of them, whenever it is answered.
 
 import type { Float64Histogram } from "hdr-histogram-js";
 import { type Code, type Outcome, REASONS, type Reason } from "./answer.js";
-import { merge } from "./latency.js";
+import { HISTOGRAM_BYTES, merge, SharedHistogram } from "./latency.js";
 import {
   CELL_BYTES,
   codeAt,
@@ -24,6 +24,7 @@ import {
 } from "./phase.js";
 import type { Batch } from "./schedule.js";
 import { SPAN_OUTCOMES, type SpanOutcome, type SpanTotals } from "./spans.js";
+import { WINDOW } from "./window.js";
 
 export type { HistogramName } from "./phase.js";
 
@@ -31,21 +32,18 @@ const CONTROL = { endNs: 0, drainedNs: 1, claimed: 2, failing: 3, cells: 4 } as 
 const STATE = {
   nextDueNs: 0,
   lastAnswerNs: 1,
-  firstLagNs: 2,
-  behindUntilNs: 3,
-  busyNs: 4,
-  idleNs: 5,
-  renderingNs: 6,
-  waitingNs: 7,
-  delayedNs: 8,
-  spansBegun: 9,
+  busyNs: 2,
+  idleNs: 3,
+  renderingNs: 4,
+  waitingNs: 5,
+  delayedNs: 6,
+  spansBegun: 7,
   /** One an outcome. */
-  spans: 10,
-  cells: 10 + SPAN_OUTCOMES.length,
+  spans: 8,
+  cells: 8 + SPAN_OUTCOMES.length,
 } as const;
 /** What a timer and a turn of the event loop may take: a batch is overdue only after that. */
 export const OVERDUE_NS = 10_000_000;
-const UNSEEN = -1;
 
 export interface CountersShape {
   readonly workers: number;
@@ -61,8 +59,6 @@ type Counted = Pick<Batch, "rows" | "measured">;
 export interface Times {
   /** Undefined in a closed loop, which has no latency. */
   readonly dueNs: number | undefined;
-  /** When its first request began to leave. */
-  readonly sentNs: number;
   readonly answeredNs: number;
   /** How long the last request that left took. */
   readonly serviceNs: number;
@@ -125,13 +121,20 @@ export interface Totals {
   readonly latencySumNs: number;
   readonly serviceSumNs: number;
   readonly latenessSumNs: number;
+  readonly refusedSumNs: number;
 }
 
-const workerBytes = (shape: CountersShape): number => STATE.cells * CELL_BYTES + shape.phases * phaseBytes(shape);
+const OWN_CELLS = STATE.cells + WINDOW.cells;
+const workerBytes = (shape: CountersShape): number =>
+  OWN_CELLS * CELL_BYTES + HISTOGRAM_BYTES + shape.phases * phaseBytes(shape);
 
 /** A worker's own cells. Only that worker writes them. */
 export class WorkerCounters {
   readonly phases: readonly Phase[];
+  /** What was answered in the measured window: window.ts. */
+  readonly window: Float64Array;
+  /** How long after the end of the schedule rows were acknowledged. */
+  readonly late: SharedHistogram;
   readonly #cells: Float64Array;
   readonly #warmUp: Phase;
   readonly #measured: Phase;
@@ -139,7 +142,9 @@ export class WorkerCounters {
   constructor(buffer: SharedArrayBuffer, shape: CountersShape, worker: number) {
     const start = CONTROL.cells * CELL_BYTES + worker * workerBytes(shape);
     this.#cells = new Float64Array(buffer, start, STATE.cells);
-    const phases = start + this.#cells.byteLength;
+    this.window = new Float64Array(buffer, start + this.#cells.byteLength, WINDOW.cells);
+    this.late = new SharedHistogram(buffer, start + OWN_CELLS * CELL_BYTES);
+    const phases = start + OWN_CELLS * CELL_BYTES + HISTOGRAM_BYTES;
     this.#warmUp = new Phase(buffer, shape, phases);
     this.#measured = shape.phases === 1 ? this.#warmUp : new Phase(buffer, shape, phases + phaseBytes(shape));
     this.phases = shape.phases === 1 ? [this.#measured] : [this.#warmUp, this.#measured];
@@ -148,7 +153,6 @@ export class WorkerCounters {
   /** Before the first batch. */
   reset(): void {
     this.#cells[STATE.nextDueNs] = Number.POSITIVE_INFINITY;
-    this.#cells[STATE.firstLagNs] = UNSEEN;
   }
 
   get(cell: number): number {
@@ -191,7 +195,6 @@ export class WorkerCounters {
     phase.lateness.recordNs(lagNs);
     phase.add(PHASE.latenessSumNs, lagNs);
     if (lagNs > phase.get(PHASE.maxLagNs)) phase.cells[PHASE.maxLagNs] = lagNs;
-    if (batch.measured && this.get(STATE.firstLagNs) === UNSEEN) this.#cells[STATE.firstLagNs] = lagNs;
   }
 
   /** An attempt failed, and there will be another. */
@@ -246,20 +249,23 @@ export class WorkerCounters {
     if (lagNs > phase.get(PHASE.maxLagNs)) phase.cells[PHASE.maxLagNs] = lagNs;
   }
 
-  /** Times of an insert that is over; of a single attempt, `serviceNs` is the time from its one request to its answer. */
-  timed(batch: Counted, { dueNs, sentNs, answeredNs, serviceNs }: Times): void {
+  /** Times of an acknowledged insert; of a single attempt, `serviceNs` is the time from its one request to its answer. */
+  timed(batch: Counted, { dueNs, answeredNs, serviceNs }: Times): void {
     const phase = this.#phase(batch);
     this.#cells[STATE.lastAnswerNs] = answeredNs;
     phase.service.recordNs(serviceNs);
     phase.add(PHASE.serviceSumNs, serviceNs);
     if (dueNs === undefined) return;
-    const lagNs = sentNs - dueNs;
-    if (lagNs > OVERDUE_NS) {
-      const untilNs = Math.min(answeredNs, sentNs + lagNs);
-      this.#cells[STATE.behindUntilNs] = Math.max(this.get(STATE.behindUntilNs), untilNs);
-    }
     phase.latency.recordNs(answeredNs - dueNs);
     phase.add(PHASE.latencySumNs, answeredNs - dueNs);
+  }
+
+  /** It ended unacknowledged, so long after it was due, or sent in a closed loop. `answeredNs`: undefined where it was never sent. */
+  refused(batch: Counted, ns: number, answeredNs: number | undefined): void {
+    const phase = this.#phase(batch);
+    if (answeredNs !== undefined) this.#cells[STATE.lastAnswerNs] = answeredNs;
+    phase.refused.recordNs(ns);
+    phase.add(PHASE.refusedSumNs, ns);
   }
 
   /** What the measured part has taken so far. */
@@ -291,17 +297,6 @@ export class WorkerCounters {
       waitingNs: this.get(STATE.waitingNs),
       delayedNs: this.get(STATE.delayedNs),
     };
-  }
-
-  /** How late the first measured insert was sent; undefined where none was, or in a closed loop. */
-  get firstLagNs(): number | undefined {
-    const lagNs = this.get(STATE.firstLagNs);
-    return lagNs === UNSEEN ? undefined : lagNs;
-  }
-
-  /** Until when inserts that were sent overdue were under way, but of each no longer than it was late; 0: there was none. */
-  get behindUntilNs(): number {
-    return this.get(STATE.behindUntilNs);
   }
 }
 
@@ -446,6 +441,7 @@ export class Counters {
       latencySumNs: add(ofPhases(PHASE.latencySumNs)),
       serviceSumNs: add(ofPhases(PHASE.serviceSumNs)),
       latenessSumNs: add(ofPhases(PHASE.latenessSumNs)),
+      refusedSumNs: add(ofPhases(PHASE.refusedSumNs)),
     };
   }
 }

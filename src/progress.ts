@@ -73,22 +73,27 @@ export class Progress {
 }
 
 /** In the order of the line. Their widths stay the same from second to second, so that the eye finds them. */
-function figuresOf({ atNs, totals, rowsPerSecond, latency }: Snapshot, durationNs: number, endNs: number): Figure[] {
+function figuresOf(snapshot: Snapshot, durationNs: number, endNs: number): Figure[] {
+  const { atNs, totals, rowsPerSecond, latency, scheduled, unanswered } = snapshot;
   const { failed, unknown } = totals.inserts;
   const isOpen = durationNs === Number.POSITIVE_INFINITY;
   const left = isOpen ? "until the rows end" : `${clockTime(Math.ceil((endNs - atNs) / 1e9))} left`;
-  const quantile = (ms: number): string => (latency.count === 0 ? "–" : milliseconds(ms)).padStart(8);
+  const quantile = (ms: number | null): string => (ms === null ? "–" : milliseconds(ms)).padStart(8);
+  // Of fewer inserts a second there is no p99 but their longest.
+  const longest = latency.p99 === null ? `max ${quantile(latency.max)}` : `p99 ${quantile(latency.p99)}`;
   return [
     { rank: 4, text: isOpen ? clockTime(atNs / 1e9) : `${clockTime(atNs / 1e9)}/${clockTime(durationNs / 1e9)}` },
     { rank: 9, text: `${short(rowsPerSecond).padStart(5)} rows/s` },
     { rank: 2, text: `p50 ${quantile(latency.p50)}` },
-    { rank: 5, text: `p99 ${quantile(latency.p99)}` },
+    { rank: 5, text: longest },
     { rank: 7, text: `errors ${whole(failed + unknown)}` },
     ...(totals.retries > 0 ? [{ rank: 6.8, text: `retries ${whole(totals.retries)}` }] : []),
     { rank: 3, text: `in flight ${String(totals.inFlight).padStart(2)}` },
     { rank: 1, text: `${whole(totals.acknowledged)} rows` },
     ...(totals.dropped > 0 ? [{ rank: 6.5, text: `dropped ${whole(totals.dropped)}` }] : []),
     ...(totals.lagNs > 1e9 ? [{ rank: 6, text: `behind ${milliseconds(totals.lagNs / 1e6)}` }] : []),
+    // More than came in since the last line: it is getting behind, or slow, wherever the rows are.
+    ...(unanswered > scheduled ? [{ rank: 6.2, text: `${short(unanswered)} unanswered` }] : []),
     { rank: 8, text: endNs > atNs ? left : "draining" },
   ];
 }
