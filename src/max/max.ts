@@ -21,22 +21,13 @@ import { count } from "../text.js";
 import { INSECURE } from "../tls-options.js";
 import { VERSION } from "../version.js";
 import type { MaxOptions } from "./options.js";
+import { BETWEEN_NS, holdNs, LONGEST_LENGTHS, type Pace, remainingNs } from "./pace.js";
 import { PartsWatch } from "./parts.js";
-import {
-  againText,
-  endText,
-  findingOfSteps,
-  headText,
-  keepsRows,
-  type MaxResult,
-  type Step,
-  type Subject,
-  stepText,
-  toJson,
-  unwatchedText,
-} from "./report.js";
-import { expectedHolds, type Trial, trials } from "./search.js";
-import { hold } from "./step.js";
+import { toJson } from "./report.js";
+import { findingOfSteps, type MaxResult, type Step, type Subject } from "./result.js";
+import { type Trial, trials, type Verdict } from "./search.js";
+import { type Hold, hold } from "./step.js";
+import { againText, endText, headText, keepsRows, stepText, unwatchedText } from "./text.js";
 
 export interface MaxSurroundings {
   /** The holds, as they are done, and the result. */
@@ -55,6 +46,10 @@ interface Search extends MaxSurroundings {
   /** Undefined: parts are not watched. */
   readonly watch: PartsWatch | undefined;
   readonly progress: Progress;
+  /** When the budget began to count. */
+  readonly startedMs: number;
+  /** What was said last of the time it takes. */
+  readonly said: { remaining: string };
 }
 
 /** A hold that failed leaves a backlog: merges get so many times its own time to catch up … */
@@ -63,14 +58,13 @@ const RECOVERY_STEPS = 3;
 const RECOVERY_MS = 30_000;
 /** Limits per second, such as a quota, begin anew. */
 const PAUSE_MS = 1000;
-/** Starting the threads, answers waited for at the end, merges that catch up. */
-const OVERHEAD_S = 2;
 
 /** Returns the exit code. Throws an OptionsError, a TargetError, a ServerError or an EmbeddedError before the first hold. */
 export async function max(options: MaxOptions, surroundings: MaxSurroundings): Promise<number> {
   const { out, err, interrupt } = surroundings;
   checkPlaces({ ...options.run, reportFile: options.reportFile, ledgerFile: undefined });
   const progress = new Progress(err, options.run.durationNs);
+  const startedMs = performance.now();
   let embedded: EmbeddedServer | undefined;
   if (options.run.tls.insecure) progress.say(`warning: ${INSECURE}`);
   try {
@@ -84,7 +78,15 @@ export async function max(options: MaxOptions, surroundings: MaxSurroundings): P
         ? await addressed(options.run, (note) => progress.say(note))
         : [endpointOf(new URL(embedded.url), options.run.credentials)];
     const ending = AbortSignal.any([interrupt, ...(embedded === undefined ? [] : [embedded.died])]);
-    const search = await prepared({ ...surroundings, interrupt: ending, options, endpoints, progress });
+    const search = await prepared({
+      ...surroundings,
+      interrupt: ending,
+      options,
+      endpoints,
+      progress,
+      startedMs,
+      said: { remaining: "" },
+    });
     const found = await searched(search.search, search.subject);
     const died = embedded?.died.aborted ? [`stopped: ${embedded.died.reason.message}`] : [];
     const result = { ...found, interrupted: interrupt.aborted, problems: [...found.problems, ...died] };
@@ -125,6 +127,7 @@ async function prepared(
       url: endpoints.length === 1 ? shown(first) : `${shown(first)} and ${endpoints.length - 1} more`,
       versions: { clickstorm: VERSION, clickhouse: target.version },
       unwatched,
+      scratch: undefined,
       startedAt: new Date(),
     },
   };
@@ -135,65 +138,115 @@ async function searched(search: Search, subject: Subject): Promise<MaxResult> {
   const { out, options, progress, interrupt } = search;
   const steps: Step[] = [];
   const problems: string[] = [];
+  let budgetEnded = false;
   const tell = (text: string): void => {
     progress.stop();
     out.write(text);
   };
   // The highest rate has the largest batches: what does not fit into memory is told before the first hold.
-  const { spec } = planOf(search, { rowsPerSecond: options.bounds.to, search: 0, isNear: false }, 0);
-  announce(search, subject);
+  const highest = { rowsPerSecond: options.bounds.to, search: 0, isNear: true };
+  const { spec } = planOf(search, highest, 0, LONGEST_LENGTHS * Number(options.stepNs));
+  const pace = paceOf(options, rowsPerBatch(spec));
+  announce(search, subject, pace);
   tell(headText(subject, rowsPerBatch(spec)));
   const planned = trials(options.bounds);
   for (let next = planned.next(); !next.done; ) {
     const trial = next.value;
-    const plan = planOf(search, trial, steps.length + 1);
+    const lengthNs = holdNs(pace, trial);
+    const roomNs = leftNs(search) - pace.warmUpNs - BETWEEN_NS;
+    if (lengthNs > roomNs) {
+      budgetEnded = true;
+      break;
+    }
+    const plan = planOf(search, trial, steps.length + 1, Math.min(LONGEST_LENGTHS * lengthNs, roomNs));
     if (trial.search === 1 && steps.at(-1)?.outcome.search === 0) tell(againText());
-    const held = await hold(
-      plan,
-      { p99Ms: options.p99Ms, inFlight: options.run.inFlight },
-      search.watch,
-      search.err,
-      interrupt,
-    );
+    const { rowsPerSecond } = trial;
+    const demands = { rowsPerSecond, precision: options.bounds.precision, p99Ms: options.p99Ms, lengthNs };
+    const held = await hold(plan, demands, search.watch, search.err, interrupt);
     if (held === undefined) break;
-    const verdict = { passed: held.reasons.length === 0, generatorLimited: held.generator.length > 0 };
+    const verdict = verdictOf(held);
     const step = { ...held, outcome: { ...trial, ...verdict }, workers: plan.workers.length };
     steps.push(step);
     tell(stepText(step));
     if (held.fatal !== undefined) problems.push(`stopped, as inserts will not work: ${held.fatal}`);
     if (!verdict.passed && held.fatal === undefined) problems.push(...(await recover(search)));
     if (problems.length > 0 || interrupt.aborted) break;
+    sayRemaining(search, steps, pace);
     next = planned.next(verdict);
   }
-  return { ...subject, steps, problems, interrupted: interrupt.aborted };
+  return { ...subject, steps, problems, interrupted: interrupt.aborted, budgetEnded };
 }
 
-function announce({ options, progress }: Search, { table, unwatched }: Subject): void {
-  const { run, bounds, stepNs } = options;
-  const seconds = expectedHolds(bounds) * (Number(run.warmUpNs + stepNs) / 1e9 + OVERHEAD_S);
-  const where = !keepsRows(run) ? "" : `rows are written into ${table} and stay there; `;
-  progress.say(`${where}up to about ${count(Math.ceil(seconds / 60), "minute")}, Ctrl-C ends it with what was found`);
-  if (unwatched !== undefined) progress.say(`note: ${unwatchedText(unwatched)}`);
+/** What the search makes of a hold. What a server took is known where nothing but its pace made the hold fail. */
+function verdictOf({ reasons, generator, stand }: Hold): Verdict {
+  const generatorLimited = generator.length > 0;
+  return {
+    passed: reasons.length === 0,
+    generatorLimited,
+    takes: reasons.length === 1 && !generatorLimited ? stand?.takes : undefined,
+    resolution: stand?.resolution,
+  };
+}
+
+const paceOf = ({ run, stepNs }: MaxOptions, batchRows: number): Pace => ({
+  stepNs: Number(stepNs),
+  warmUpNs: Number(run.warmUpNs),
+  batchRows,
+  flushNs: Number(run.flushNs),
+});
+
+/** Of the budget; Infinity without one. */
+const leftNs = ({ options, startedMs }: Search): number =>
+  options.budgetNs === undefined
+    ? Number.POSITIVE_INFINITY
+    : Number(options.budgetNs) - (performance.now() - startedMs) * 1e6;
+
+function announce(search: Search, subject: Subject, pace: Pace): void {
+  const { options, progress } = search;
+  const where = keepsRows(subject) ? `rows are written into ${subject.table} and stay there; ` : "";
+  const time = remainingText(Math.min(remainingNs(options.bounds, [], pace), leftNs(search)));
+  progress.say(`${where}${time}, told anew as holds pass; Ctrl-C ends it with what was found`);
+  if (subject.unwatched !== undefined) progress.say(`note: ${unwatchedText(subject.unwatched)}`);
+}
+
+const remainingText = (ns: number): string => `about ${count(Math.max(1, Math.round(ns / 60e9)), "minute")}`;
+
+/** Where it is not what was said last. */
+function sayRemaining(search: Search, steps: readonly Step[], pace: Pace): void {
+  const outcomes = steps.map(({ outcome }) => outcome);
+  const ns = Math.min(remainingNs(search.options.bounds, outcomes, pace), leftNs(search));
+  const text = remainingText(ns);
+  if (ns > 0 && text !== search.said.remaining) search.progress.say(`${text} left`);
+  search.said.remaining = text;
 }
 
 /** A thousandth of a row per second is fine enough. */
 const DENOMINATOR = 1000n;
 
-function planOf({ options, target, endpoints }: Search, { rowsPerSecond }: Trial, number: number): Plan {
+/** @param longestNs how long the rate may be held, without its warm-up */
+function planOf(
+  { options, target, endpoints }: Search,
+  { rowsPerSecond }: Trial,
+  number: number,
+  longestNs: number,
+): Plan {
   const rate = { numerator: BigInt(Math.round(rowsPerSecond * Number(DENOMINATOR))), denominator: DENOMINATOR };
-  const run: Options = { ...options.run, rate, rateText: String(rowsPerSecond) };
+  const durationNs = options.run.warmUpNs + BigInt(Math.round(longestNs));
+  const run: Options = { ...options.run, rate, rateText: String(rowsPerSecond), durationNs };
   return named(makePlan(run, target, endpoints, VERSION), `${run.runId}-s${number}`);
 }
 
 /** After a hold that failed. Why the search cannot go on, if so. */
-async function recover({ watch, options, interrupt, progress, target }: Search): Promise<readonly string[]> {
+async function recover(search: Search): Promise<readonly string[]> {
+  const { watch, options, interrupt, progress, target } = search;
   await sleep(PAUSE_MS, undefined, interrupt.aborted ? {} : { signal: interrupt }).catch(() => undefined);
   if (watch === undefined || interrupt.aborted) return [];
-  const limitMs = Math.max(RECOVERY_MS, RECOVERY_STEPS * (Number(options.stepNs) / 1e6));
+  const longestMs = Math.max(RECOVERY_MS, RECOVERY_STEPS * (Number(options.stepNs) / 1e6));
+  const limitMs = Math.min(longestMs, Math.max(0, leftNs(search) / 1e6));
   try {
     if (!(await watch.recovered(limitMs, interrupt))) {
       progress.say(
-        `note: merges of ${fullName(target)} have not caught up within ${limitMs / 1000} s: the next hold begins with that backlog`,
+        `note: merges of ${fullName(target)} have not caught up within ${Math.round(limitMs / 1000)} s: the next hold begins with that backlog`,
       );
     }
     return [];

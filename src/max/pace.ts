@@ -1,9 +1,12 @@
-// How long a hold lasts, and how long a search may take. Pure: the time is given. Called by max.ts.
+// How long a hold lasts, and how long a search may yet take. Pure: the time is given. Called by max.ts.
 
-/** What lengths follow from. */
+import { type Bounds, LOWEST_RATE, type Outcome, type Trial, trials, type Verdict } from "./search.js";
+
+/** What lengths follow from, in nanoseconds. */
 export interface Pace {
   /** Of --step. */
   readonly stepNs: number;
+  readonly warmUpNs: number;
   readonly batchRows: number;
   readonly flushNs: number;
 }
@@ -12,10 +15,48 @@ export interface Pace {
 const INSERTS = 100;
 /** … so many steps. */
 const LONGEST_STEPS = 3;
+/** Whose end does not decide goes on for as long again. */
+export const LONGEST_LENGTHS = 2;
+/** Starting the threads, answers waited for at the end, and a pause. */
+export const BETWEEN_NS = 2e9;
 
 /** How long a rate is held, without its warm-up, before it is looked at whether that decides. */
-export function holdNs({ stepNs, batchRows, flushNs }: Pace, rowsPerSecond: number, isNear: boolean): number {
+export function holdNs(
+  { stepNs, batchRows, flushNs }: Pace,
+  { rowsPerSecond, isNear }: Pick<Trial, "rowsPerSecond" | "isNear">,
+): number {
   if (!isNear) return stepNs;
   const insertNs = Math.min((batchRows / rowsPerSecond) * 1e9, flushNs);
   return Math.min(Math.max(stepNs, INSERTS * insertNs), LONGEST_STEPS * stepNs);
+}
+
+/**
+ * How long the rest of a search takes, in nanoseconds, if no chance lengthens it: that of a server whose limit is where it seems
+ * to be by now, or, where none has been met, a few doublings away.
+ */
+export function remainingNs(bounds: Bounds, outcomes: readonly Outcome[], pace: Pace): number {
+  const limit = likelyLimit(bounds, outcomes);
+  const planned = trials(bounds);
+  let next = planned.next();
+  for (const outcome of outcomes) next = planned.next(outcome);
+  let ns = 0;
+  while (!next.done) {
+    const passed = next.value.rowsPerSecond <= limit;
+    ns += pace.warmUpNs + holdNs(pace, next.value) + BETWEEN_NS;
+    const verdict: Verdict = { passed, generatorLimited: false, takes: passed ? undefined : limit };
+    next = planned.next(verdict);
+  }
+  return ns;
+}
+
+const UNMET = 8;
+
+function likelyLimit({ from, to }: Bounds, outcomes: readonly Outcome[]): number {
+  const last = outcomes.findLast(({ takes }) => takes !== undefined);
+  if (last?.takes !== undefined) return last.takes;
+  const passed = Math.max(0, ...outcomes.filter((outcome) => outcome.passed).map(({ rowsPerSecond }) => rowsPerSecond));
+  const failed = Math.min(...outcomes.filter((outcome) => !outcome.passed).map(({ rowsPerSecond }) => rowsPerSecond));
+  if (passed > 0 && passed < failed && Number.isFinite(failed)) return Math.sqrt(passed * failed);
+  if (passed > 0) return Math.min(to, passed * UNMET);
+  return Number.isFinite(failed) ? Math.max(LOWEST_RATE, failed / UNMET) : Math.min(to, from * UNMET);
 }

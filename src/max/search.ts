@@ -173,10 +173,3 @@ function below(rate: number, factor: number, takes: number | undefined, precisio
   const guess = (takes ?? rate) * (1 + precision) ** BELOW;
   return Math.max(rounded(guess < rate / factor ** 2 ? guess : rate / factor), LOWEST_RATE);
 }
-
-/** About how many holds a search takes, if chance does not lengthen it. */
-export function expectedHolds({ from, to, precision }: Bounds): number {
-  const doublings = Math.ceil(Math.log2(to / from)) + 1;
-  const halvings = Math.ceil(Math.log2(Math.LN2 / Math.log1p(precision)));
-  return doublings + 1 + Math.max(0, halvings) + 2 * SEARCHES;
-}

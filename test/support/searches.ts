@@ -35,8 +35,8 @@ export function searched({ law, bounds, batchRows, inFlight, stepMs = 10_000 }: 
   const planned = trials(bounds);
   for (let next = planned.next(); !next.done; ) {
     const trial = next.value;
-    const pace = { stepNs: stepMs * 1e6, batchRows, flushNs: FLUSH_MS * 1e6 };
-    const lengthMs = holdNs(pace, trial.rowsPerSecond, trial.isNear) / 1e6;
+    const pace = { stepNs: stepMs * 1e6, warmUpNs: 0, batchRows, flushNs: FLUSH_MS * 1e6 };
+    const lengthMs = holdNs(pace, trial) / 1e6;
     if (trial.search === 1 && nearMs === 0) nearMs = nowMs;
     const rows = Math.min(batchRows, Math.ceil((trial.rowsPerSecond * FLUSH_MS) / 1000));
     const hold = new VirtualHold(law, nowMs, trial.rowsPerSecond, rows, inFlight);
