@@ -21,7 +21,7 @@ import { count } from "../text.js";
 import { INSECURE } from "../tls-options.js";
 import { VERSION } from "../version.js";
 import type { MaxOptions } from "./options.js";
-import { BETWEEN_NS, holdNs, LONGEST_LENGTHS, type Pace, remainingNs } from "./pace.js";
+import { BETWEEN_NS, type Length, LONGEST_LENGTHS, lengthOf, type Pace, remainingNs } from "./pace.js";
 import { PartsWatch } from "./parts.js";
 import { toJson } from "./report.js";
 import { findingOfSteps, type MaxResult, type Step, type Subject } from "./result.js";
@@ -145,23 +145,27 @@ async function searched(search: Search, subject: Subject): Promise<MaxResult> {
   };
   // The highest rate has the largest batches: what does not fit into memory is told before the first hold.
   const highest = { rowsPerSecond: options.bounds.to, search: 0, isNear: true };
-  const { spec } = planOf(search, highest, 0, LONGEST_LENGTHS * Number(options.stepNs));
+  const { spec } = planOf(search, highest, 0, {
+    warmUpNs: Number(options.run.warmUpNs),
+    heldNs: LONGEST_LENGTHS * Number(options.stepNs),
+  });
   const pace = paceOf(options, rowsPerBatch(spec));
   announce(search, subject, pace);
   tell(headText(subject, rowsPerBatch(spec)));
   const planned = trials(options.bounds);
   for (let next = planned.next(); !next.done; ) {
     const trial = next.value;
-    const lengthNs = holdNs(pace, trial);
-    const roomNs = leftNs(search) - pace.warmUpNs - BETWEEN_NS;
-    if (lengthNs > roomNs) {
+    const { warmUpNs, heldNs } = lengthOf(pace, trial);
+    const roomNs = leftNs(search) - warmUpNs - BETWEEN_NS;
+    if (heldNs > roomNs) {
       budgetEnded = true;
       break;
     }
-    const plan = planOf(search, trial, steps.length + 1, Math.min(LONGEST_LENGTHS * lengthNs, roomNs));
+    const longestNs = Math.min(LONGEST_LENGTHS * heldNs, roomNs);
+    const plan = planOf(search, trial, steps.length + 1, { warmUpNs, heldNs: longestNs });
     if (trial.search === 1 && steps.at(-1)?.outcome.search === 0) tell(againText());
     const { rowsPerSecond } = trial;
-    const demands = { rowsPerSecond, precision: options.bounds.precision, p99Ms: options.p99Ms, lengthNs };
+    const demands = { rowsPerSecond, precision: options.bounds.precision, p99Ms: options.p99Ms, lengthNs: heldNs };
     const held = await hold(plan, demands, search.watch, search.err, interrupt);
     if (held === undefined) break;
     const verdict = verdictOf(held);
@@ -223,16 +227,17 @@ function sayRemaining(search: Search, steps: readonly Step[], pace: Pace): void 
 /** A thousandth of a row per second is fine enough. */
 const DENOMINATOR = 1000n;
 
-/** @param longestNs how long the rate may be held, without its warm-up */
+/** @param length heldNs: how long the rate may be held at most */
 function planOf(
   { options, target, endpoints }: Search,
   { rowsPerSecond }: Trial,
   number: number,
-  longestNs: number,
+  length: Length,
 ): Plan {
   const rate = { numerator: BigInt(Math.round(rowsPerSecond * Number(DENOMINATOR))), denominator: DENOMINATOR };
-  const durationNs = options.run.warmUpNs + BigInt(Math.round(longestNs));
-  const run: Options = { ...options.run, rate, rateText: String(rowsPerSecond), durationNs };
+  const warmUpNs = BigInt(Math.round(length.warmUpNs));
+  const durationNs = warmUpNs + BigInt(Math.round(length.heldNs));
+  const run: Options = { ...options.run, rate, rateText: String(rowsPerSecond), warmUpNs, durationNs };
   return named(makePlan(run, target, endpoints, VERSION), `${run.runId}-s${number}`);
 }
 

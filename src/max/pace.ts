@@ -20,15 +20,30 @@ export const LONGEST_LENGTHS = 2;
 /** Starting the threads, answers waited for at the end, and a pause. */
 export const BETWEEN_NS = 2e9;
 
-/** How long a rate is held, without its warm-up, before it is looked at whether that decides. */
-export function holdNs(
-  { stepNs, batchRows, flushNs }: Pace,
-  { rowsPerSecond, isNear }: Pick<Trial, "rowsPerSecond" | "isNear">,
-): number {
-  if (!isNear) return stepNs;
-  const insertNs = Math.min((batchRows / rowsPerSecond) * 1e9, flushNs);
-  return Math.min(Math.max(stepNs, INSERTS * insertNs), LONGEST_STEPS * stepNs);
+/** How long a hold is, in nanoseconds. */
+export interface Length {
+  readonly warmUpNs: number;
+  /** Before it is looked at whether that decides. */
+  readonly heldNs: number;
 }
+
+/**
+ * Both are whole batches long: a batch that is cut has fewer rows and is answered sooner, and what comes after it would seem to
+ * be later and later.
+ */
+export function lengthOf(
+  { stepNs, warmUpNs, batchRows, flushNs }: Pace,
+  { rowsPerSecond, isNear }: Pick<Trial, "rowsPerSecond" | "isNear">,
+): Length {
+  const rows = Math.min(batchRows, Math.ceil((rowsPerSecond * flushNs) / 1e9));
+  const insertNs = (rows * 1e9) / rowsPerSecond;
+  const wholeNs = (ns: number): number => Math.floor(Math.ceil(ns / insertNs - ROUNDING) * insertNs);
+  const heldNs = isNear ? Math.min(Math.max(stepNs, INSERTS * insertNs), LONGEST_STEPS * stepNs) : stepNs;
+  return { warmUpNs: wholeNs(warmUpNs), heldNs: wholeNs(heldNs) };
+}
+
+/** Of an insert: so much more is none. */
+const ROUNDING = 1e-6;
 
 /**
  * How long the rest of a search takes, in nanoseconds, if no chance lengthens it: that of a server whose limit is where it seems
@@ -42,7 +57,8 @@ export function remainingNs(bounds: Bounds, outcomes: readonly Outcome[], pace: 
   let ns = 0;
   while (!next.done) {
     const passed = next.value.rowsPerSecond <= limit;
-    ns += pace.warmUpNs + holdNs(pace, next.value) + BETWEEN_NS;
+    const { warmUpNs, heldNs } = lengthOf(pace, next.value);
+    ns += warmUpNs + heldNs + BETWEEN_NS;
     const verdict: Verdict = { passed, generatorLimited: false, takes: passed ? undefined : limit };
     next = planned.next(verdict);
   }

@@ -101,7 +101,7 @@ function* bracket({ from, to }: Bounds): Trials<Bracket> {
     const trial = { rowsPerSecond: rate, search: 0, isNear: false };
     let verdict = yield trial;
     const { takes } = verdict;
-    const isExplained = takes !== undefined && takes > (low ?? 0) && takes < CLEARLY * rate;
+    const isExplained = takes !== undefined && takes > CLEARLY * (low ?? 0) && takes < CLEARLY * rate;
     if (!verdict.passed && !isExplained) verdict = yield trial;
     if (!verdict.passed && low === undefined) return yield* downwards(rate, verdict);
     if (!verdict.passed) return { low, high: rate, failed: verdict };

@@ -162,7 +162,9 @@ function judged({ books, notices, failure }: Played, seen: Seen, demands: Demand
   const isSentLate = stand.isLevel || lagMs.last * 1e6 > OWN_SHARE * stand.behindNs;
   return {
     ...common,
-    achieved: (measured.answered * 1e9) / (measured.toNs - measured.fromNs),
+    // Where answers keep pace as many come as go: what is in flight at the end was so at the beginning.
+    achieved:
+      ((stand.isLevel ? measured.totals.acknowledged : measured.answered) * 1e9) / (measured.toNs - measured.fromNs),
     latency: times,
     lagMs,
     stand,

@@ -3,7 +3,7 @@
 
 import { type Mark, standOf } from "../../src/max/backlog.js";
 import { type Drift, driftOf, type Finding, findingOf } from "../../src/max/finding.js";
-import { holdNs } from "../../src/max/pace.js";
+import { lengthOf } from "../../src/max/pace.js";
 import { type Bounds, type Outcome, trials, type Verdict } from "../../src/max/search.js";
 import { answerMs, type Law } from "./queue.js";
 
@@ -36,7 +36,7 @@ export function searched({ law, bounds, batchRows, inFlight, stepMs = 10_000 }: 
   for (let next = planned.next(); !next.done; ) {
     const trial = next.value;
     const pace = { stepNs: stepMs * 1e6, warmUpNs: 0, batchRows, flushNs: FLUSH_MS * 1e6 };
-    const lengthMs = holdNs(pace, trial) / 1e6;
+    const lengthMs = lengthOf(pace, trial).heldNs / 1e6;
     if (trial.search === 1 && nearMs === 0) nearMs = nowMs;
     const rows = Math.min(batchRows, Math.ceil((trial.rowsPerSecond * FLUSH_MS) / 1000));
     const hold = new VirtualHold(law, nowMs, trial.rowsPerSecond, rows, inFlight);
