@@ -1,5 +1,5 @@
 // `clickstorm max` on one screen: server → target → hold after hold → the highest rate that is sustained. Rows go into the
-// table that was named, and stay there.
+// table that was named, and stay there; with --scratch into a copy that is dropped.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WriteStream } from "node:tty";
@@ -20,6 +20,7 @@ import { blindTarget, prepareTarget, type Target } from "../target.js";
 import { count } from "../text.js";
 import { INSECURE } from "../tls-options.js";
 import { VERSION } from "../version.js";
+import { type Copy, withCopy } from "./copy.js";
 import type { MaxOptions } from "./options.js";
 import { BETWEEN_NS, type Length, LONGEST_LENGTHS, lengthOf, type Pace, remainingNs } from "./pace.js";
 import { PartsWatch } from "./parts.js";
@@ -46,6 +47,8 @@ interface Search extends MaxSurroundings {
   /** Undefined: parts are not watched. */
   readonly watch: PartsWatch | undefined;
   readonly progress: Progress;
+  /** Aborted when the embedded server dies; undefined: there is none. */
+  readonly died: AbortSignal | undefined;
   /** When the budget began to count. */
   readonly startedMs: number;
   /** What was said last of the time it takes. */
@@ -78,16 +81,17 @@ export async function max(options: MaxOptions, surroundings: MaxSurroundings): P
         ? await addressed(options.run, (note) => progress.say(note))
         : [endpointOf(new URL(embedded.url), options.run.credentials)];
     const ending = AbortSignal.any([interrupt, ...(embedded === undefined ? [] : [embedded.died])]);
-    const search = await prepared({
+    const asked: Asked = {
       ...surroundings,
       interrupt: ending,
+      died: embedded?.died,
       options,
       endpoints,
       progress,
       startedMs,
       said: { remaining: "" },
-    });
-    const found = await searched(search.search, search.subject);
+    };
+    const found = await (options.scratch ? searchedInCopy(asked) : searchedIn(asked, undefined));
     const died = embedded?.died.aborted ? [`stopped: ${embedded.died.reason.message}`] : [];
     const result = { ...found, interrupted: interrupt.aborted, problems: [...found.problems, ...died] };
     progress.stop();
@@ -106,9 +110,30 @@ export async function max(options: MaxOptions, surroundings: MaxSurroundings): P
   }
 }
 
+type Asked = Omit<Search, "target" | "watch">;
+
+/** @param copy into which rows go; undefined: into the table itself */
+async function searchedIn(asked: Asked, copy: Copy | undefined): Promise<MaxResult> {
+  const { search, subject } = await prepared(asked, copy);
+  return searched(search, subject);
+}
+
+/** What is written to is a copy. */
+async function searchedInCopy(asked: Asked): Promise<MaxResult> {
+  const { options, progress } = asked;
+  const [endpoint] = asked.endpoints;
+  if (endpoint === undefined) throw new TargetError("there is no endpoint");
+  if (asked.endpoints.length > 1) progress.say(`--scratch uses the first URL alone: ${shown(endpoint)}`);
+  const { value, left } = await withCopy(endpoint, options.run, asked, (copy) =>
+    searchedIn({ ...asked, endpoints: [endpoint], options: { ...options, run: copy.run } }, copy),
+  );
+  return left === undefined ? value : { ...value, problems: [...value.problems, left] };
+}
+
 /** The table made ready, and what is known of it. */
 async function prepared(
-  asked: Omit<Search, "target" | "watch">,
+  asked: Asked,
+  copy: Copy | undefined,
 ): Promise<{ readonly search: Search; readonly subject: Subject }> {
   const { options, endpoints, interrupt, progress } = asked;
   const { run } = options;
@@ -123,11 +148,11 @@ async function prepared(
     search: { ...asked, target, watch: typeof watch === "string" ? undefined : watch },
     subject: {
       options,
-      table: fullName(target),
+      table: copy?.table ?? fullName(target),
       url: endpoints.length === 1 ? shown(first) : `${shown(first)} and ${endpoints.length - 1} more`,
       versions: { clickstorm: VERSION, clickhouse: target.version },
       unwatched,
-      scratch: undefined,
+      scratch: copy?.scratch.database,
       startedAt: new Date(),
     },
   };
@@ -209,6 +234,7 @@ function announce(search: Search, subject: Subject, pace: Pace): void {
   const { options, progress } = search;
   const where = keepsRows(subject) ? `rows are written into ${subject.table} and stay there; ` : "";
   const time = remainingText(Math.min(remainingNs(options.bounds, [], pace), leftNs(search)));
+  search.said.remaining = time;
   progress.say(`${where}${time}, told anew as holds pass; Ctrl-C ends it with what was found`);
   if (subject.unwatched !== undefined) progress.say(`note: ${unwatchedText(subject.unwatched)}`);
 }

@@ -53,6 +53,11 @@ export function resolveMax(
   const p99Ns = readP99(reader);
   const budgetNs = reader.text("budget").value === undefined ? undefined : reader.duration("budget", STEP);
   const scratch = reader.switch("scratch");
+  if (scratch && reader.switch("blind")) {
+    reader.problem(
+      `${reader.label("scratch")} cannot be used with ${reader.label("blind")}: a copy is made by asking the server`,
+    );
+  }
   const reportFile = reader.word("report", "a file name");
   const run = resolveBorrowed(reader, OWN, DECIDED, config);
   if (run !== undefined && stepNs < THIRDS * run.flushNs) {
