@@ -6,6 +6,7 @@ import { ACCESS_DENIED, fullName, type Place, TargetError, tableIdentifier, VIEW
 import type { Endpoint } from "../endpoint.js";
 import { type Facts, since } from "../facts.js";
 import { countOf, execute, type Patience, query, quoteIdentifier, ServerError } from "../server.js";
+import { count } from "../text.js";
 import { copyEngine } from "./engine.js";
 import { ViewCopies } from "./views.js";
 
@@ -142,13 +143,15 @@ export class Scratch {
     );
   }
 
-  /** The materialized views of the source, of that copy of it. What was not copied, in sentences. */
+  /** The materialized views of the source, of that copy of it. What was copied, and what was not, in sentences. */
   async copyViews(table: string, source: Place): Promise<readonly string[]> {
     const copies = new ViewCopies(this.#endpoint, this.database, new Set(this.#names), (sql) => this.#tell(sql));
     const { made, views, notes } = await copies.copy(source, { database: this.database, table });
     this.#hanging = made;
     this.views = views;
-    return notes;
+    return views === 0
+      ? notes
+      : [`${count(views, "materialized view")} copied with it, and what they write to`, ...notes];
   }
 
   /** How many materialized views of the source there are copies of. */

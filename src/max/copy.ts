@@ -9,7 +9,6 @@ import type { Options } from "../options.js";
 import type { Progress } from "../progress.js";
 import type { Patience } from "../server.js";
 import { askServer, askTable } from "../target.js";
-import { count } from "../text.js";
 
 /** Where the rows of a search go. */
 export interface Copy {
@@ -92,8 +91,6 @@ async function makeCopy(
   if (source !== undefined) {
     await scratch.copy(table, source.place, source.clause);
     notes.push(...source.notes, ...(await scratch.copyViews(table, source.place)));
-    if (scratch.views > 0)
-      notes.push(`${count(scratch.views, "materialized view")} copied with it, and what they write to`);
   }
   return {
     scratch,
