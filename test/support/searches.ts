@@ -5,7 +5,7 @@ import { type Mark, standOf } from "../../src/max/backlog.js";
 import { type Drift, driftOf, type Finding, findingOf } from "../../src/max/finding.js";
 import { lengthOf } from "../../src/max/pace.js";
 import { type Bounds, type Outcome, trials, type Verdict } from "../../src/max/search.js";
-import { answerMs, type Law } from "./queue.js";
+import type { Law } from "./queue.js";
 
 export interface Asked {
   readonly law: Law;
@@ -28,6 +28,7 @@ export interface Searched {
 const BETWEEN_MS = 2000;
 const MARK_MS = 50;
 const FLUSH_MS = 1000;
+export const BYTES_PER_ROW = 100;
 
 export function searched({ law, bounds, batchRows, inFlight, stepMs = 10_000 }: Asked): Searched {
   const outcomes: Outcome[] = [];
@@ -60,7 +61,8 @@ function judged(
   const at = (ms: number) =>
     standOf(hold.marks(warmUpMs + ms), { rowsPerSecond, fromNs, toNs: fromNs + ms * 1e6, precision });
   const first = at(lengthMs);
-  const { isLevel, takes, resolution } = first.isOpen ? at(2 * lengthMs) : first;
+  const { isLevel, takes, resolution } = first.isOpen && !hold.isRefused ? at(2 * lengthMs) : first;
+  if (hold.isRefused) return { passed: false, generatorLimited: false };
   return { passed: isLevel, generatorLimited: false, takes, resolution };
 }
 
@@ -69,6 +71,8 @@ class VirtualHold {
   readonly #answers: number[] = [];
   /** When places get free, the earliest first. */
   readonly #places: number[] = [];
+  /** An insert was. */
+  isRefused = false;
   #batches = 0;
   #untilMs = 0;
 
@@ -106,10 +110,16 @@ class VirtualHold {
       const dueMs = (this.#batches + 1) * everyMs;
       const isFull = this.#batches >= this.inFlight;
       const sentMs = isFull ? Math.max(dueMs, this.#places[0] ?? 0) : dueMs;
-      if (sentMs > untilMs) return;
+      if (sentMs > untilMs || this.isRefused) return;
       if (isFull) this.#places.shift();
       const atMs = this.startMs + sentMs;
-      const answered = answerMs(this.law, { atMs, rows: this.batchRows, bytes: this.batchRows * 100 }) - this.startMs;
+      const answer = this.law({ atMs, rows: this.batchRows, bytes: this.batchRows * BYTES_PER_ROW });
+      if (answer === "refused") {
+        this.isRefused = true;
+        this.#untilMs = sentMs;
+        return;
+      }
+      const answered = answer - this.startMs;
       this.#answers.push(answered);
       this.#batches++;
       // Nearly always the last: answers come about in the order of their inserts.
