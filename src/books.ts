@@ -84,6 +84,7 @@ export function closeBooks(plan: Plan, clock: Pick<Clock, "now">, startEpochNs?:
     endsEarly,
     overNs,
     due: scheduled - totals.dropped,
+    dropped: totals.dropped,
     unsent: scheduled - totals.generated - totals.dropped,
   });
   return {
@@ -92,7 +93,7 @@ export function closeBooks(plan: Plan, clock: Pick<Clock, "now">, startEpochNs?:
     totals,
     endpointTotals: counters.endpoints(),
     scheduleS: Number(counters.endNs) / 1e9,
-    elapsedS: Math.max(ends.endNs, totals.lastAnswerNs) / 1e9,
+    elapsedS: elapsedNs(plan, totals) / 1e9,
     endsEarly,
     measured: {
       ...answered,
@@ -138,6 +139,10 @@ export function rowTimesOf({ schedule, shard, counters }: Plan, dataStartNs: big
   };
 }
 
+/** From the start to the schedule's end or the last answer, whichever is later. */
+export const elapsedNs = (plan: Plan, { lastAnswerNs }: Pick<Totals, "lastAnswerNs">): number =>
+  Math.max(endOf(plan).endNs, lastAnswerNs);
+
 /** The rows of the schedule up to its end, all shards' together; when it ended. */
 function endOf({ spec, schedule, counters }: Plan): { readonly rows: number; readonly endNs: number } {
   if (schedule !== undefined) {
@@ -180,7 +185,7 @@ function answeredOf(
   endNs: number,
   { acknowledged, inserts }: Totals,
   lastAnswerNs: number,
-  rest: Pick<Ended, "endsEarly" | "overNs" | "due" | "unsent">,
+  rest: Pick<Ended, "endsEarly" | "overNs" | "due" | "dropped" | "unsent">,
 ): Rates {
   const { spec, counters } = plan;
   const warmUpNs = Number(spec.warmUpNs);

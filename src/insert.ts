@@ -40,8 +40,8 @@ export interface InsertRequest {
   /** Names the rows: the same token is stored once, by tables that deduplicate. Undefined: the server has no such setting. */
   readonly token: string | undefined;
   readonly traceparent: string | undefined;
-  /** The request begins to leave. */
-  readonly onSent: () => void;
+  /** The request is about to leave. Where this says false it never does, and the connection is kept for others. */
+  readonly onSent: () => boolean;
 }
 
 /** A connection of the pool that knows its socket. */
@@ -83,7 +83,7 @@ class InsertHandler implements Dispatcher.DispatchHandler {
   readonly #timer: NodeJS.Timeout;
 
   constructor(
-    readonly onSent: () => void,
+    readonly onSent: () => boolean,
     readonly timeoutMs: number,
     readonly done: (outcome: Outcome) => void,
     readonly hushed: (outcome: Outcome) => Outcome,
@@ -103,8 +103,9 @@ class InsertHandler implements Dispatcher.DispatchHandler {
       abort(new Error(`no connection within ${this.timeoutMs} ms`));
       return;
     }
+    // An abort would close the connection: undici keeps that of a handler that throws, and ends the request all the same.
+    if (!this.onSent()) throw new Error("it is not to be sent any more");
     this.#sent = true;
-    this.onSent();
   }
 
   /** @param headers names and values by turns */

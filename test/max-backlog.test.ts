@@ -80,7 +80,7 @@ async function heldVirtually(law: Law, insertsPerSecond: number, inFlight: numbe
     ...{ "flush-interval": "10s", "in-flight": String(inFlight), workers: "1" },
   };
   const service = (sentMs: number): number => answerMs(law, { atMs: sentMs, rows: 10, bytes: 0 });
-  await runVirtually(flags, service, undefined, {
+  await runVirtually(flags, service, undefined, undefined, {
     everyNs: 50e6,
     look: (atNs, counters) => {
       const { acknowledged, lastAnswerNs } = counters.totals(atNs);

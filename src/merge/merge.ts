@@ -73,6 +73,7 @@ export function mergeReports(
     problems: parts.flatMap((report) => report.problems.map((problem) => named(report, problem))),
     max_lag_ms: Math.max(...all((report) => report.max_lag_ms)),
     generator_cpu_s: sum(all((report) => report.generator_cpu_s)),
+    generator_cpu: mergeCpu(all((report) => report.generator_cpu)),
     generator_limited: parts.some((report) => report.generator_limited),
     generator: {
       reasons: parts.flatMap((report) => report.generator.reasons.map((reason) => named(report, reason))),
@@ -119,6 +120,12 @@ function fates(records: readonly Readonly<Fates>[]): Fates {
       unknown,
     })),
   );
+}
+
+/** Null where one of the shards does not tell it. */
+function mergeCpu(shares: readonly Report["generator_cpu"][]): Report["generator_cpu"] {
+  const known = shares.filter((share) => share !== null);
+  return known.length === shares.length ? sumFields(known) : null;
 }
 
 type Backlog = Report["measured"]["backlog"];
@@ -217,8 +224,8 @@ function mergeEndpoints(endpoints: Endpoints): Endpoints {
 }
 
 /**
- * All shards have points at the same seconds; but one whose process stood still for a while has left some out, and one
- * that ended earlier has fewer. The merged series has those that none left out.
+ * All shards have points at the same seconds; but one whose process stood still for a while has left some out, one that ended
+ * earlier has fewer, and each ends with its own last answer. The merged series has those that none left out, and the last end of all.
  */
 function mergeSeries(series: readonly (readonly Point[])[], warmupS: number): readonly Point[] {
   const ends = [...new Set(series.flat().map(({ t_s }) => t_s))].sort((a, b) => a - b);

@@ -236,6 +236,12 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
     problems: [],
     max_lag_ms: Math.max(0, ...measured.map(({ dueMs, sentMs }) => sentMs - dueMs)),
     generator_cpu_s: inserts.length / 1024,
+    generator_cpu: {
+      starting_s: 0,
+      warmup_s: (inserts.length - measured.length) / 1024,
+      measured_s: measured.length / 1024,
+      draining_s: 0,
+    },
     generator_limited: false,
     generator: { reasons: [], workers: [{ busy_s: 1, idle_s: 2, rendering_s: 0.5, waiting_s: 0, delayed_s: 0 }] },
     series: Array.from({ length: seconds }, (_, second): Point => {

@@ -3,7 +3,7 @@
 // worked out by hand.
 
 import { ACKNOWLEDGED, type Outcome } from "../../src/answer.js";
-import { type Books, closeBooks } from "../../src/books.js";
+import { type Books, closeBooks, elapsedNs } from "../../src/books.js";
 import type { FromWorker } from "../../src/messages.js";
 import { type Options, type RawFlags, resolveRun } from "../../src/options.js";
 import { makePlan, type Plan } from "../../src/plan.js";
@@ -57,11 +57,13 @@ const MS = 1e6;
 /**
  * @param flags of `run`, which asks nobody: --blind, --no-traces
  * @param outcome of an attempt, sent at `atMs`
+ * @param leaves when the request of this batch, asked for at that time, can leave: a connection may have to be made first
  */
 export async function runVirtually(
   flags: RawFlags,
   service: Service,
   outcome: (batch: number, sent: Sent) => Outcome = () => ACKNOWLEDGED,
+  leaves: Service = (askedMs) => askedMs,
   watching?: Watching,
 ): Promise<VirtualRun> {
   const options = resolveRun({ blind: "true", "no-traces": "true", ...flags }, {});
@@ -88,12 +90,23 @@ export async function runVirtually(
     inserter: () => ({
       insert: ({ queryId, endpoint, token, body, onSent }) => {
         const [batch = 0, attempt = 0] = (/-(\d+)-(\d+)$/.exec(queryId) ?? []).slice(1).map(Number);
-        const one = { batch, atMs: nowNs / MS, attempt, endpoint, token, body: Buffer.from(body).toString() };
-        const answer = outcome(batch, one);
-        // What cannot be reached is not sent.
-        if (answer.kind !== "failed" || answer.reason !== "unreachable") onSent();
-        sent.push(one);
-        return new Promise((resolve) => at(service(nowNs / MS, batch) * MS, () => resolve(answer)));
+        return new Promise((resolve) => {
+          const leave = (): void => {
+            const one = { batch, atMs: nowNs / MS, attempt, endpoint, token, body: Buffer.from(body).toString() };
+            const answer = outcome(batch, one);
+            const isReached = answer.kind !== "failed" || answer.reason !== "unreachable";
+            // What cannot be reached is not sent.
+            if (isReached && !onSent()) {
+              resolve({ kind: "failed", reason: "generator", code: "other", sentence: "not sent" });
+              return;
+            }
+            sent.push(one);
+            at(service(nowNs / MS, batch) * MS, () => resolve(answer));
+          };
+          const leavesNs = leaves(nowNs / MS, batch) * MS;
+          if (leavesNs > nowNs) at(leavesNs, leave);
+          else leave();
+        });
       },
       close: async () => undefined,
     }),
@@ -101,6 +114,10 @@ export async function runVirtually(
   let running = plan.workers.length;
   const loaders = plan.workers.map((worker) => new Loader(worker, (message) => void said.push(message), parts));
   const runs = loaders.map((loader) => loader.run(0n, 0n).finally(() => running--));
+  // As their own timers would, which go by real time.
+  at(Number(plan.counters.drainedNs) + MS, () => {
+    for (const loader of loaders) loader.wake();
+  });
   for (;;) {
     // Whatever can go on at this moment goes on.
     for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
@@ -116,7 +133,7 @@ export async function runVirtually(
     next.happen();
   }
   await Promise.all(runs);
-  series.end(nowNs);
+  series.end(nowNs, elapsedNs(plan, plan.counters.totals(nowNs)));
   const books = closeBooks(plan, clock);
   const report = makeReport({
     ...books,
@@ -130,7 +147,7 @@ export async function runVirtually(
     interrupted: false,
     hasTraces: false,
     ledger: undefined,
-    generatorCpuS: 0,
+    generatorCpu: { startingS: 0, warmupS: 0, measuredS: 0, drainingS: 0 },
     series: series.points.map((point) => ({ ...point, cpu_s: 0 })),
     sentences: new Map(),
     limits: [],
