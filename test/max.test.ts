@@ -305,6 +305,24 @@ describe("max", function () {
       ]);
     });
 
+    it("--budget, if said, with room for a hold of 10 s, its warm-up of 2 s, and the 2 s between two", () => {
+      expect([resolveMax({}, {}).budgetNs, resolveMax({ budget: "5m" }, {}).budgetNs]).to.deep.equal([
+        undefined,
+        300_000_000_000n,
+      ]);
+      expect(resolveMax({ budget: "14s" }, {}).budgetNs).to.equal(14_000_000_000n);
+      expect(problemsOf({ budget: "13s" })).to.deep.equal([
+        "--budget must have room for a hold of --step: at least 14s",
+      ]);
+    });
+
+    it("--scratch asks the server, which --blind does not", () => {
+      expect([resolveMax({}, {}).scratch, resolveMax({ scratch: "true" }, {}).scratch]).to.deep.equal([false, true]);
+      expect(problemsOf({ scratch: "true", blind: "true" })).to.deep.equal([
+        "--scratch cannot be used with --blind: a copy is made by asking the server",
+      ]);
+    });
+
     it("--from above --to, and a step of less than three flush intervals", () => {
       expect(problemsOf({ from: "2k", to: "1k" })).to.deep.equal(["--from must be at most --to"]);
       expect(problemsOf({ step: "2s" })).to.deep.equal([

@@ -171,7 +171,7 @@ async function climbAll(ladder: Ladder, findings: Findings): Promise<number> {
 /** The table of --table. Throws where it is not there, no table, or not one that rows can be made for. */
 async function askGiven({ endpoint, options, interrupt, progress }: Ladder): Promise<Source> {
   const patience = { signal: interrupt, onSlow: (sentence: string) => progress.say(sentence) };
-  const source = await askSource(endpoint, options.run.table, patience);
+  const source = await askSource(endpoint, options.run.table, "ladder", patience);
   await askTable(endpoint, options.run, patience);
   if (source === undefined) throw new TargetError(`there is no table ${options.run.table.table}`);
   for (const note of source.notes) progress.say(`note: ${note}`);
@@ -198,7 +198,8 @@ async function climbFormats(
   const prepare = (options: Options): Promise<Target> => prepareTarget([endpoint], options, { signal: interrupt });
 
   if (given === undefined) await prepare(within(run.table.table, run.format, false));
-  const source = given ?? (await askSource(endpoint, { database: scratch.database, table: run.table.table }, {}));
+  const source =
+    given ?? (await askSource(endpoint, { database: scratch.database, table: run.table.table }, "ladder", {}));
   if (source === undefined) throw new TargetError(`${run.table.table} was created, and is not there`);
   findings.table = given === undefined ? run.table.table : fullName(given.place);
   let said = false;

@@ -7,7 +7,7 @@ import type { Endpoint } from "../endpoint.js";
 import { type Facts, since } from "../facts.js";
 import { countOf, execute, type Patience, query, quoteIdentifier, ServerError } from "../server.js";
 import { count } from "../text.js";
-import { copyEngine } from "./engine.js";
+import { copyEngine, NULL_COPY } from "./engine.js";
 import { ViewCopies } from "./views.js";
 
 /** Whose it is. */
@@ -15,6 +15,7 @@ export type Purpose = "ladder" | "max";
 
 const prefixOf = (purpose: Purpose): string => `clickstorm_${purpose}_`;
 const COPIES: Readonly<Record<Purpose, string>> = { ladder: "the copies of a ladder", max: "a copy for --scratch" };
+const WHO: Readonly<Record<Purpose, string>> = { ladder: "the ladder", max: "--scratch" };
 /** Where both last rungs write. */
 export const COPY = { null: "into_null", table: "into_table" } as const;
 
@@ -38,6 +39,7 @@ export interface Source {
 export async function askSource(
   endpoint: Endpoint,
   { database, table }: { readonly database: string | undefined; readonly table: string },
+  purpose: Purpose,
   patience: Patience,
 ): Promise<Source | undefined> {
   const [row] = await query(
@@ -52,10 +54,11 @@ export async function askSource(
   const engine = String(row.engine);
   if (VIEWS.has(engine)) {
     throw new TargetError(
-      `${fullName(place)} is a view (${engine}): the ladder copies tables; give one that rows go into`,
+      `${fullName(place)} is a view (${engine}): ${WHO[purpose]} copies tables; give one that rows go into`,
     );
   }
-  const copy = copyEngine(engine, String(row.engine_full));
+  const isNull = engine === "Null" && purpose === "max";
+  const copy = isNull ? NULL_COPY : copyEngine(engine, String(row.engine_full), WHO[purpose]);
   if (copy.kind === "refused") throw new TargetError(`${fullName(place)} ${copy.why}`);
   return { place, clause: copy.clause, notes: copy.note === undefined ? [] : [copy.note] };
 }

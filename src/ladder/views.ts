@@ -4,7 +4,7 @@
 import { fullName, type Place, TargetError, tableIdentifier } from "../asked.js";
 import type { Endpoint } from "../endpoint.js";
 import { query, ServerError } from "../server.js";
-import { copyEngine } from "./engine.js";
+import { copyEngine, NULL_COPY } from "./engine.js";
 import { selectFrom, type Understood, type View, viewOf } from "./view.js";
 
 /** What was made, in its order, and what was not. */
@@ -96,10 +96,8 @@ export class ViewCopies {
     if (target === undefined) return { why: "writes to a table that is not shown to this user" };
     const copied = this.#copies.get(fullName(target.place));
     if (copied !== undefined) return copied;
-    const engine =
-      target.engine === "Null"
-        ? ({ kind: "copy", clause: "Null" } as const)
-        : copyEngine(target.engine, target.engineFull);
+    const { engine: name, engineFull } = target;
+    const engine = name === "Null" ? NULL_COPY : copyEngine(name, engineFull, "clickstorm");
     if (engine.kind === "refused") return { why: `writes to ${fullName(target.place)}, which ${engine.why}` };
     const copy = this.#free(to === undefined ? `${place.table}_rows` : target.place.table);
     await this.tell(

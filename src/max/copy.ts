@@ -74,7 +74,7 @@ async function makeCopy(
   onMade: (scratch: Scratch) => void,
 ): Promise<Copy> {
   const facts = new Facts([await askServer(endpoint, patience)]);
-  const source = run.tableGiven ? await askSource(endpoint, run.table, patience) : undefined;
+  const source = run.tableGiven ? await askSource(endpoint, run.table, "max", patience) : undefined;
   if (run.tableGiven) {
     await askTable(endpoint, run, patience);
     if (source === undefined) throw new TargetError(`there is no table ${run.table.table}`);
