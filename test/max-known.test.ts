@@ -2,25 +2,10 @@
 // comes, and whether its interval holds the truth. More of them, and a table: bench/max.ts.
 
 import { expect } from "chai";
-import { chance, drifting, type Law, noisy, perByte, perInsert, perRow, queue, quota } from "./support/queue.js";
-import { BYTES_PER_ROW, type Searched, searched } from "./support/searches.js";
+import { holds, isNear, LAWS, PRECISION, placesOf, ROWS, type Told, told } from "./support/laws.js";
+import { drifting, perInsert, queue, quota } from "./support/queue.js";
+import { type Searched, searched } from "./support/searches.js";
 
-const ROWS = 100;
-const PRECISION = 0.05;
-
-/** Of an insert of 100 rows at a server that takes so many a second. */
-const LAWS: Readonly<Record<string, (insertsPerSecond: number, seed: number) => Law>> = {
-  "one queue, so long an insert": (rate) => queue(1, perInsert(1000 / rate)),
-  "one queue, so long a row": (rate) => queue(1, perRow(rate * ROWS)),
-  "so many bytes a second": (rate) => queue(1, perByte(rate * ROWS * BYTES_PER_ROW)),
-  "eight at a time": (rate) => queue(8, perInsert(8000 / rate)),
-  "standing still 0.4 of 2 s": (rate) => queue(1, perInsert(800 / rate), { everyMs: 2000, forMs: 400 }),
-  "standing still 0.5 of 5 s": (rate) => queue(1, perInsert(900 / rate), { everyMs: 5000, forMs: 500 }),
-  "random times, a deviation of a quarter": (rate, seed) => queue(1, noisy(perInsert(1000 / rate), 0.25, seed)),
-  "random times, a deviation of a half": (rate, seed) => queue(1, noisy(perInsert(1000 / rate), 0.5, seed)),
-};
-/** Places that the server has. */
-const placesOf = (name: string): number => (name === "eight at a time" ? 8 : 1);
 /** Where chance decides, so many of the searches come within 5%. */
 const NEAR: Readonly<Record<string, number>> = {
   "random times, a deviation of a quarter": 0.95,
@@ -33,24 +18,6 @@ const CELLS = [
   { rate: 200, searches: 4, inFlight: [1, 8, 80] },
   { rate: 2000, searches: 1, inFlight: [8] },
 ];
-
-interface Told extends Searched {
-  readonly truth: number;
-}
-
-function told(name: string, rate: number, inFlight: number, seed: number): Told {
-  const law = LAWS[name]?.(rate, seed);
-  if (law === undefined) throw new Error(`no law ${name}`);
-  const truth = rate * ROWS * Math.min(1, inFlight / placesOf(name));
-  const from = truth * (0.05 + 0.2 * chance(seed)());
-  const bounds = { from, to: 1e9, precision: PRECISION };
-  return { ...searched({ law, bounds, batchRows: ROWS, inFlight }), truth };
-}
-
-const isNear = ({ truth, finding }: Told, share: number): boolean =>
-  Math.abs((finding.sustained ?? 0) / truth - 1) <= share;
-const holds = ({ truth, finding: { low = 0, high = Number.POSITIVE_INFINITY } }: Told): boolean =>
-  low <= truth && truth <= high;
 
 describe("max: searches against servers of known capacity, on virtual time", function () {
   this.timeout(120_000);

@@ -239,7 +239,11 @@ function announce(search: Search, subject: Subject, pace: Pace): void {
   if (subject.unwatched !== undefined) progress.say(`note: ${unwatchedText(subject.unwatched)}`);
 }
 
-const remainingText = (ns: number): string => `about ${count(Math.max(1, Math.round(ns / 60e9)), "minute")}`;
+/** In half minutes, when there are only a few of them left. */
+function remainingText(ns: number): string {
+  const halves = Math.max(1, Math.round(ns / 30e9));
+  return halves < 4 ? `about ${30 * halves} seconds` : `about ${count(Math.round(halves / 2), "minute")}`;
+}
 
 /** Where it is not what was said last. */
 function sayRemaining(search: Search, steps: readonly Step[], pace: Pace): void {
