@@ -235,10 +235,15 @@ describe("max", function () {
       expect(rates.filter((rate, index) => rate !== rates[index - 1])).to.deep.equal([400, 800]);
       const [, acknowledged = "", holds] = /^([\d,]+) rows in (\d+) holds were acknowledged/m.exec(ended.stdout) ?? [];
       expect(Number(holds)).to.equal(rates.length);
-      // 6 s of each, with the warm-up: 2,400 and 4,800 where each was held once; of the last what had come.
+      // 6 s of each, with the warm-up: 2,400 and 4,800 where each was held once; 5 s more where a slow machine was behind at the
+      // end; of the last what had come.
       const rows = Number(acknowledged.replaceAll(",", ""));
-      expect(rows).to.equal(rates.reduce((sum, rate) => sum + rate * 6, 0));
-      expect(await numberOf("SELECT count() FROM events", database)).to.be.within(rows, rows + 1600 * 6);
+      const held = rates.reduce<number[]>(
+        (sums, rate) => sums.flatMap((sum) => [sum + rate * 6, sum + rate * 11]),
+        [0],
+      );
+      expect(held).to.include(rows);
+      expect(await numberOf("SELECT count() FROM events", database)).to.be.within(rows, rows + 1600 * 11);
     });
   }
 
@@ -256,7 +261,7 @@ describe("max", function () {
       [2, false],
       [1, false],
     ]);
-    for (const { reasons } of report.steps) expect(reasons[0]).to.match(/^p99 of [\d.]+ m?s is over 1 ms$/);
+    for (const { reasons } of report.steps) expect(reasons[0]).to.equal("slowest over 1 ms");
     expect(report.sentence).to.equal("nothing is sustained: 1 rows/s, the lowest that was tried, failed");
   });
 

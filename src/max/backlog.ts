@@ -66,8 +66,8 @@ const FEWEST_PARTS = 3;
 const HOPELESS = 0.25;
 /** … nor by so much where nearly every part is later than each before. */
 const STEADY = { grown: 0.02, tau: 0.9 };
-/** Behind by more than this share of the hold at its very end, it may be a stall. */
-const STALLED = 0.01;
+/** Behind by more than this share of the hold at its very end, and this time, it may be a stall. */
+const STALLED = { share: 0.01, ns: 1e8 };
 
 export function standOf(marks: readonly Mark[], { rowsPerSecond, fromNs, toNs, precision }: Span): Stand {
   const within = marks.filter(({ atNs, answeredNs }) => answeredNs >= fromNs && atNs <= toNs);
@@ -87,7 +87,7 @@ export function standOf(marks: readonly Mark[], { rowsPerSecond, fromNs, toNs, p
   const [first, last] = [within[0], within.at(-1)];
   const behindNs = last === undefined ? spanNs : lateNs(last) - Math.min(firstNs, secondNs);
   const silentNs = toNs - (last?.answeredNs ?? fromNs);
-  const isBehind = Math.max(behindNs, silentNs - longestGapNs(within)) > STALLED * spanNs;
+  const isBehind = Math.max(behindNs, silentNs - longestGapNs(within)) > Math.max(STALLED.share * spanNs, STALLED.ns);
   const isHopeless = Number.isFinite(grown) && (grown > HOPELESS || (grown > STEADY.grown && tau > STEADY.tau));
   const answeredNs = first === undefined || last === undefined ? 0 : last.answeredNs - first.answeredNs;
   return {

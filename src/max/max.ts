@@ -164,6 +164,8 @@ async function searched(search: Search, subject: Subject): Promise<MaxResult> {
   const steps: Step[] = [];
   const problems: string[] = [];
   let budgetEnded = false;
+  // Answers to what was sent are waited for, however long they take.
+  let longestBetweenNs = BETWEEN_NS;
   const tell = (text: string): void => {
     progress.stop();
     out.write(text);
@@ -181,7 +183,7 @@ async function searched(search: Search, subject: Subject): Promise<MaxResult> {
   for (let next = planned.next(); !next.done; ) {
     const trial = next.value;
     const { warmUpNs, heldNs } = lengthOf(pace, trial);
-    const roomNs = leftNs(search) - warmUpNs - BETWEEN_NS;
+    const roomNs = leftNs(search) - warmUpNs - longestBetweenNs;
     if (heldNs > roomNs) {
       budgetEnded = true;
       break;
@@ -191,8 +193,11 @@ async function searched(search: Search, subject: Subject): Promise<MaxResult> {
     if (trial.search === 1 && steps.at(-1)?.outcome.search === 0) tell(againText());
     const { rowsPerSecond } = trial;
     const demands = { rowsPerSecond, precision: options.bounds.precision, p99Ms: options.p99Ms, lengthNs: heldNs };
+    const beganMs = performance.now();
     const held = await hold(plan, demands, search.watch, search.err, interrupt);
     if (held === undefined) break;
+    const betweenNs = (performance.now() - beganMs) * 1e6 - warmUpNs - held.heldNs;
+    longestBetweenNs = Math.max(longestBetweenNs, betweenNs);
     const verdict = verdictOf(held);
     const step = { ...held, outcome: { ...trial, ...verdict }, workers: plan.workers.length };
     steps.push(step);

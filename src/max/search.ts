@@ -2,16 +2,16 @@
 //
 // First the limit is looked for: twice the rate while holds pass (half of it until one does, if the first fails), then
 // the middle between what passed and what failed, until they are as near as --precision. A hold in which answers fell behind
-// tells what the server takes: then the rates next to that are held, half a precision below and above, and no middle. A first
+// tells what the server takes: then rates next to that are held, together a precision apart, and no middle. A first
 // rate that fails for something else is held again before it counts, so that a hiccup does not end the climb at a
 // fraction of what the server takes; so is every rate at which it was the generator that failed.
 //
 // That search may have been lucky or not, so it says nothing of how sure its end is. Hence six more, each from where the last
 // one ended:
 //
-//     passed      failed        it passes: up until one fails        it fails: down until one passes, to just below
-//   ──● low ──────○ high──▶     by 1, 2, 4 … times the gap from      what it took, or by 1, 2, 4 … gaps where that
-//                               low to high, mostly 1                is not known
+//     passed      failed        it passes: up until one fails        it fails: down until one passes by as much,
+//   ──● low ──────○ high──▶     by 1, 2, 4 … times the gap from      or at once to just below what it took, where
+//                               low to high, mostly 1                that is far less
 //
 // Each ends between a rate that passed and the next that failed.
 

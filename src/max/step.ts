@@ -141,7 +141,7 @@ function judged({ books, notices, failure }: Played, seen: Seen, demands: Demand
     errors: totals.errors,
     parts: before && after && { before, after },
     acknowledgedRows: totals.acknowledged,
-    heldNs: toNs - fromNs,
+    heldNs: Math.max(0, toNs - fromNs),
     isFull: notices.some(({ kind }) => kind === "saturated"),
     fatal,
   };
@@ -180,12 +180,9 @@ function fellBehind({ firstNs, secondNs, behindNs }: Stand): string {
 }
 
 /** Of fewer inserts than a p99 takes, one that is late is more than one of a hundred. */
-function slowness({ count: inserts, p99, max }: Latency, limitMs: number | undefined): string | undefined {
-  if (limitMs === undefined || max === null) return undefined;
-  const slow = p99 ?? max;
-  if (slow <= limitMs) return undefined;
-  const what = p99 === null ? `the slowest of ${inserts} took ${milliseconds(max)}` : `p99 of ${milliseconds(p99)}`;
-  return `${what}${p99 === null ? ", " : " is "}over ${milliseconds(limitMs)}`;
+function slowness({ p99, max }: Latency, limitMs: number | undefined): string | undefined {
+  if (limitMs === undefined || max === null || (p99 ?? max) <= limitMs) return undefined;
+  return `${p99 === null ? "slowest" : "p99"} over ${milliseconds(limitMs)}`;
 }
 
 /** Undefined where the server would not say: one reading less. */
