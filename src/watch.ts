@@ -42,6 +42,7 @@ export async function watch(
             encode: options.shard !== undefined,
           }),
           Number(options.warmUpNs),
+          options.shard !== undefined,
         );
   const drain = (): void => {
     progress.say("draining: what is due is still sent; interrupt again to quit at once");

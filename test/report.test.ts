@@ -291,7 +291,7 @@ describe("the points of a series", () => {
   ] as const) {
     it(`that begin before the end of a warm-up of ${warmupS} s are of it: ${warming.join(", ") || "none"}`, () => {
       const counters = Counters.allocate({ workers: 1, endpoints: 1, phases: 1 });
-      const series = new Series(new Snapshots(counters, false), warmupS * 1e9);
+      const series = new Series(new Snapshots(counters, false), warmupS * 1e9, false);
       for (const second of [1, 2, 3]) series.at(second * 1e9);
       const { points } = series;
       expect(points).to.have.length(3);

@@ -15,7 +15,7 @@ describe("the points of a series", () => {
   /** An insert of 10 rows is answered, and the next points are made up to then. */
   const answering = () => {
     const counters = Counters.allocate({ workers: 1, endpoints: 1, phases: 1 });
-    const series = new Series(new Snapshots(counters, false), 0);
+    const series = new Series(new Snapshots(counters, false), 0, false);
     const batch = { rows: 10, measured: true };
     const [worker] = counters.workers;
     return {

@@ -4,6 +4,7 @@
 import { addEncoded, emptyHistogram, summarize } from "../latency.js";
 import { latencyJson } from "../report/make.js";
 import type { LatencyJson, Point, PointLatency, Report } from "../report/schema.js";
+import { isShort } from "../report/series.js";
 import { partOf } from "./check.js";
 import { mergeLedgers } from "./ledgers.js";
 import { sum, sumFields, sumKnown, sumOrNull } from "./sums.js";
@@ -234,7 +235,7 @@ function mergeSeries(series: readonly (readonly Point[])[], warmupS: number): re
   const isCommon = (end: number): boolean => known.every((own, shard) => own.has(end) || end > (lasts[shard] ?? 0));
   const cursors = series.map(() => 0);
   let before = 0;
-  return ends.filter(isCommon).map((end) => {
+  return withoutShort(ends.filter(isCommon)).map((end) => {
     const within = series.map((points, shard) => {
       const from = cursors[shard] ?? 0;
       let to = from;
@@ -261,4 +262,10 @@ function mergeSeries(series: readonly (readonly Point[])[], warmupS: number): re
     before = end;
     return point;
   });
+}
+
+/** A last point that is short is a part of the one before, as in the series of one process. */
+function withoutShort(ends: readonly number[]): readonly number[] {
+  const [before, last] = [ends.at(-2), ends.at(-1)];
+  return before === undefined || last === undefined || !isShort(before, last) ? ends : [...ends.slice(0, -2), last];
 }

@@ -10,11 +10,14 @@ export class Series {
   readonly points: Point[] = [];
   readonly #snapshots: Snapshots;
   readonly #warmupNs: number;
+  readonly #isShard: boolean;
   #second = 0;
 
-  constructor(snapshots: Snapshots, warmupNs: number) {
+  /** @param isShard its points are to be merged with those of others, which end at another time */
+  constructor(snapshots: Snapshots, warmupNs: number, isShard: boolean) {
     this.#snapshots = snapshots;
     this.#warmupNs = warmupNs;
+    this.#isShard = isShard;
   }
 
   /** May be called at any time: makes a point when one has come to its end since. */
@@ -25,13 +28,14 @@ export class Series {
 
   /**
    * The last point ends with the run, at `endNs`. What is left since the one before is a point of its own or, where that would be less than half
-   * as long as others, a part of the one before: of a few milliseconds there is no rate to speak of.
+   * as long as others, a part of the one before: of a few milliseconds there is no rate to speak of. Of shards merge does that.
    */
   end(nowNs: number, endNs: number): void {
-    const endS = endNs / NS;
+    // Where no more rows were to come, workers are done before the schedule's end.
+    const doneS = pointAfter(lastPoint(this.#second, Math.floor(nowNs / NS)));
+    const endS = nowNs < endNs ? Math.min(endNs / NS, doneS) : endNs / NS;
     if (this.#leaveOutIdle(endS)) return;
-    const usualS = pointAfter(this.#second) - this.#second;
-    if (this.points.length > 0 && endS - this.#second < usualS / 2) {
+    if (!this.#isShard && this.points.length > 0 && isShort(this.#second, endS)) {
       this.#snapshots.forget();
       this.#takeBack();
     }
@@ -81,6 +85,9 @@ export class Series {
     this.#second = point.t_s;
   }
 }
+
+/** Whether a point from a whole second on would be less than half as long as others. */
+export const isShort = (second: number, endS: number): boolean => endS - second < (pointAfter(second) - second) / 2;
 
 const isIdle = ({ inserts, scheduled }: { readonly inserts: number; readonly scheduled: number }): boolean =>
   inserts === 0 && scheduled === 0;

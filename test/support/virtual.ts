@@ -72,6 +72,7 @@ export async function runVirtually(
   const series = new Series(
     new Snapshots(plan.counters, plan.schedule === undefined, { rowsDueBefore: rowsDueBy(plan), encode: true }),
     Number(options.warmUpNs),
+    options.shard !== undefined,
   );
   const happenings: Happening[] = [];
   const sent: Sent[] = [];
