@@ -1,9 +1,9 @@
 // bench:compare: how often `clickstorm compare` calls equal runs different, and how often it finds slower ones, by the laws of
-// test/support/laws.ts, on virtual time. `-- [--pairs N]`.
+// test/support/run-laws.ts, on virtual time. `-- [--pairs N]`.
 
 import { parseArgs } from "node:util";
 import { FIGURE_NAMES } from "../src/compare/figures.js";
-import { HARD_LAWS, LAWS, type Law, LOOPS } from "../test/support/laws.js";
+import { HARD_LAWS, LAWS, type Law, LOOPS } from "../test/support/run-laws.js";
 import { falseCalls, found, type Trial } from "../test/support/pairs.js";
 import { note, numberFlag, printHead, printTable, say } from "./results.js";
 

@@ -148,10 +148,11 @@ const MAX: Command = {
     "clickstorm max --embedded",
     "clickstorm max --clickhouse-url http://db1:8123 --table shop.orders --p99 500ms",
     "clickstorm max --from 200k --step 1m --precision 2% --report max.json",
+    "clickstorm max --table shop.orders --scratch --budget 5m",
   ],
   exits: [
     ["0", "a rate was found that is sustained"],
-    ["1", "none was, or the search could not go on"],
+    ["1", "none was, the search could not go on, or the copy of --scratch is left"],
     ["2", "bad options, config file or rules"],
     ["3", "the target cannot be reached, authenticated or prepared"],
     ["129, 130, 143", "interrupted by SIGHUP, SIGINT or SIGTERM; what was found so far is told"],

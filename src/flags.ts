@@ -111,6 +111,12 @@ export const MAX_FLAGS: readonly Flag[] = [
       "Ask the server nothing, so that parts and merges are not watched; for discarding endpoints and proxies",
   },
   {
+    name: "scratch",
+    group: "Target",
+    kind: "switch",
+    description: "Insert into a copy of the table, with its materialized views, which is dropped at the end",
+  },
+  {
     name: "from",
     group: "Load",
     kind: "text",
@@ -132,7 +138,16 @@ export const MAX_FLAGS: readonly Flag[] = [
     kind: "text",
     placeholder: "TIME",
     fallback: "10s",
-    description: "How long each rate is held, after a warm-up of a fifth of it, at most 2 s",
+    description:
+      "How long each rate is held, after a warm-up of a fifth of it, at most 2 s; longer where that does not decide",
+  },
+  {
+    name: "budget",
+    group: "Load",
+    kind: "text",
+    placeholder: "TIME",
+    fallbackDescription: "as long as it takes",
+    description: "No hold begins that would not be over by then: fewer searches, a wider interval",
   },
   {
     name: "precision",
