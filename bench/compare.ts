@@ -3,8 +3,8 @@
 
 import { parseArgs } from "node:util";
 import { FIGURE_NAMES } from "../src/compare/figures.js";
-import { HARD_LAWS, LAWS, type Law, LOOPS } from "../test/support/run-laws.js";
 import { falseCalls, found, type Trial } from "../test/support/pairs.js";
+import { HARD_LAWS, LAWS, type Law, LOOPS } from "../test/support/run-laws.js";
 import { note, numberFlag, printHead, printTable, say } from "./results.js";
 
 const { values } = parseArgs({ options: { pairs: { type: "string", default: "200" } } });

@@ -15,9 +15,9 @@ import { effectOf } from "../src/compare/runs.js";
 import { toTable } from "../src/compare/table.js";
 import type { Report } from "../src/report/schema.js";
 import { clickstorm } from "./support/cli.js";
-import { LAWS, type Law, LOOPS, type Loop, runOf } from "./support/run-laws.js";
 import { falseCalls, found } from "./support/pairs.js";
 import { madeReport, steadyInserts } from "./support/reports.js";
+import { LAWS, type Law, LOOPS, type Loop, runOf } from "./support/run-laws.js";
 
 const [INDEPENDENT] = LAWS as readonly [Law, ...Law[]];
 

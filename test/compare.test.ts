@@ -13,8 +13,8 @@ import { toMarkdown } from "../src/compare/table.js";
 import type { Report } from "../src/report/schema.js";
 import { printable } from "../src/text.js";
 import { clickstorm } from "./support/cli.js";
-import { draws, normal } from "./support/run-laws.js";
 import { madeReport, steadyInserts } from "./support/reports.js";
+import { draws, normal } from "./support/run-laws.js";
 
 const MAKING = { durationS: 40, warmupS: 0, rowsPerS: 2000, shard: null };
 

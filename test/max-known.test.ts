@@ -2,8 +2,8 @@
 // comes, and whether its interval holds the truth. More of them, and a table: bench/max.ts.
 
 import { expect } from "chai";
-import { holds, isNear, LAWS, PRECISION, placesOf, ROWS, type Told, told } from "./support/search-laws.js";
 import { drifting, perInsert, queue, quota } from "./support/queue.js";
+import { holds, isNear, LAWS, PRECISION, placesOf, ROWS, type Told, told } from "./support/search-laws.js";
 import { type Searched, searched } from "./support/searches.js";
 
 /** Where chance decides, so many of the searches come within 5%. */

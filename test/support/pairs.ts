@@ -3,7 +3,7 @@
 import { compareReports, type Verdict } from "../../src/compare/compare.js";
 import { FIGURE_NAMES } from "../../src/compare/figures.js";
 import type { Report } from "../../src/report/schema.js";
-import { type Law, type Loop, runOf } from "./laws.js";
+import { type Law, type Loop, runOf } from "./run-laws.js";
 
 export interface Trial {
   readonly law: Law;
