@@ -188,7 +188,7 @@ async function searched(search: Search, subject: Subject): Promise<MaxResult> {
       budgetEnded = true;
       break;
     }
-    const longestNs = Math.min(LONGEST_LENGTHS * heldNs, roomNs);
+    const longestNs = LONGEST_LENGTHS * heldNs > roomNs ? heldNs : LONGEST_LENGTHS * heldNs;
     const plan = planOf(search, trial, steps.length + 1, { warmUpNs, heldNs: longestNs });
     if (trial.search === 1 && steps.at(-1)?.outcome.search === 0) tell(againText());
     const { rowsPerSecond } = trial;
@@ -280,9 +280,9 @@ function planOf(
 async function recover(search: Search): Promise<readonly string[]> {
   const { watch, options, interrupt, progress, target } = search;
   await sleep(PAUSE_MS, undefined, interrupt.aborted ? {} : { signal: interrupt }).catch(() => undefined);
-  if (watch === undefined || interrupt.aborted) return [];
+  if (watch === undefined || interrupt.aborted || leftNs(search) < Number(options.stepNs)) return [];
   const longestMs = Math.max(RECOVERY_MS, RECOVERY_STEPS * (Number(options.stepNs) / 1e6));
-  const limitMs = Math.min(longestMs, Math.max(0, leftNs(search) / 1e6));
+  const limitMs = Math.min(longestMs, leftNs(search) / 1e6);
   try {
     if (!(await watch.recovered(limitMs, interrupt))) {
       progress.say(
