@@ -3,7 +3,7 @@
 
 import type { Float64Histogram } from "hdr-histogram-js";
 import type { Clock } from "./clock.js";
-import type { Counters, EndpointTotals, Part, Share, Totals } from "./counters.js";
+import type { Counters, CpuTimes, EndpointTotals, Part, Share, Totals } from "./counters.js";
 import type { Claim, RowTimes } from "./ledger.js";
 import type { Plan } from "./plan.js";
 import { claimedRows, type MaxSpec, rowsPerBatch } from "./schedule.js";
@@ -46,6 +46,9 @@ export interface Books {
   readonly spans: SpanTotals;
   /** Of each worker. */
   readonly shares: readonly Share[];
+  readonly cpuTimes: readonly CpuTimes[];
+  /** Service times without what answers may have lain unread for want of a CPU. */
+  readonly unheld: Float64Histogram;
   readonly claim: Omit<Claim, "runId">;
 }
 
@@ -80,6 +83,8 @@ export function closeBooks(plan: Plan, clock: Pick<Clock, "now">, startEpochNs?:
     lateness: schedule && counters.histogram("lateness", "measured"),
     spans: settledSpans(counters.spans()),
     shares: counters.workers.map(({ share }) => share),
+    cpuTimes: counters.workers.map(({ cpuTimes }) => cpuTimes),
+    unheld: counters.histogram("unheld", "measured"),
     claim: {
       scheduledRows: rows,
       runs: schedule?.runs ?? oneRun(spec as MaxSpec, counters.claimed),

@@ -39,9 +39,13 @@ const STATE = {
   waitingNs: 7,
   delayedNs: 8,
   spansBegun: 9,
+  ranNs: 10,
+  waitedForCpuNs: 11,
+  stoodNs: 12,
+  throttledNs: 13,
   /** One an outcome. */
-  spans: 10,
-  cells: 10 + SPAN_OUTCOMES.length,
+  spans: 14,
+  cells: 14 + SPAN_OUTCOMES.length,
 } as const;
 /** What a timer and a turn of the event loop may take: a batch is overdue only after that. */
 export const OVERDUE_NS = 10_000_000;
@@ -66,6 +70,8 @@ export interface Times {
   readonly answeredNs: number;
   /** How long the last request that left took. */
   readonly serviceNs: number;
+  /** Of that, how long its answer may have lain unread for want of a CPU; left out: nobody knows. */
+  readonly heldNs?: number;
 }
 
 /** What a worker's time went into, of the measured part. */
@@ -78,6 +84,17 @@ export interface Share {
   readonly waitingNs: number;
   /** A batch was overdue and there was one: the worker itself, or its machine, was late. */
   readonly delayedNs: number;
+}
+
+/** What the system says of a worker's thread, of the measured part; undefined where it does not say. */
+export interface CpuTimes {
+  readonly ranNs: number | undefined;
+  /** It could have run, and others had the CPUs. */
+  readonly waitedNs: number | undefined;
+  /** It neither ran nor waited, and was not asleep: process or machine were stopped. With all of these where the system does not tell them apart. */
+  readonly stoodNs: number;
+  /** The process's control group was held still by its limit, summed over CPUs. */
+  readonly throttledNs: number | undefined;
 }
 
 /** Rows and inserts with one error code. */
@@ -125,6 +142,8 @@ export interface Totals {
   readonly latencySumNs: number;
   readonly serviceSumNs: number;
   readonly latenessSumNs: number;
+  /** Of the sum of service times. */
+  readonly heldSumNs: number;
 }
 
 const workerBytes = (shape: CountersShape): number => STATE.cells * CELL_BYTES + shape.phases * phaseBytes(shape);
@@ -148,7 +167,8 @@ export class WorkerCounters {
   /** Before the first batch. */
   reset(): void {
     this.#cells[STATE.nextDueNs] = Number.POSITIVE_INFINITY;
-    this.#cells[STATE.firstLagNs] = UNSEEN;
+    for (const cell of [STATE.firstLagNs, STATE.ranNs, STATE.waitedForCpuNs, STATE.throttledNs])
+      this.#cells[cell] = UNSEEN;
   }
 
   get(cell: number): number {
@@ -247,11 +267,13 @@ export class WorkerCounters {
   }
 
   /** Times of an insert that is over; of a single attempt, `serviceNs` is the time from its one request to its answer. */
-  timed(batch: Counted, { dueNs, sentNs, answeredNs, serviceNs }: Times): void {
+  timed(batch: Counted, { dueNs, sentNs, answeredNs, serviceNs, heldNs = 0 }: Times): void {
     const phase = this.#phase(batch);
     this.#cells[STATE.lastAnswerNs] = answeredNs;
     phase.service.recordNs(serviceNs);
     phase.add(PHASE.serviceSumNs, serviceNs);
+    phase.unheld.recordNs(serviceNs - heldNs);
+    phase.add(PHASE.heldSumNs, heldNs);
     if (dueNs === undefined) return;
     const lagNs = sentNs - dueNs;
     if (lagNs > OVERDUE_NS) {
@@ -265,6 +287,11 @@ export class WorkerCounters {
   /** What the measured part has taken so far. */
   spent({ busyNs, idleNs, renderingNs, waitingNs, delayedNs }: Share): void {
     this.#cells.set([busyNs, idleNs, renderingNs, waitingNs, delayedNs], STATE.busyNs);
+  }
+
+  /** What the system says of the thread's measured part so far. */
+  ran({ ranNs, waitedNs, stoodNs, throttledNs }: CpuTimes): void {
+    this.#cells.set([ranNs ?? UNSEEN, waitedNs ?? UNSEEN, stoodNs, throttledNs ?? UNSEEN], STATE.ranNs);
   }
 
   /** A span that is sampled begins. */
@@ -290,6 +317,16 @@ export class WorkerCounters {
       renderingNs: this.get(STATE.renderingNs),
       waitingNs: this.get(STATE.waitingNs),
       delayedNs: this.get(STATE.delayedNs),
+    };
+  }
+
+  get cpuTimes(): CpuTimes {
+    const seen = (cell: number): number | undefined => (this.get(cell) === UNSEEN ? undefined : this.get(cell));
+    return {
+      ranNs: seen(STATE.ranNs),
+      waitedNs: seen(STATE.waitedForCpuNs),
+      stoodNs: this.get(STATE.stoodNs),
+      throttledNs: seen(STATE.throttledNs),
     };
   }
 
@@ -446,6 +483,7 @@ export class Counters {
       latencySumNs: add(ofPhases(PHASE.latencySumNs)),
       serviceSumNs: add(ofPhases(PHASE.serviceSumNs)),
       latenessSumNs: add(ofPhases(PHASE.latenessSumNs)),
+      heldSumNs: add(ofPhases(PHASE.heldSumNs)),
     };
   }
 }

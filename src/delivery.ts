@@ -9,6 +9,7 @@ import type { Fates } from "./fates.js";
 import type { Inserter } from "./insert.js";
 import type { FromWorker } from "./messages.js";
 import { countedAs } from "./phase.js";
+import type { Pulse } from "./pulse.js";
 import { type Doubt, finalOutcome, nextAttemptNs } from "./retry.js";
 import { isEndpointFault, Rotation } from "./rotation.js";
 import type { Batch } from "./schedule.js";
@@ -22,6 +23,8 @@ export interface DeliveryParts {
   readonly counters: Counters;
   readonly fates: Fates;
   readonly inserter: Pick<Inserter, "insert">;
+  /** Undefined: nobody knows what holds this thread up. */
+  readonly pulse: Pick<Pulse, "look" | "held"> | undefined;
   readonly say: (message: FromWorker) => void;
   /** A server's sentence on a batch, with the place in the file its rows come from. */
   readonly placed: (sentence: string, batch: Batch) => string;
@@ -68,6 +71,7 @@ export class Delivery {
     const traceparent = trace?.traceparent;
     let firstSentNs: number | undefined;
     let serviceNs: number | undefined;
+    let heldNs = 0;
     let doubt: Doubt | undefined;
     let maybeThere: number | undefined;
     for (let attempts = 1; ; attempts++) {
@@ -83,13 +87,17 @@ export class Delivery {
         traceparent,
         onSent: () => {
           sentNs = clock.now();
+          this.#parts.pulse?.look(sentNs);
           this.#own.sent(endpoint, batch, body.length, firstSentNs === undefined ? dueNs : undefined, sentNs);
           firstSentNs ??= sentNs;
         },
       });
       const nowNs = clock.now();
       trace?.attempted({ number: attempts, endpoint: insert.endpoints[endpoint], queryId, beganMs, outcome: tried });
-      if (sentNs !== undefined) serviceNs = nowNs - sentNs;
+      if (sentNs !== undefined) {
+        serviceNs = nowNs - sentNs;
+        heldNs = this.#parts.pulse?.held(sentNs, nowNs) ?? 0;
+      }
       this.#judge(endpoint, tried, nowNs);
       if (tried.kind === "unknown") {
         doubt ??= tried;
@@ -124,7 +132,7 @@ export class Delivery {
       this.#own.answered(endpoint, batch, outcome);
       this.#parts.fates.answered(turn, outcome);
       if (firstSentNs !== undefined && serviceNs !== undefined) {
-        this.#own.timed(batch, { dueNs, sentNs: firstSentNs, answeredNs: nowNs, serviceNs });
+        this.#own.timed(batch, { dueNs, sentNs: firstSentNs, answeredNs: nowNs, serviceNs, heldNs });
       }
       trace?.answered(outcome, attempts);
       this.#heed(outcome, tried, batch);

@@ -17,7 +17,8 @@ export const PHASE = {
   generatedRows: 5,
   generatedInserts: 6,
   renderedBytes: 7,
-  cells: 8,
+  heldSumNs: 8,
+  cells: 9,
 } as const;
 /** Cells of an endpoint: of inserts that ended there, and of attempts. */
 export const ENDPOINT = {
@@ -40,8 +41,11 @@ const LARGEST_EXCEPTION = 1199;
 export const ERROR_CODES = LARGEST_EXCEPTION + 1 + TRANSPORT_CODES.length;
 export const ENDPOINT_CELLS = ENDPOINT.errors + ERROR.cells * ERROR_CODES;
 
-const HISTOGRAMS = ["latency", "service", "lateness"] as const;
-/** latency: due to answered; service: sent to answered; lateness: due to sent. */
+const HISTOGRAMS = ["latency", "service", "lateness", "unheld"] as const;
+/**
+ * latency: due to answered; service: sent to answered; lateness: due to sent; unheld: service without the time that answers may have
+ * lain unread for want of a CPU.
+ */
 export type HistogramName = (typeof HISTOGRAMS)[number];
 
 export function codeIndex(code: Code): number {
@@ -65,6 +69,7 @@ export class Phase {
   readonly latency: SharedHistogram;
   readonly service: SharedHistogram;
   readonly lateness: SharedHistogram;
+  readonly unheld: SharedHistogram;
   readonly cells: Float64Array;
 
   constructor(buffer: SharedArrayBuffer, shape: { readonly endpoints: number }, at: number) {
@@ -72,6 +77,7 @@ export class Phase {
     const histogram = (index: number): SharedHistogram =>
       new SharedHistogram(buffer, at + this.cells.byteLength + index * HISTOGRAM_BYTES);
     [this.latency, this.service, this.lateness] = [histogram(0), histogram(1), histogram(2)];
+    this.unheld = histogram(3);
   }
 
   get(cell: number): number {

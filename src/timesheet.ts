@@ -2,7 +2,9 @@
 // worker's loop; has no clock of its own, and judges nothing: limits.ts does.
 
 import { type EventLoopUtilization, performance } from "node:perf_hooks";
+import type { Clock } from "./clock.js";
 import { OVERDUE_NS, type WorkerCounters } from "./counters.js";
+import type { Pulse } from "./pulse.js";
 import type { Batch } from "./schedule.js";
 
 /** A time in which there was no place among the inserts in flight. */
@@ -19,13 +21,24 @@ export class Timesheet {
   #lastGoneNs = 0;
   #toldNs = 0;
 
-  constructor(own: WorkerCounters) {
+  readonly #pulse: Pick<Pulse, "begin" | "end"> | undefined;
+
+  /** @param pulse none on virtual time, which knows nothing of CPUs */
+  constructor(own: WorkerCounters, pulse?: Pick<Pulse, "begin" | "end">) {
     this.#own = own;
+    this.#pulse = pulse;
   }
 
   /** A measured batch is taken up. */
-  begin(): void {
-    this.#loopAtStart ??= performance.eventLoopUtilization();
+  begin(clock: Pick<Clock, "now">): void {
+    if (this.#loopAtStart !== undefined) return;
+    this.#loopAtStart = performance.eventLoopUtilization();
+    this.#pulse?.begin(clock);
+  }
+
+  /** The last insert is over. */
+  end(): void {
+    this.#pulse?.end();
   }
 
   rendered(ns: number): void {

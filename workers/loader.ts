@@ -9,6 +9,7 @@ import { Delivery } from "../src/delivery.js";
 import { Fates } from "../src/fates.js";
 import { Inserter, type InsertPlan } from "../src/insert.js";
 import { type FromWorker, subjectOf, type ToWorker } from "../src/messages.js";
+import { Pulse } from "../src/pulse.js";
 import { rehearse } from "../src/rehearsal.js";
 import { ReplayError } from "../src/replay/file.js";
 import { Replayer, type ReplayPlan } from "../src/replay/replayer.js";
@@ -106,11 +107,14 @@ export default async function load({ plan, port }: LoaderTask): Promise<void> {
 export interface LoaderParts {
   clock(startNs: bigint): Pick<Clock, "now" | "until" | "wake">;
   inserter(plan: InsertPlan): Pick<Inserter, "insert" | "close">;
+  /** Undefined: nobody is asked what threads wait for. */
+  pulse?(own: WorkerCounters): Pick<Pulse, keyof Pulse>;
 }
 
 const REAL_PARTS: LoaderParts = {
   clock: (startNs) => new Clock(startNs),
   inserter: (plan) => new Inserter(plan),
+  pulse: (own) => new Pulse(own),
 };
 
 export class Loader {
@@ -151,7 +155,8 @@ export class Loader {
     this.#counters = new Counters(plan.counters, plan.shape);
     this.#own = this.#counters.worker(plan.worker);
     this.#fates = new Fates(plan.fates);
-    this.#timesheet = new Timesheet(this.#own);
+    const pulse = parts.pulse?.(this.#own);
+    this.#timesheet = new Timesheet(this.#own, pulse);
     this.#schedule = plan.schedule.kind === "open" ? new Schedule(plan.schedule) : undefined;
     const { kernel, rows, slots, slotBytes } = plan;
     this.#renderer =
@@ -167,6 +172,7 @@ export class Loader {
       counters: this.#counters,
       fates: this.#fates,
       inserter: this.#inserter,
+      pulse,
       say: (message) => this.#say(message),
       placed: (sentence, batch) => this.#placed(sentence, batch),
     });
@@ -211,6 +217,7 @@ export class Loader {
     this.#own.nextDue(Number.POSITIVE_INFINITY);
     this.#timesheet.tell(clock.now());
     await this.#permits.whole();
+    this.#timesheet.end();
     clearTimeout(this.#drainTimer);
     await this.#inserter.close();
     await this.#tracing?.flush();
@@ -235,7 +242,7 @@ export class Loader {
         await this.#drop(planned, slot, takenNs, waits);
         continue;
       }
-      if (batch.measured) this.#timesheet.begin();
+      if (batch.measured) this.#timesheet.begin(clock);
       // Before it is due: latency is never our own rendering or compressing, unless we are behind.
       const traced = this.#tracing?.wants() === true;
       const beganNs = traced ? await this.#begin(clock, batch, planned) : takenNs;
@@ -334,6 +341,7 @@ export class Loader {
   }
 
   async close(): Promise<void> {
+    this.#timesheet.end();
     if (this.#renderer instanceof Replayer) await this.#renderer.close();
   }
 

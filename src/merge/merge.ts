@@ -73,6 +73,8 @@ export function mergeReports(
     generator_limited: parts.some((report) => report.generator_limited),
     generator: {
       reasons: parts.flatMap((report) => report.generator.reasons.map((reason) => named(report, reason))),
+      unheld_service_ms: mergeLatencies(all((report) => report.generator.unheld_service_ms)),
+      throttled_s: sumOrNull(all((report) => report.generator.throttled_s)),
       workers: all((report) => report.generator.workers).flat(),
     },
     series: mergeSeries(

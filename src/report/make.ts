@@ -119,18 +119,31 @@ export function makeReport(result: Result): Report {
     generator_limited: result.limits.length > 0,
     generator: {
       reasons: result.limits,
-      workers: result.shares.map(({ busyNs, idleNs, renderingNs, waitingNs, delayedNs }) => ({
+      unheld_service_ms: latencyJson(result.unheld, measured.totals.serviceSumNs - measured.totals.heldSumNs),
+      throttled_s: secondsOrNull(throttledNs(result.cpuTimes)),
+      workers: result.shares.map(({ busyNs, idleNs, renderingNs, waitingNs, delayedNs }, worker) => ({
         busy_s: seconds(busyNs),
         idle_s: seconds(idleNs),
         rendering_s: seconds(renderingNs),
         waiting_s: seconds(waitingNs),
         delayed_s: seconds(delayedNs),
+        ran_s: secondsOrNull(result.cpuTimes[worker]?.ranNs),
+        waited_for_cpu_s: secondsOrNull(result.cpuTimes[worker]?.waitedNs),
+        stood_still_s: seconds(result.cpuTimes[worker]?.stoodNs ?? 0),
       })),
     },
     series: result.series,
     thresholds: [],
   };
 }
+
+const secondsOrNull = (ns: number | undefined): number | null => (ns === undefined ? null : seconds(ns));
+
+/** Each worker tells of the same control group. */
+const throttledNs = (times: Result["cpuTimes"]): number | undefined => {
+  const known = times.map(({ throttledNs: ns }) => ns).filter((ns) => ns !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
+};
 
 function deduplicationJson({ deduplication }: Target): Report["server"]["deduplication"] {
   if (deduplication === undefined) return null;
