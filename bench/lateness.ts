@@ -58,7 +58,7 @@ export async function lateness(nginx: Discarder, { rounds, seconds, warmUpS }: E
         "no insert, only the wait",
         ...(["p50", "p99", "max"] as const).map((name) =>
           show(
-            waits.map((one) => one[name]),
+            waits.map((one) => one[name] ?? undefined),
             2,
           ),
         ),

@@ -9,7 +9,7 @@ const WINDOW = 10;
 interface Standing {
   /** Rows in batches that are due. */
   readonly due: number;
-  /** Of these, those that were neither acknowledged nor are in flight. */
+  /** Of these, those that are not acknowledged. */
   readonly missing: number;
 }
 
@@ -32,6 +32,6 @@ export class Abort {
     const share = due > 0 ? 1 - (standing.missing - before.missing) / due : 1;
     this.#lowFor = share < this.#below ? this.#lowFor + 1 : 0;
     if (this.#lowFor < WINDOW) return undefined;
-    return `stopped by --abort-below ${percent(this.#below)}: over the last ${WINDOW} s ${percent(Math.max(0, share))} of the rows that were due were sent and not refused`;
+    return `stopped by --abort-below ${percent(this.#below)}: over the last ${WINDOW} s ${percent(Math.max(0, share))} of the rows that were due were acknowledged`;
   }
 }

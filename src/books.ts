@@ -4,16 +4,24 @@
 import type { Float64Histogram } from "hdr-histogram-js";
 import type { Clock } from "./clock.js";
 import type { Counters, CpuTimes, EndpointTotals, Part, Share, Totals } from "./counters.js";
+import { record } from "./latency.js";
 import type { Claim, RowTimes } from "./ledger.js";
 import type { Plan } from "./plan.js";
 import { claimedRows, type MaxSpec, rowsPerBatch } from "./schedule.js";
 import { type SpanTotals, spansPending } from "./spans.js";
+import { type Answered, answeredClosed, answeredOpen, type Backlog, type Ended } from "./window.js";
 
 /** The run without its warm-up. */
 export interface Measured {
   /** The time that rates are over, in nanoseconds from the start. */
   readonly fromNs: number;
   readonly toNs: number;
+  /** Rows that count as answered in it: window.ts. */
+  readonly answered: number;
+  /** By so many rows its ends may be off; undefined: by nothing that is known. */
+  readonly errorRows: number | undefined;
+  /** What had no outcome at its end; undefined: the run kept up, or is a closed loop. */
+  readonly backlog: Backlog | undefined;
   /** How long the schedule took for it. */
   readonly spanNs: number;
   /** Of the rows of all shards, the part that is this one's; 1 where there are no others. */
@@ -21,6 +29,11 @@ export interface Measured {
   /** Of the batches that are measured, as are the totals. */
   readonly scheduled: number;
   readonly totals: Totals;
+}
+
+export interface Waits {
+  readonly inserts: number;
+  readonly sumNs: number;
 }
 
 export interface Books {
@@ -40,14 +53,17 @@ export interface Books {
   readonly endsEarly: boolean;
   /** Of what is measured. Undefined in a closed loop, as is lateness. */
   readonly latency: Float64Histogram | undefined;
+  /** In latency: so many inserts that were due and never sent, with the time they had waited at the end of the drain. */
+  readonly unsentWaits: Waits;
   readonly service: Float64Histogram;
   readonly lateness: Float64Histogram | undefined;
+  readonly refused: Float64Histogram;
   /** Each has an outcome. */
   readonly spans: SpanTotals;
   /** Of each worker. */
   readonly shares: readonly Share[];
   readonly cpuTimes: readonly CpuTimes[];
-  /** Service times without what answers may have lain unread for want of a CPU. */
+  /** Service times without what answers may have lain unread, as their thread was held up. */
   readonly unheld: Float64Histogram;
   readonly claim: Omit<Claim, "runId">;
 }
@@ -63,24 +79,37 @@ export function closeBooks(plan: Plan, clock: Pick<Clock, "now">, startEpochNs?:
   const { rows } = ends;
   const warmUpRows = Math.min(rows, schedule?.warmUpRows ?? totals.generated - measured.generated);
   const measuredRows = schedule === undefined ? rows - warmUpRows : shardRows(rows) - shardRows(warmUpRows);
+  const scheduled = schedule === undefined ? rows : shardRows(rows);
+  const latency = schedule && counters.histogram("latency", "measured");
+  const overNs = Math.min(nowNs, Number(counters.drainedNs));
+  const endsEarly = counters.endNs < (schedule?.durationNs ?? (spec as MaxSpec).durationNs);
+  const answered = answeredOf(plan, ends.endNs, measured, {
+    endsEarly,
+    overNs,
+    due: scheduled - totals.dropped,
+    unsent: scheduled - totals.generated - totals.dropped,
+    lastAnswerNs: totals.lastAnswerNs,
+  });
   return {
-    scheduled: schedule === undefined ? rows : shardRows(rows),
+    scheduled,
     rowsPerBatch: rowsPerBatch(spec),
     totals,
     endpointTotals: counters.endpoints(),
     scheduleS: Number(counters.endNs) / 1e9,
     elapsedS: Math.max(ends.endNs, totals.lastAnswerNs) / 1e9,
-    endsEarly: counters.endNs < (schedule?.durationNs ?? (spec as MaxSpec).durationNs),
+    endsEarly,
     measured: {
-      ...windowOf(plan, ends.endNs, totals.lastAnswerNs, measured.generated + measured.dropped < measuredRows),
+      ...answered,
       spanNs: Math.max(0, ends.endNs - Number(spec.warmUpNs)),
       scheduled: measuredRows,
       share: schedule === undefined || rows === warmUpRows ? 1 : measuredRows / (rows - warmUpRows),
       totals: measured,
     },
-    latency: schedule && counters.histogram("latency", "measured"),
+    latency,
+    unsentWaits: latency === undefined ? { inserts: 0, sumNs: 0 } : recordUnsent(plan, latency, overNs),
     service: counters.histogram("service", "measured"),
     lateness: schedule && counters.histogram("lateness", "measured"),
+    refused: counters.histogram("refused", "measured"),
     spans: settledSpans(counters.spans()),
     shares: counters.workers.map(({ share }) => share),
     cpuTimes: counters.workers.map(({ cpuTimes }) => cpuTimes),
@@ -149,31 +178,66 @@ const settledSpans = (spans: SpanTotals): SpanTotals => ({
   unflushed: spans.unflushed + spansPending(spans),
 });
 
-/**
- * The time in which the measured rows came. Nobody waits for the answers to the last inserts, which were sent in time: it
- * ends with the schedule. An insert that was sent late came too late: its answer ends it, or as much time as it was late, so that a
- * moment of lateness does not add a whole service time. A backlog of the warm-up is not waited for: it begins as much later
- * as the first measured insert was late, as long as the run is behind at its end too.
- *
- * In a closed loop an insert is claimed when one is answered: as many come within a time as are claimed in it, once all
- * places are taken; without a warm-up those that fill them are made up for by the wait for the last answers.
- */
-function windowOf(
-  { spec, counters }: Plan,
+type Rates = Pick<Measured, "fromNs" | "toNs" | "answered" | "errorRows" | "backlog">;
+
+/** The window that rates are over, and what was answered in it. */
+function answeredOf(
+  plan: Plan,
   endNs: number,
-  lastAnswerNs: number,
-  isCutOff: boolean,
-): Pick<Measured, "fromNs" | "toNs"> {
+  { acknowledged, inserts }: Totals,
+  rest: Pick<Ended, "endsEarly" | "overNs" | "due" | "unsent" | "lastAnswerNs">,
+): Rates {
+  const { spec, counters } = plan;
   const warmUpNs = Number(spec.warmUpNs);
   // Ended in its warm-up.
-  if (warmUpNs > 0 && endNs > 0 && endNs <= warmUpNs) return { fromNs: endNs, toNs: endNs };
-  if (spec.kind === "max") {
-    const isExhausted = endNs === 0;
-    const toNs = warmUpNs > 0 && !isExhausted ? endNs : Math.max(endNs, lastAnswerNs);
-    return { fromNs: Math.min(warmUpNs, toNs), toNs };
+  if (warmUpNs > 0 && endNs > 0 && endNs <= warmUpNs) return ratesOf(endNs, endNs, { rows: 0 });
+  if (spec.kind === "max") return closedRates(plan, endNs, acknowledged, rest.lastAnswerNs);
+  const ended: Ended = {
+    ...rest,
+    fromNs: Math.min(warmUpNs, endNs),
+    toNs: endNs,
+    rowsPerBatch: rowsPerBatch(spec),
+    acknowledged,
+    inserts: inserts.acknowledged + inserts.failed + inserts.unknown,
+  };
+  return ratesOf(ended.fromNs, endNs, answeredOpen(counters.workers, ended));
+}
+
+const ratesOf = (fromNs: number, toNs: number, { rows, errorRows, backlog }: Partial<Answered>): Rates => ({
+  fromNs,
+  toNs,
+  answered: rows ?? 0,
+  errorRows,
+  backlog,
+});
+
+/**
+ * Where the places of the inserts in flight were taken for too short a time, or the rows were gone before it: of all that was
+ * claimed, up to the last answer.
+ */
+function closedRates({ spec, counters }: Plan, endNs: number, acknowledged: number, lastAnswerNs: number): Rates {
+  const warmUpNs = Number(spec.warmUpNs);
+  const isExhausted = endNs === 0;
+  const closed = isExhausted ? undefined : answeredClosed(counters.workers, endNs);
+  if (closed !== undefined) return ratesOf(closed.fromNs, endNs, closed);
+  const toNs = warmUpNs > 0 && !isExhausted ? endNs : Math.max(endNs, lastAnswerNs);
+  return ratesOf(Math.min(warmUpNs, toNs), toNs, { rows: acknowledged });
+}
+
+/** Inserts that were due and never sent waited at least until the end: lower bounds of their latency, without which they would be missing. */
+function recordUnsent({ schedule, shard, counters, fates }: Plan, latency: Float64Histogram, overNs: number): Waits {
+  let [inserts, sumNs] = [0, 0];
+  if (schedule === undefined) return { inserts, sumNs };
+  const batches = Math.min(fates.capacity, Math.ceil((schedule.batches - shard.index) / shard.of));
+  for (let turn = 0; turn < batches; turn++) {
+    if (fates.kindAt(turn) !== "none") continue;
+    const batch = schedule.batch(turn * shard.of + shard.index, counters.endNs);
+    if (batch === undefined) break;
+    if (!batch.measured) continue;
+    const ns = Math.max(0, overNs - batch.dueNs);
+    record(latency, ns);
+    inserts += 1;
+    sumNs += ns;
   }
-  const lags = counters.workers.map(({ firstLagNs }) => firstLagNs).filter((lagNs) => lagNs !== undefined);
-  const toNs = Math.max(endNs, ...counters.workers.map(({ behindUntilNs }) => behindUntilNs));
-  const lateNs = warmUpNs > 0 && lags.length > 0 ? Math.min(...lags, ...(isCutOff ? [] : [toNs - endNs])) : 0;
-  return { fromNs: Math.min(warmUpNs + lateNs, toNs), toNs };
+  return { inserts, sumNs };
 }

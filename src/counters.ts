@@ -2,13 +2,13 @@
 // them up whenever somebody asks, and they survive a worker's death. Cells are 8-byte floats, written and read whole:
 // a sum taken while workers write is between before and after, never garbage.
 //
-//   | control | worker 0: state, phase 0, phase 1 | worker 1: … |
+//   | control | worker 0: state, window, late, phase 0, phase 1 | worker 1: … |
 //
 // Phases (phase.ts): the warm-up, where there is one, and what is measured. A batch belongs to one of them, whenever it is answered.
 
 import type { Float64Histogram } from "hdr-histogram-js";
 import { type Code, type Outcome, REASONS, type Reason } from "./answer.js";
-import { merge } from "./latency.js";
+import { HISTOGRAM_BYTES, merge, SharedHistogram } from "./latency.js";
 import {
   CELL_BYTES,
   codeAt,
@@ -24,6 +24,7 @@ import {
 } from "./phase.js";
 import type { Batch } from "./schedule.js";
 import { SPAN_OUTCOMES, type SpanOutcome, type SpanTotals } from "./spans.js";
+import { WINDOW } from "./window.js";
 
 export type { HistogramName } from "./phase.js";
 
@@ -31,25 +32,24 @@ const CONTROL = { endNs: 0, drainedNs: 1, claimed: 2, failing: 3, cells: 4 } as 
 const STATE = {
   nextDueNs: 0,
   lastAnswerNs: 1,
-  firstLagNs: 2,
-  behindUntilNs: 3,
-  busyNs: 4,
-  idleNs: 5,
-  renderingNs: 6,
-  waitingNs: 7,
-  delayedNs: 8,
-  spansBegun: 9,
-  ranNs: 10,
-  waitedForCpuNs: 11,
-  stoodNs: 12,
-  throttledNs: 13,
+  busyNs: 2,
+  idleNs: 3,
+  renderingNs: 4,
+  waitingNs: 5,
+  delayedNs: 6,
+  ranNs: 7,
+  waitedForCpuNs: 8,
+  stoodNs: 9,
+  throttledNs: 10,
+  spansBegun: 11,
   /** One an outcome. */
-  spans: 14,
-  cells: 14 + SPAN_OUTCOMES.length,
+  spans: 12,
+  cells: 12 + SPAN_OUTCOMES.length,
 } as const;
+/** What the system does not say. */
+const UNSAID = -1;
 /** What a timer and a turn of the event loop may take: a batch is overdue only after that. */
 export const OVERDUE_NS = 10_000_000;
-const UNSEEN = -1;
 
 export interface CountersShape {
   readonly workers: number;
@@ -65,12 +65,10 @@ type Counted = Pick<Batch, "rows" | "measured">;
 export interface Times {
   /** Undefined in a closed loop, which has no latency. */
   readonly dueNs: number | undefined;
-  /** When its first request began to leave. */
-  readonly sentNs: number;
   readonly answeredNs: number;
   /** How long the last request that left took. */
   readonly serviceNs: number;
-  /** Of that, how long its answer may have lain unread for want of a CPU; left out: nobody knows. */
+  /** Of that, how long its answer may have lain unread, as its thread was held up; left out: nobody knows. */
   readonly heldNs?: number;
 }
 
@@ -91,9 +89,9 @@ export interface CpuTimes {
   readonly ranNs: number | undefined;
   /** It could have run, and others had the CPUs. */
   readonly waitedNs: number | undefined;
-  /** It neither ran nor waited, and was not asleep: process or machine were stopped. With all of these where the system does not tell them apart. */
+  /** It neither ran nor waited nor slept: process or machine were stopped. Where the system does not say, all that held it up. */
   readonly stoodNs: number;
-  /** The process's control group was held still by its limit, summed over CPUs. */
+  /** The limit of its process's control group held that still; summed over CPUs. */
   readonly throttledNs: number | undefined;
 }
 
@@ -142,15 +140,22 @@ export interface Totals {
   readonly latencySumNs: number;
   readonly serviceSumNs: number;
   readonly latenessSumNs: number;
+  readonly refusedSumNs: number;
   /** Of the sum of service times. */
   readonly heldSumNs: number;
 }
 
-const workerBytes = (shape: CountersShape): number => STATE.cells * CELL_BYTES + shape.phases * phaseBytes(shape);
+const OWN_CELLS = STATE.cells + WINDOW.cells;
+const workerBytes = (shape: CountersShape): number =>
+  OWN_CELLS * CELL_BYTES + HISTOGRAM_BYTES + shape.phases * phaseBytes(shape);
 
 /** A worker's own cells. Only that worker writes them. */
 export class WorkerCounters {
   readonly phases: readonly Phase[];
+  /** What was answered in the measured window: window.ts. */
+  readonly window: Float64Array;
+  /** How long after the end of the schedule rows were acknowledged. */
+  readonly late: SharedHistogram;
   readonly #cells: Float64Array;
   readonly #warmUp: Phase;
   readonly #measured: Phase;
@@ -158,7 +163,9 @@ export class WorkerCounters {
   constructor(buffer: SharedArrayBuffer, shape: CountersShape, worker: number) {
     const start = CONTROL.cells * CELL_BYTES + worker * workerBytes(shape);
     this.#cells = new Float64Array(buffer, start, STATE.cells);
-    const phases = start + this.#cells.byteLength;
+    this.window = new Float64Array(buffer, start + this.#cells.byteLength, WINDOW.cells);
+    this.late = new SharedHistogram(buffer, start + OWN_CELLS * CELL_BYTES);
+    const phases = start + OWN_CELLS * CELL_BYTES + HISTOGRAM_BYTES;
     this.#warmUp = new Phase(buffer, shape, phases);
     this.#measured = shape.phases === 1 ? this.#warmUp : new Phase(buffer, shape, phases + phaseBytes(shape));
     this.phases = shape.phases === 1 ? [this.#measured] : [this.#warmUp, this.#measured];
@@ -167,8 +174,7 @@ export class WorkerCounters {
   /** Before the first batch. */
   reset(): void {
     this.#cells[STATE.nextDueNs] = Number.POSITIVE_INFINITY;
-    for (const cell of [STATE.firstLagNs, STATE.ranNs, STATE.waitedForCpuNs, STATE.throttledNs])
-      this.#cells[cell] = UNSEEN;
+    this.held({ ranNs: undefined, waitedNs: undefined, stoodNs: 0, throttledNs: undefined });
   }
 
   get(cell: number): number {
@@ -211,7 +217,6 @@ export class WorkerCounters {
     phase.lateness.recordNs(lagNs);
     phase.add(PHASE.latenessSumNs, lagNs);
     if (lagNs > phase.get(PHASE.maxLagNs)) phase.cells[PHASE.maxLagNs] = lagNs;
-    if (batch.measured && this.get(STATE.firstLagNs) === UNSEEN) this.#cells[STATE.firstLagNs] = lagNs;
   }
 
   /** An attempt failed, and there will be another. */
@@ -266,8 +271,8 @@ export class WorkerCounters {
     if (lagNs > phase.get(PHASE.maxLagNs)) phase.cells[PHASE.maxLagNs] = lagNs;
   }
 
-  /** Times of an insert that is over; of a single attempt, `serviceNs` is the time from its one request to its answer. */
-  timed(batch: Counted, { dueNs, sentNs, answeredNs, serviceNs, heldNs = 0 }: Times): void {
+  /** Times of an acknowledged insert; of a single attempt, `serviceNs` is the time from its one request to its answer. */
+  timed(batch: Counted, { dueNs, answeredNs, serviceNs, heldNs = 0 }: Times): void {
     const phase = this.#phase(batch);
     this.#cells[STATE.lastAnswerNs] = answeredNs;
     phase.service.recordNs(serviceNs);
@@ -275,13 +280,16 @@ export class WorkerCounters {
     phase.unheld.recordNs(serviceNs - heldNs);
     phase.add(PHASE.heldSumNs, heldNs);
     if (dueNs === undefined) return;
-    const lagNs = sentNs - dueNs;
-    if (lagNs > OVERDUE_NS) {
-      const untilNs = Math.min(answeredNs, sentNs + lagNs);
-      this.#cells[STATE.behindUntilNs] = Math.max(this.get(STATE.behindUntilNs), untilNs);
-    }
     phase.latency.recordNs(answeredNs - dueNs);
     phase.add(PHASE.latencySumNs, answeredNs - dueNs);
+  }
+
+  /** It ended unacknowledged, so long after it was due, or sent in a closed loop. `answeredNs`: undefined where it was never sent. */
+  refused(batch: Counted, ns: number, answeredNs: number | undefined): void {
+    const phase = this.#phase(batch);
+    if (answeredNs !== undefined) this.#cells[STATE.lastAnswerNs] = answeredNs;
+    phase.refused.recordNs(ns);
+    phase.add(PHASE.refusedSumNs, ns);
   }
 
   /** What the measured part has taken so far. */
@@ -289,9 +297,9 @@ export class WorkerCounters {
     this.#cells.set([busyNs, idleNs, renderingNs, waitingNs, delayedNs], STATE.busyNs);
   }
 
-  /** What the system says of the thread's measured part so far. */
-  ran({ ranNs, waitedNs, stoodNs, throttledNs }: CpuTimes): void {
-    this.#cells.set([ranNs ?? UNSEEN, waitedNs ?? UNSEEN, stoodNs, throttledNs ?? UNSEEN], STATE.ranNs);
+  /** What held its thread up in the measured part so far. */
+  held({ ranNs, waitedNs, stoodNs, throttledNs }: CpuTimes): void {
+    this.#cells.set([ranNs ?? UNSAID, waitedNs ?? UNSAID, stoodNs, throttledNs ?? UNSAID], STATE.ranNs);
   }
 
   /** A span that is sampled begins. */
@@ -321,24 +329,13 @@ export class WorkerCounters {
   }
 
   get cpuTimes(): CpuTimes {
-    const seen = (cell: number): number | undefined => (this.get(cell) === UNSEEN ? undefined : this.get(cell));
+    const said = (cell: number): number | undefined => (this.get(cell) === UNSAID ? undefined : this.get(cell));
     return {
-      ranNs: seen(STATE.ranNs),
-      waitedNs: seen(STATE.waitedForCpuNs),
+      ranNs: said(STATE.ranNs),
+      waitedNs: said(STATE.waitedForCpuNs),
       stoodNs: this.get(STATE.stoodNs),
-      throttledNs: seen(STATE.throttledNs),
+      throttledNs: said(STATE.throttledNs),
     };
-  }
-
-  /** How late the first measured insert was sent; undefined where none was, or in a closed loop. */
-  get firstLagNs(): number | undefined {
-    const lagNs = this.get(STATE.firstLagNs);
-    return lagNs === UNSEEN ? undefined : lagNs;
-  }
-
-  /** Until when inserts that were sent overdue were under way, but of each no longer than it was late; 0: there was none. */
-  get behindUntilNs(): number {
-    return this.get(STATE.behindUntilNs);
   }
 }
 
@@ -483,6 +480,7 @@ export class Counters {
       latencySumNs: add(ofPhases(PHASE.latencySumNs)),
       serviceSumNs: add(ofPhases(PHASE.serviceSumNs)),
       latenessSumNs: add(ofPhases(PHASE.latenessSumNs)),
+      refusedSumNs: add(ofPhases(PHASE.refusedSumNs)),
       heldSumNs: add(ofPhases(PHASE.heldSumNs)),
     };
   }

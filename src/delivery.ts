@@ -14,6 +14,7 @@ import { type Doubt, finalOutcome, nextAttemptNs } from "./retry.js";
 import { isEndpointFault, Rotation } from "./rotation.js";
 import type { Batch } from "./schedule.js";
 import type { Trace } from "./tracing.js";
+import { WindowTally } from "./window.js";
 
 /** A closed loop does not try a server that is not there, or a proxy with nobody behind it, as fast as it can. */
 const NOBODY_THERE_NS = 100_000_000;
@@ -42,11 +43,24 @@ export interface Parcel {
   readonly trace: Trace | undefined;
 }
 
+/** When what happened to an insert that is over; nanoseconds from the start. */
+interface Course {
+  /** Undefined in a closed loop. */
+  readonly dueNs: number | undefined;
+  readonly firstNs: number;
+  /** Undefined: it was never sent. */
+  readonly firstSentNs: number | undefined;
+  readonly serviceNs: number | undefined;
+  readonly heldNs: number;
+  readonly nowNs: number;
+}
+
 export class Delivery {
   readonly #parts: DeliveryParts;
   readonly #plan: WorkerPlan;
   readonly #own: WorkerCounters;
   readonly #rotation: Rotation;
+  readonly #window: WindowTally;
   #pausing = 0;
 
   constructor(parts: DeliveryParts) {
@@ -54,6 +68,17 @@ export class Delivery {
     this.#plan = parts.plan;
     this.#own = parts.counters.worker(parts.plan.worker);
     this.#rotation = new Rotation(parts.plan.stores);
+    const { schedule, insert } = parts.plan;
+    this.#window = new WindowTally(
+      {
+        isClosedLoop: schedule.kind === "max",
+        fromNs: Number(schedule.warmUpNs),
+        toNs: Number(parts.counters.endNs),
+        places: insert.permits,
+      },
+      parts.counters,
+      this.#own,
+    );
   }
 
   /** One insert with all its attempts. Resolves when it is over; rejects only where the program is wrong. */
@@ -131,9 +156,7 @@ export class Delivery {
       if (outcome === doubt && tried.kind === "failed") this.#own.exchanged(endpoint, batch, doubt.code, tried.code);
       this.#own.answered(endpoint, batch, outcome);
       this.#parts.fates.answered(turn, outcome);
-      if (firstSentNs !== undefined && serviceNs !== undefined) {
-        this.#own.timed(batch, { dueNs, sentNs: firstSentNs, answeredNs: nowNs, serviceNs, heldNs });
-      }
+      this.#over(batch, outcome, { dueNs, firstNs, firstSentNs, serviceNs, heldNs, nowNs });
       trace?.answered(outcome, attempts);
       this.#heed(outcome, tried, batch);
       if (schedule.kind === "max" && (isEndpointFault(tried) || isOurFault(tried))) {
@@ -141,6 +164,18 @@ export class Delivery {
       }
       return;
     }
+  }
+
+  #over(batch: Batch, { kind }: Outcome, { dueNs, firstNs, firstSentNs, serviceNs, heldNs, nowNs }: Course): void {
+    const sentNs = firstSentNs ?? firstNs;
+    const acknowledged = kind === "acknowledged";
+    if (!acknowledged) {
+      this.#own.refused(batch, nowNs - (dueNs ?? sentNs), firstSentNs === undefined ? undefined : nowNs);
+    } else if (serviceNs !== undefined) {
+      this.#own.timed(batch, { dueNs, answeredNs: nowNs, serviceNs, heldNs });
+    }
+    const { rows, measured } = batch;
+    this.#window.take({ rows, measured, dueNs: batch.dueNs, sentNs, answeredNs: nowNs, acknowledged });
   }
 
   #judge(endpoint: number, outcome: Outcome, nowNs: number): void {

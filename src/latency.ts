@@ -10,6 +10,8 @@ const DIGITS = 3;
 /** Bytes of shared memory one histogram takes. */
 export const HISTOGRAM_BYTES = new Float64Histogram(1, LONGEST_US, DIGITS).countsArrayLength * 8;
 
+const microseconds = (ns: number): number => Math.min(Math.max(Math.round(ns / 1000), 0), LONGEST_US);
+
 /**
  * A histogram whose counts lie in shared memory, as plain 8-byte cells. One thread records. Others may read the counts
  * at any time, but nothing else: only a {@link merge} knows its total and its maximum.
@@ -23,9 +25,21 @@ export class SharedHistogram extends JsHistogram {
     this._totalCount = 0;
   }
 
-  /** Records a time in nanoseconds. */
-  recordNs(ns: number): void {
-    this.recordValue(Math.min(Math.max(Math.round(ns / 1000), 0), LONGEST_US));
+  /** Records a time in nanoseconds, so many times. */
+  recordNs(ns: number, times = 1): void {
+    const us = microseconds(ns);
+    if (times === 1) this.recordValue(us);
+    else this.recordValueWithCount(us, times);
+  }
+
+  /** How many of the recorded times were at most so long. */
+  countUpToNs(ns: number): number {
+    const us = ns / 1000;
+    let count = 0;
+    for (let index = 0; index < this.countsArrayLength && this.valueFromIndex(index) <= us; index++) {
+      count += this.getCountAtIndex(index);
+    }
+    return count;
   }
 
   override getCountAtIndex(index: number): number {
@@ -131,33 +145,51 @@ function decodeCounts(bytes: Uint8Array): Float64Histogram {
   return histogram;
 }
 
-/** Of a histogram, in milliseconds; all 0 when it is empty. */
+/** Of a histogram, in milliseconds; null where there are not the samples for it. */
 export interface Latency {
   readonly count: number;
-  readonly min: number;
-  readonly mean: number;
-  readonly p50: number;
-  readonly p90: number;
-  readonly p99: number;
-  readonly p999: number;
-  readonly max: number;
+  readonly min: number | null;
+  readonly mean: number | null;
+  readonly p50: number | null;
+  readonly p90: number | null;
+  readonly p95: number | null;
+  readonly p99: number | null;
+  readonly p999: number | null;
+  readonly max: number | null;
 }
+
+/** Quantiles, by their fields. Of fewer samples than `samples` none lies beyond, and the quantile is only their maximum. */
+export const QUANTILES = [
+  { field: "p50", name: "p50", percentile: 50, samples: 1 },
+  { field: "p90", name: "p90", percentile: 90, samples: 10 },
+  { field: "p95", name: "p95", percentile: 95, samples: 20 },
+  { field: "p99", name: "p99", percentile: 99, samples: 100 },
+  { field: "p999", name: "p99.9", percentile: 99.9, samples: 1000 },
+] as const;
 
 /** @param sumNs the exact sum of the recorded times, which the histogram has only to three digits */
 export function summarize(histogram: Float64Histogram, sumNs: number): Latency {
   const count = histogram.totalCount;
-  const ms = (us: number): number => (count === 0 ? 0 : us / 1000);
-  const percentile = (p: number): number => ms(histogram.getValueAtPercentile(p));
+  const quantile = (field: (typeof QUANTILES)[number]["field"]): number | null => {
+    const { percentile = 0, samples = 0 } = QUANTILES.find((one) => one.field === field) ?? {};
+    return count < samples ? null : histogram.getValueAtPercentile(percentile) / 1000;
+  };
   return {
     count,
-    min: percentile(0),
-    mean: count === 0 ? 0 : sumNs / count / 1e6,
-    p50: percentile(50),
-    p90: percentile(90),
-    p99: percentile(99),
-    p999: percentile(99.9),
-    max: ms(histogram.maxValue),
+    min: count === 0 ? null : histogram.getValueAtPercentile(0) / 1000,
+    mean: count === 0 ? null : sumNs / count / 1e6,
+    p50: quantile("p50"),
+    p90: quantile("p90"),
+    p95: quantile("p95"),
+    p99: quantile("p99"),
+    p999: quantile("p999"),
+    max: count === 0 ? null : histogram.maxValue / 1000,
   };
+}
+
+/** Adds a time in nanoseconds. */
+export function record(histogram: Float64Histogram, ns: number): void {
+  histogram.recordValue(microseconds(ns));
 }
 
 /** Recorded times that were at most `boundSeconds`, for each of the ascending bounds. */

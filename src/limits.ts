@@ -36,8 +36,9 @@ export function limitsOf({
   // A closed loop sends whenever it can.
   if (latency === undefined || lateness === undefined) return atLimit;
 
-  const { scheduled, totals, spanNs } = measured;
-  const isMissed = totals.generated * spanNs < KEPT * scheduled * measuredNs || totals.dropped > 0;
+  const { scheduled, totals, answered } = measured;
+  const refused = totals.failed + totals.unknown;
+  const isMissed = answered + refused < KEPT * scheduled || totals.dropped > 0;
   if (isMissed && atLimit.length > 0) return atLimit;
   const late = `batches were due and not sent for ${percent(delayedNs / shares.length / measuredNs)} of the time though there was room among the inserts in flight`;
   if (isMissed && delayedNs > waitingNs) return [late];

@@ -102,6 +102,8 @@ export interface Options {
   /** Undefined: batches are counted, and not written down. */
   readonly ledgerFile: string | undefined;
   readonly thresholds: readonly Threshold[];
+  /** A threshold that cannot be judged is not passed over. */
+  readonly strict: boolean;
   readonly verify: boolean;
   readonly blind: boolean;
 }
@@ -231,6 +233,7 @@ export function resolveRun(
     reportFile: reader.word("report", "a file name"),
     ledgerFile: readLedgerFile(reader),
     thresholds: readThresholds(reader, load.rate === "max"),
+    strict: reader.switch("strict"),
     verify: !reader.switch("no-verify") && !blind,
     blind,
   };

@@ -1,7 +1,7 @@
-// One worker's figures of one phase of a run: what was generated, rows, inserts, bytes and errors of each endpoint, and three
+// One worker's figures of one phase of a run: what was generated, rows, inserts, bytes and errors of each endpoint, and five
 // histograms, all in shared memory. Laid out for counters.ts, which alone uses them.
 //
-//   | state | endpoint 0 | endpoint 1 | … | latency | service | lateness |
+//   | state | endpoint 0 | endpoint 1 | … | latency | service | lateness | refused | unheld |
 
 import { type Code, REASONS, TRANSPORT_CODES } from "./answer.js";
 import { HISTOGRAM_BYTES, SharedHistogram } from "./latency.js";
@@ -14,11 +14,12 @@ export const PHASE = {
   latencySumNs: 2,
   serviceSumNs: 3,
   latenessSumNs: 4,
-  generatedRows: 5,
-  generatedInserts: 6,
-  renderedBytes: 7,
-  heldSumNs: 8,
-  cells: 9,
+  refusedSumNs: 5,
+  generatedRows: 6,
+  generatedInserts: 7,
+  renderedBytes: 8,
+  heldSumNs: 9,
+  cells: 10,
 } as const;
 /** Cells of an endpoint: of inserts that ended there, and of attempts. */
 export const ENDPOINT = {
@@ -41,10 +42,11 @@ const LARGEST_EXCEPTION = 1199;
 export const ERROR_CODES = LARGEST_EXCEPTION + 1 + TRANSPORT_CODES.length;
 export const ENDPOINT_CELLS = ENDPOINT.errors + ERROR.cells * ERROR_CODES;
 
-const HISTOGRAMS = ["latency", "service", "lateness", "unheld"] as const;
+const HISTOGRAMS = ["latency", "service", "lateness", "refused", "unheld"] as const;
 /**
- * latency: due to answered; service: sent to answered; lateness: due to sent; unheld: service without the time that answers may have
- * lain unread for want of a CPU.
+ * latency: due to answered, and service: sent to answered, of acknowledged inserts; lateness: due to sent; refused: due to its
+ * end (in a closed loop: sent to its end), of an insert that failed or whose outcome is unknown; unheld: service without the time that answers
+ * may have lain unread, as their thread was held up.
  */
 export type HistogramName = (typeof HISTOGRAMS)[number];
 
@@ -69,6 +71,7 @@ export class Phase {
   readonly latency: SharedHistogram;
   readonly service: SharedHistogram;
   readonly lateness: SharedHistogram;
+  readonly refused: SharedHistogram;
   readonly unheld: SharedHistogram;
   readonly cells: Float64Array;
 
@@ -76,8 +79,9 @@ export class Phase {
     this.cells = new Float64Array(buffer, at, phaseCells(shape));
     const histogram = (index: number): SharedHistogram =>
       new SharedHistogram(buffer, at + this.cells.byteLength + index * HISTOGRAM_BYTES);
-    [this.latency, this.service, this.lateness] = [histogram(0), histogram(1), histogram(2)];
-    this.unheld = histogram(3);
+    [this.latency, this.service] = [histogram(0), histogram(1)];
+    [this.lateness, this.refused] = [histogram(2), histogram(3)];
+    this.unheld = histogram(4);
   }
 
   get(cell: number): number {

@@ -77,12 +77,14 @@ function figuresOf({ atNs, totals, rowsPerSecond, latency }: Snapshot, durationN
   const { failed, unknown } = totals.inserts;
   const isOpen = durationNs === Number.POSITIVE_INFINITY;
   const left = isOpen ? "until the rows end" : `${clockTime(Math.ceil((endNs - atNs) / 1e9))} left`;
-  const quantile = (ms: number): string => (latency.count === 0 ? "–" : milliseconds(ms)).padStart(8);
+  const quantile = (ms: number | null): string => (ms === null ? "–" : milliseconds(ms)).padStart(8);
+  // Of fewer inserts a second there is no p99 but their longest.
+  const longest = latency.p99 === null ? `max ${quantile(latency.max)}` : `p99 ${quantile(latency.p99)}`;
   return [
     { rank: 4, text: isOpen ? clockTime(atNs / 1e9) : `${clockTime(atNs / 1e9)}/${clockTime(durationNs / 1e9)}` },
     { rank: 9, text: `${short(rowsPerSecond).padStart(5)} rows/s` },
     { rank: 2, text: `p50 ${quantile(latency.p50)}` },
-    { rank: 5, text: `p99 ${quantile(latency.p99)}` },
+    { rank: 5, text: longest },
     { rank: 7, text: `errors ${whole(failed + unknown)}` },
     ...(totals.retries > 0 ? [{ rank: 6.8, text: `retries ${whole(totals.retries)}` }] : []),
     { rank: 3, text: `in flight ${String(totals.inFlight).padStart(2)}` },

@@ -103,7 +103,7 @@ export class Pulse {
   #tell(): void {
     const spent = between(this.#first?.times, this.#look.times);
     const [before, after] = [this.#first?.throttledNs, this.#throttle?.read()];
-    this.#own.ran({
+    this.#own.held({
       ranNs: spent?.ranNs,
       waitedNs: spent?.waitedNs,
       stoodNs: this.#stoodNs,

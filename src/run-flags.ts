@@ -416,6 +416,12 @@ export const RUN_FLAGS = [
       "What the run must keep to, or it ends with 99: 'p99<500ms', service_p99, error_rate, achieved_rate, lag, rows_lost; repeatable",
   },
   {
+    name: "strict",
+    group: "Observe",
+    kind: "switch",
+    description: "End with 98 where a threshold cannot be judged, as there were too few inserts",
+  },
+  {
     name: "metrics-port",
     group: "Observe",
     kind: "text",

@@ -33,7 +33,7 @@ import { isIncomplete, toText } from "./report/text.js";
 import { ServerError } from "./server.js";
 import { blindTarget, prepareTarget, type Target, whyUnlisted, whyUnverifiable } from "./target.js";
 import { timespan, whole } from "./text.js";
-import { unverifiable } from "./threshold-options.js";
+import { unjudgeable, unverifiable } from "./threshold-options.js";
 import { INSECURE } from "./tls-options.js";
 import { VERSION } from "./version.js";
 import { watch } from "./watch.js";
@@ -125,6 +125,9 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     }
     const tooFew = whyTooFewThreads(options.compress, plan.workers.length);
     if (tooFew !== undefined) warn(tooFew);
+    if (plan.schedule !== undefined) {
+      for (const sentence of unjudgeable(options.thresholds, plan.schedule.measuredBatches)) warn(sentence);
+    }
     const ceiling = ceilingOf(options.format, target);
     if (ceiling !== undefined) progress.measures(ceiling.name);
     progress.lasts(endsWithFile(options) ? undefined : plan.counters.endNs);
@@ -242,6 +245,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     await hold(options, metrics, progress, interrupt);
     if (isIncomplete(report)) return EXIT.incomplete;
     if (report.thresholds.some(({ passed }) => !passed)) return EXIT.crossed;
+    if (options.strict && report.thresholds.some(({ unjudged }) => unjudged !== null)) return EXIT.unjudged;
     return interrupted ? Number(interrupt.reason) : EXIT.done;
   } catch (error) {
     if (!interrupt.aborted) await embedded?.throwIfDied();

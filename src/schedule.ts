@@ -144,6 +144,11 @@ export class Schedule {
     return this.#batches;
   }
 
+  /** Those of them that are not of the warm-up. */
+  get measuredBatches(): number {
+    return this.#batches - this.#warmUpBatches;
+  }
+
   /** Rows that exist before `endNs`: those that have arrived, or are in batches that have. */
   totalRows(endNs: bigint = this.durationNs): number {
     if (endNs >= this.durationNs) return this.#rows;

@@ -3,7 +3,8 @@
 
 import { quoted } from "./quoted.js";
 import type { Reader } from "./reader.js";
-import { parseThreshold, THRESHOLD_NAMES, type Threshold } from "./threshold.js";
+import { count, whole } from "./text.js";
+import { parseThreshold, samplesFor, THRESHOLD_NAMES, type Threshold } from "./threshold.js";
 
 /** `closedLoop`: with --rate max. */
 export function readThresholds(reader: Reader, closedLoop: boolean): readonly Threshold[] {
@@ -47,6 +48,15 @@ function whyUnmeasurable(
   if (subject !== "rows_lost") return undefined;
   const unasked = (["blind", "no-verify"] as const).find((name) => reader.switch(name));
   return unasked && `${reader.label(unasked)}: nobody asks the server for its rows`;
+}
+
+/** Of so many inserts planned, those that take more to be judged. */
+export function unjudgeable(thresholds: readonly Threshold[], inserts: number): readonly string[] {
+  return thresholds.flatMap((threshold) => {
+    const needs = samplesFor(threshold) ?? 0;
+    if (inserts >= needs) return [];
+    return `--threshold ${threshold.expression} can hardly be judged: it needs ${count(needs, "insert")}, and ${whole(inserts)} are planned; smaller batches or a longer run have more`;
+  });
 }
 
 /** What a table that cannot be verified leaves without a figure. */

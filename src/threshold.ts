@@ -1,7 +1,7 @@
 // Thresholds: what a run must keep to, such as p99<500ms, and whether it did. Pure: read by threshold-options.ts before a
 // run, evaluated after it.
 
-import type { Latency } from "./latency.js";
+import { QUANTILES as KEPT_QUANTILES, type Latency } from "./latency.js";
 import { parseDecimal, parseDuration, parseInteger, parseRate } from "./quantities.js";
 import { quoted } from "./quoted.js";
 import { ratioOf } from "./schedule.js";
@@ -51,14 +51,14 @@ export interface Verdict {
   readonly value: number | undefined;
   /** The value for a person, with its unit. */
   readonly text: string;
+  /** Nothing that was measured speaks against it. */
   readonly passed: boolean;
+  /** Why it cannot be judged all the same, going on from "cannot judge: "; undefined: it is. */
+  readonly unjudged: string | undefined;
 }
 
-const QUANTILES: ReadonlyMap<string, keyof Latency> = new Map([
-  ["p50", "p50"],
-  ["p90", "p90"],
-  ["p99", "p99"],
-  ["p99.9", "p999"],
+const QUANTILES: ReadonlyMap<string, keyof Latency> = new Map<string, keyof Latency>([
+  ...KEPT_QUANTILES.map(({ name, field }) => [name, field] as const),
   ["max", "max"],
   ["mean", "mean"],
 ]);
@@ -171,13 +171,45 @@ function parseRateBound(text: string): Bound | string {
 
 export function evaluate(threshold: Threshold, figures: Figures): Verdict {
   const { expression, operator, bound } = threshold;
+  const few = tooFew(threshold, figures);
+  if (few !== undefined) return fewVerdict(threshold, few);
   const value = measured(threshold, figures);
   return {
     expression,
     value,
     text: value === undefined ? "nothing measured" : valueText(value, threshold),
     passed: value !== undefined && OPERATORS[operator](value, bound),
+    unjudged: undefined,
   };
+}
+
+/** How many inserts it takes to judge it; undefined: any number. */
+export const samplesFor = ({ quantile }: Pick<Threshold, "quantile">): number | undefined =>
+  KEPT_QUANTILES.find(({ field }) => field === quantile)?.samples;
+
+interface Few {
+  readonly has: number;
+  readonly needs: number;
+  readonly max: number;
+}
+
+/** Of inserts, for its quantile. */
+function tooFew(threshold: Threshold, figures: Figures): Few | undefined {
+  const { subject } = threshold;
+  const latency = subject === "latency" || subject === "service" ? figures[subject] : undefined;
+  const needs = samplesFor(threshold);
+  if (latency === undefined || needs === undefined || latency.count === 0 || latency.count >= needs) return undefined;
+  return { has: latency.count, needs, max: latency.max ?? 0 };
+}
+
+/** Of so few inserts a single one is more than the share that may be slower: where one is, it is crossed. That none is says little. */
+function fewVerdict(threshold: Threshold, { has, needs, max }: Few): Verdict {
+  const { expression, operator, bound } = threshold;
+  if (!OPERATORS[operator](max, bound)) {
+    return { expression, value: max, text: valueText(max, threshold), passed: false, unjudged: undefined };
+  }
+  const unjudged = `needs ${needs} inserts, has ${has}`;
+  return { expression, value: undefined, text: `cannot judge: ${unjudged}`, passed: true, unjudged };
 }
 
 function measured({ subject, quantile, unit }: Threshold, figures: Figures): number | undefined {
@@ -185,7 +217,7 @@ function measured({ subject, quantile, unit }: Threshold, figures: Figures): num
     case "latency":
     case "service": {
       const latency = figures[subject];
-      return latency === undefined || latency.count === 0 || quantile === undefined ? undefined : latency[quantile];
+      return latency === undefined || quantile === undefined ? undefined : (latency[quantile] ?? undefined);
     }
     case "error_rate":
       return figures.errorRate;

@@ -88,8 +88,7 @@ function abortion(
     if (isOver || nowNs < warmUpNs || nowNs > counters.endNs) return undefined;
     const dueBy = schedule.shardRows(schedule.rowsDueBy(nowNs, counters.endNs), shard);
     const due = Math.max(0, dueBy - schedule.shardRows(schedule.warmUpRows, shard));
-    const { generated, failed, unknown } = counters.totals(nowNs, "measured");
-    const why = abort.take({ due, missing: due - generated + failed + unknown });
+    const why = abort.take({ due, missing: due - counters.totals(nowNs, "measured").acknowledged });
     isOver = why !== undefined;
     return why;
   };

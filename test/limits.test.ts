@@ -41,7 +41,10 @@ function limits(changed: Partial<Case>): string[] {
   return limitsOf({
     measured: {
       fromNs: 5 * S,
-      toNs: (5 + tookS) * S,
+      toNs: 15 * S,
+      answered: (generated * 10) / tookS,
+      errorRows: undefined,
+      backlog: undefined,
       spanNs: 10 * S,
       share: 1,
       scheduled: 10_000,

@@ -28,19 +28,18 @@ function load(more: Partial<MetricsSource> = {}): { counters: Counters; source: 
   first.generated(b0, 170_000);
   first.sent(0, b0, 170_000, 0, 1 * MS);
   first.answered(0, b0, ACKNOWLEDGED);
-  first.timed(b0, { dueNs: 0, sentNs: 1 * MS, answeredNs: 4 * MS, serviceNs: 4 * MS - 1 * MS });
+  first.timed(b0, { dueNs: 0, answeredNs: 4 * MS, serviceNs: 4 * MS - 1 * MS });
   first.generated(b2, 85_000);
   // Worker 1: 200 rows refused for too many parts after 80 ms; 30 unknown after a reset.
   second.generated(b1, 34_000);
   second.sent(0, b1, 34_000, 10 * MS, 10 * MS);
   second.answered(0, b1, { kind: "failed", reason: "busy", code: 252, sentence: "too many parts" });
-  second.timed(b1, { dueNs: 10 * MS, sentNs: 10 * MS, answeredNs: 90 * MS, serviceNs: 90 * MS - 10 * MS });
+  second.timed(b1, { dueNs: 10 * MS, answeredNs: 90 * MS, serviceNs: 90 * MS - 10 * MS });
   second.generated(b3, 5100);
   second.sent(0, b3, 5100, 10 * MS, 10 * MS);
   second.answered(0, b3, { kind: "unknown", code: "connection_reset", sentence: "reset" });
   second.timed(b3, {
     dueNs: 10 * MS,
-    sentNs: 10 * MS,
     answeredNs: 10 * MS + 400_000,
     serviceNs: 10 * MS + 400_000 - 10 * MS,
   });

@@ -60,7 +60,7 @@ function snapshotAt(second: number, inFlight = 3): Snapshot {
     const batch = { number: now, rows: 200_000, measured: true };
     worker.generated(batch, 1);
     worker.answered(0, batch, ACKNOWLEDGED);
-    worker.timed(batch, { dueNs: 0, sentNs: 0, answeredNs: 12_500_000, serviceNs: 12_500_000 });
+    worker.timed(batch, { dueNs: 0, answeredNs: 12_500_000, serviceNs: 12_500_000 });
     snapshot = snapshots.take(now * SECOND_NS);
   }
   for (let slot = 0; slot < inFlight; slot++) {

@@ -191,16 +191,18 @@ describe("the summary", () => {
 
   it("has each threshold with pass or fail, and its value", () => {
     const thresholds = [
-      { expression: "p99<500ms", value: 12.5, passed: true },
-      { expression: "achieved_rate>=99%", value: 0.95, passed: false },
-      { expression: "rows_lost==0", value: null, passed: false },
+      { expression: "p99<500ms", value: 12.5, passed: true, unjudged: null },
+      { expression: "achieved_rate>=99%", value: 0.95, passed: false, unjudged: null },
+      { expression: "rows_lost==0", value: null, passed: false, unjudged: null },
+      { expression: "p99.9<1s", value: null, passed: true, unjudged: "needs 1000 inserts, has 30" },
     ];
     const lines = toText({ ...report, thresholds }).split("\n");
     const at = lines.findIndex((line) => line.includes("thresholds "));
-    expect(lines.slice(at, at + 3)).to.deep.equal([
+    expect(lines.slice(at, at + 4)).to.deep.equal([
       "  thresholds pass  p99<500ms           12.5 ms",
       "             FAIL  achieved_rate>=99%  95%",
       "             FAIL  rows_lost==0        nothing measured",
+      "             ?     p99.9<1s            cannot judge: needs 1000 inserts, has 30",
     ]);
   });
 

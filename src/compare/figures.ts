@@ -64,7 +64,7 @@ function rateNoise(report: Report, points: readonly Point[]): number | undefined
   const failing = errorNoise(points);
   if (!isAllSent(report) || latency_ms === null || failing === undefined) return whole;
   // The total is exact but for a row that is cut in two by the end, the window but for the last answer.
-  const ending = (report.achieved_rows_per_s * (latency_ms.p999 / 1000) + 1) / windowS;
+  const ending = (report.achieved_rows_per_s * ((latency_ms.p999 ?? latency_ms.max ?? 0) / 1000) + 1) / windowS;
   return Math.min(whole, Math.hypot(ending, (measured.scheduled / windowS) * failing));
 }
 
@@ -125,6 +125,7 @@ function latencyFigures(
     const figure = { name: prefix + name, better: "lower" as const, shown: milliseconds };
     if (latency === null || latency.count === 0) return { ...figure, value: undefined, noise: undefined };
     const value = latency[field];
+    if (value === null) return { ...figure, value: undefined, noise: undefined };
     const spread = spreadNoise(points.flatMap((point) => pick(point)[field] ?? []));
     const noise = spread === undefined ? undefined : Math.max(value * spread, orderNoise(latency.hdr, quantile));
     return { ...figure, value, noise };

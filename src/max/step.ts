@@ -101,7 +101,7 @@ export async function hold(
   }
 
   const target = measured.scheduled / (measured.spanNs / 1e9);
-  const achieved = (measured.totals.acknowledged * 1e9) / (measured.toNs - measured.fromNs);
+  const achieved = (measured.answered * 1e9) / (measured.toNs - measured.fromNs);
   const { p99 } = summarize(latency ?? books.service, measured.totals.latencySumNs);
   const [early, late] = thirds(lags, fromNs, toNs);
   const lagMs = { first: early.most / 1e6, last: late.most / 1e6 };
@@ -109,7 +109,7 @@ export async function hold(
   const piled = pileUp(readings, fromNs, toNs);
   const reasons = [
     ...(achieved < KEPT * target ? [`${percent(achieved / target)} of the rate was achieved${places}`] : []),
-    ...(demands.p99Ms !== undefined && p99 > demands.p99Ms
+    ...(demands.p99Ms !== undefined && p99 !== null && p99 > demands.p99Ms
       ? [`p99 of ${milliseconds(p99)} is over ${milliseconds(demands.p99Ms)}`]
       : []),
     ...(late.least > early.most + LAG_NS
@@ -118,7 +118,7 @@ export async function hold(
     ...(piled === undefined ? [] : [piled]),
   ];
   const generator = reasons.length > 0 && piled === undefined ? limitsOf(books) : [];
-  return { ...common, achieved, p99Ms: p99, lagMs, reasons, generator };
+  return { ...common, achieved, p99Ms: p99 ?? undefined, lagMs, reasons, generator };
 }
 
 /** Undefined where the server would not say: one reading less. */

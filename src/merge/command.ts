@@ -38,5 +38,8 @@ export async function merge(
   stdout.write(toText(merged));
   // Of a run that was cut short rows are missing that no report knows of.
   if (isIncomplete(merged) || merged.interrupted) return EXIT.incomplete;
-  return merged.thresholds.every(({ passed }) => passed) ? EXIT.done : EXIT.crossed;
+  if (merged.thresholds.some(({ passed }) => !passed)) return EXIT.crossed;
+  return merged.options.strict && merged.thresholds.some(({ unjudged }) => unjudged !== null)
+    ? EXIT.unjudged
+    : EXIT.done;
 }

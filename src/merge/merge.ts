@@ -4,10 +4,9 @@
 import { addEncoded, emptyHistogram, summarize } from "../latency.js";
 import { latencyJson } from "../report/make.js";
 import type { LatencyJson, Point, PointLatency, Report } from "../report/schema.js";
-import { pointLatency } from "../report/series.js";
 import { partOf } from "./check.js";
 import { mergeLedgers } from "./ledgers.js";
-import { sum, sumFields, sumOrNull } from "./sums.js";
+import { sum, sumFields, sumKnown, sumOrNull } from "./sums.js";
 
 /**
  * @param shards all of one run: check.ts says whether they are
@@ -25,6 +24,9 @@ export function mergeReports(
   const measured = {
     from_s: Math.min(...all((report) => report.measured.from_s)),
     to_s: Math.max(...all((report) => report.measured.to_s)),
+    answered: sum(all(({ measured }) => measured.answered ?? measured.acknowledged)),
+    error_rows: sumKnown(all(({ measured }) => measured.error_rows)),
+    backlog: mergeBacklogs(all(({ measured }) => measured.backlog)),
     ...fates(all((report) => report.measured)),
     inserts: sumFields(all((report) => report.measured.inserts)),
   };
@@ -49,7 +51,7 @@ export function mergeReports(
     elapsed_s: Math.max(...all((report) => report.elapsed_s)),
     measured,
     target_rows_per_s: sumOrNull(all((report) => report.target_rows_per_s)),
-    achieved_rows_per_s: windowS > 0 ? measured.acknowledged / windowS : 0,
+    achieved_rows_per_s: windowS > 0 ? measured.answered / windowS : 0,
     rows: {
       ...fates(all((report) => report.rows)),
       landed: sumOrNull(all((report) => report.rows.landed)),
@@ -62,8 +64,9 @@ export function mergeReports(
     inserts: sumFields(all((report) => report.inserts)),
     retries: sum(all((report) => report.retries)),
     endpoints: mergeEndpoints(all((report) => report.endpoints).flat()),
-    latency_ms: mergeLatencies(all((report) => report.latency_ms)),
+    latency_ms: mergeWaits(all((report) => report.latency_ms)),
     service_ms: mergeKnown(all((report) => report.service_ms)),
+    refused_ms: mergeLatencies(all((report) => report.refused_ms)),
     lateness_ms: mergeLatencies(all((report) => report.lateness_ms)),
     errors: mergeErrors(all((report) => report.errors).flat()),
     traces: mergeTraces(all((report) => report.traces)),
@@ -120,6 +123,20 @@ function fates(records: readonly Readonly<Fates>[]): Fates {
   );
 }
 
+type Backlog = Report["measured"]["backlog"];
+
+/** Of the shards that did not keep up. */
+function mergeBacklogs(backlogs: readonly Backlog[]): Backlog {
+  const known = backlogs.filter((backlog) => backlog !== null);
+  if (known.length === 0) return null;
+  return { rows: sum(known.map(({ rows }) => rows)), seconds: Math.max(...known.map(({ seconds }) => seconds)) };
+}
+
+function mergeWaits(latencies: readonly Report["latency_ms"][]): Report["latency_ms"] {
+  const merged = mergeLatencies(latencies);
+  return merged && { ...merged, lower_bounds: sum(latencies.map((latency) => latency?.lower_bounds ?? 0)) };
+}
+
 function mergeLatencies(latencies: readonly (LatencyJson | null)[]): LatencyJson | null {
   const known = latencies.filter((latency) => latency !== null);
   return known.length === latencies.length ? mergeKnown(known) : null;
@@ -149,7 +166,7 @@ function mergePoint(latencies: readonly PointLatency[]): PointLatency {
     const { hdr: _merged, ...plain } = only;
     return plain;
   }
-  return pointLatency(summarize(histogramOf(answered), sumNs(answered)));
+  return summarize(histogramOf(answered), sumNs(answered));
 }
 
 type Errors = Report["errors"];

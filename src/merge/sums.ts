@@ -8,6 +8,12 @@ export function sumOrNull(values: readonly (number | null)[]): number | null {
   return known.length === values.length ? sum(known) : null;
 }
 
+/** Of those that are not null; null where all are. */
+export function sumKnown(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : sum(known);
+}
+
 /** Of numbers alone, field by field. Throws a RangeError where there are none. */
 export function sumFields<K extends string>(records: readonly Readonly<Record<K, number>>[]): Record<K, number> {
   const [first] = records;

@@ -8,9 +8,9 @@ export function judge(expressions: readonly string[], report: Report): Report["t
   const figures = figuresOf(report);
   return expressions.map((expression) => {
     const threshold = parseThreshold(expression);
-    if (typeof threshold === "string") return { expression, value: null, passed: false };
-    const { value = null, passed } = evaluate(threshold, figures);
-    return { expression: threshold.expression, value, passed };
+    if (typeof threshold === "string") return { expression, value: null, passed: false, unjudged: null };
+    const { value = null, passed, unjudged = null } = evaluate(threshold, figures);
+    return { expression: threshold.expression, value, passed, unjudged };
   });
 }
 

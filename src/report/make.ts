@@ -84,11 +84,15 @@ export function makeReport(result: Result): Report {
     measured: {
       from_s: seconds(measured.fromNs),
       to_s: seconds(measured.toNs),
+      answered: measured.answered,
+      error_rows: measured.errorRows ?? null,
+      backlog:
+        measured.backlog === undefined ? null : { rows: measured.backlog.rows, seconds: seconds(measured.backlog.ns) },
       ...fates(measured.scheduled, measured.totals),
       inserts: measured.totals.inserts,
     },
     target_rows_per_s: targetRate(result),
-    achieved_rows_per_s: windowS > 0 ? measured.totals.acknowledged / windowS : 0,
+    achieved_rows_per_s: windowS > 0 ? measured.answered / windowS : 0,
     ceiling: ceilingOf(options.format, target)?.name ?? null,
     rows: {
       ...fates(result.scheduled, totals),
@@ -102,8 +106,9 @@ export function makeReport(result: Result): Report {
     inserts: totals.inserts,
     retries: totals.retries,
     endpoints: result.endpoints.map((endpoint, index) => endpointJson(endpoint, result.endpointTotals[index])),
-    latency_ms: latencyJson(result.latency, measured.totals.latencySumNs),
+    latency_ms: waitsJson(result),
     service_ms: latencyJson(result.service, measured.totals.serviceSumNs),
+    refused_ms: latencyJson(result.refused, measured.totals.refusedSumNs),
     lateness_ms: latencyJson(result.lateness, measured.totals.latenessSumNs),
     errors: totals.errors.map(({ code, inserts, rows, retried }) => ({
       code: String(code),
@@ -201,6 +206,12 @@ export function latencyJson(histogram: Float64Histogram | undefined, sumNs: numb
   return { ...summarize(histogram, sumNs), hdr: encodeIntoCompressedBase64(histogram) };
 }
 
+/** With the inserts that were never sent. */
+function waitsJson({ latency, unsentWaits, measured }: Result): Report["latency_ms"] {
+  const json = latencyJson(latency, measured.totals.latencySumNs + unsentWaits.sumNs);
+  return json && { ...json, lower_bounds: unsentWaits.inserts };
+}
+
 /** Of this process, over the window; null in a closed loop. */
 function targetRate({ options, measured }: Result): number | null {
   if (options.rate === "max") return null;
@@ -268,6 +279,7 @@ function optionsJson(result: Result): Report["options"] {
     "data-span_s": options.dataSpanNs === undefined ? null : seconds(options.dataSpanNs),
     "data-start": options.dataStartNs === undefined ? null : isoTime(options.dataStartNs),
     verify: options.verify,
+    strict: options.strict,
     blind: options.blind,
     "tls-ca": options.tls.caFile ?? null,
     "tls-cert": options.tls.certFile ?? null,

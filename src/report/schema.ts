@@ -13,17 +13,26 @@ const amount = (description: string) => z.number().min(0).describe(description);
 const text = (description: string) => z.string().describe(description);
 const flag = (description: string) => z.boolean().describe(description);
 
+/** A figure of a histogram. */
+const ms = (description: string) => amount(description).nullable();
+
+const FIGURES = {
+  min: ms("Milliseconds; null when count is 0, as all the others"),
+  mean: ms("Milliseconds, from the exact sum"),
+  p50: ms("Milliseconds: half of the inserts took at most so long"),
+  p90: ms("Milliseconds; null for fewer than 10 inserts, which say nothing of it"),
+  // Reports of earlier versions have it not.
+  p95: ms("Milliseconds; null for fewer than 20 inserts").default(null),
+  p99: ms("Milliseconds; null for fewer than 100 inserts"),
+  p999: ms("Milliseconds: 99.9 of 100 inserts took at most so long; null for fewer than 1,000 inserts"),
+  max: ms("Milliseconds, to three significant digits"),
+};
+
 const latency = (description: string) =>
   z
     .object({
-      count: count("Inserts answered, whatever the answer"),
-      min: amount("Milliseconds; 0 when count is 0, as all the others"),
-      mean: amount("Milliseconds, from the exact sum"),
-      p50: amount("Milliseconds: half of the inserts took at most so long"),
-      p90: amount("Milliseconds"),
-      p99: amount("Milliseconds"),
-      p999: amount("Milliseconds: 99.9 of 100 inserts took at most so long"),
-      max: amount("Milliseconds, to three significant digits"),
+      count: count("Inserts"),
+      ...FIGURES,
       hdr: text(
         "The HDR histogram, V2, compressed, base64; its values are whole microseconds, to three significant digits",
       ),
@@ -33,14 +42,8 @@ const latency = (description: string) =>
 const pointLatency = (description: string) =>
   z
     .object({
-      count: count("Inserts answered in the interval"),
-      min: amount("Milliseconds; null when count is 0, as all the others").nullable(),
-      mean: amount("Milliseconds, from the exact sum").nullable(),
-      p50: amount("Milliseconds").nullable(),
-      p90: amount("Milliseconds").nullable(),
-      p99: amount("Milliseconds").nullable(),
-      p999: amount("Milliseconds").nullable(),
-      max: amount("Milliseconds").nullable(),
+      count: count("Inserts acknowledged in the interval"),
+      ...FIGURES,
       hdr: text(
         "The interval's HDR histogram, as in latency_ms; only in the report of a shard, whose points are to be merged",
       ).optional(),
@@ -127,6 +130,7 @@ const options = z
     "data-span_s": amount("Seconds row times were spread over; null: the run's own time").nullable(),
     "data-start": text("The time of the first row, ISO 8601; null: when the run started").nullable(),
     verify: flag("Whether the ledger was asked for"),
+    strict: flag("Whether a threshold that cannot be judged was to end the run with 98").default(false),
     blind: flag("Whether the server was asked nothing"),
     "tls-ca": text("The file of authorities; null: those Node knows").nullable(),
     "tls-cert": text("The file of the client certificate; null: none").nullable(),
@@ -264,7 +268,27 @@ export const reportSchema = z
     measured: z
       .object({
         from_s: amount("Start of the window, in seconds from the start of the run: the end of the warm-up"),
-        to_s: amount("Its end: the schedule's, or the last answer to one of its batches, whichever is later"),
+        to_s: amount(
+          "Its end: the schedule's; in a closed loop too short for a window of its own the last answer, if that is later",
+        ),
+        answered: amount(
+          "Rows that count as answered within the window, those of the warm-up too; in a closed loop of an insert partly in it that part of its rows; null: an earlier version",
+        )
+          .nullable()
+          .default(null),
+        error_rows: amount(
+          "By so many rows the ends of the window may be off; null: by nothing that is known, as the run kept up or is a closed loop",
+        )
+          .nullable()
+          .default(null),
+        backlog: z
+          .object({
+            rows: count("Rows of the run that were due and had no outcome when the schedule ended"),
+            seconds: amount("Until the last of them had one, or nothing more was sent"),
+          })
+          .nullable()
+          .default(null)
+          .describe("What was answered later, or never; null: the run kept up, or is a closed loop"),
         ...FATES,
         inserts: inserts("Of these rows"),
       })
@@ -272,7 +296,9 @@ export const reportSchema = z
     target_rows_per_s: amount(
       "Rows per second asked for, on average over the measured window; null in a closed loop",
     ).nullable(),
-    achieved_rows_per_s: amount("Rows per second: measured.acknowledged / (measured.to_s - measured.from_s)"),
+    achieved_rows_per_s: amount(
+      "Rows answered within the measured window, per second of it: measured.answered / (measured.to_s - measured.from_s)",
+    ),
     ceiling: text("The part of the server a limit is a limit of; null when it is not known").nullable(),
     rows: z
       .object({
@@ -307,9 +333,20 @@ export const reportSchema = z
       )
       .describe("Each endpoint of the load, with the warm-up"),
     latency_ms: latency(
-      "From due to answered, measured: with the wait for a free insert; null in a closed loop",
-    ).nullable(),
-    service_ms: latency("From sent to answered, measured"),
+      "From due to answered, measured, of acknowledged inserts: with the wait for a free insert; null in a closed loop",
+    )
+      .extend({
+        lower_bounds: count(
+          "Inserts in it that were due and never sent, with the time they had waited when nothing more was sent",
+        ).default(0),
+      })
+      .nullable(),
+    service_ms: latency("From sent to answered, measured, of acknowledged inserts"),
+    refused_ms: latency(
+      "From due (in a closed loop: from sent) to the end of it, measured, of inserts that failed or are unknown; null: an earlier version",
+    )
+      .nullable()
+      .default(null),
     lateness_ms: latency("From due to sent, measured; null in a closed loop").nullable(),
     errors: z
       .array(
@@ -381,9 +418,12 @@ export const reportSchema = z
             .number()
             .nullable()
             .describe(
-              "What was measured: milliseconds, a share of 1, rows per second or rows, as the name says; null: nothing",
+              "What was measured: milliseconds, a share of 1, rows per second or rows, as the name says; null: nothing, or too few inserts",
             ),
-          passed: z.boolean(),
+          passed: z.boolean().describe("Nothing that was measured speaks against it"),
+          unjudged: text("Why it cannot be judged, such as: needs 100 inserts, has 30; null: it is")
+            .nullable()
+            .default(null),
         }),
       )
       .describe("What was demanded of the run"),

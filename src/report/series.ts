@@ -1,8 +1,8 @@
 // The run over time: points at whole seconds of the run's clock, from snapshots. Called by run.ts; main thread.
 
-import type { Encoded, Snapshot, Snapshots } from "../snapshot.js";
+import type { Snapshot, Snapshots } from "../snapshot.js";
 import { lastPoint, pointAfter } from "../snapshot.js";
-import type { Point, PointLatency } from "./schema.js";
+import type { Point } from "./schema.js";
 
 const NS = 1e9;
 
@@ -44,8 +44,8 @@ export class Series {
       rows: snapshot.rows,
       inserts: snapshot.inserts,
       errors: snapshot.errors,
-      latency_ms: pointLatency(snapshot.latency),
-      service_ms: pointLatency(snapshot.service),
+      latency_ms: snapshot.latency,
+      service_ms: snapshot.service,
       in_flight: snapshot.totals.inFlight,
       lag_ms: snapshot.totals.lagNs / 1e6,
       cpu_s: snapshot.cpuS,
@@ -56,9 +56,3 @@ export class Series {
 
 const isIdle = ({ inserts, scheduled }: { readonly inserts: number; readonly scheduled: number }): boolean =>
   inserts === 0 && scheduled === 0;
-
-/** Nothing, rather than 0, where nothing was answered. */
-export function pointLatency(latency: Encoded): PointLatency {
-  if (latency.count > 0) return latency;
-  return { count: 0, min: null, mean: null, p50: null, p90: null, p99: null, p999: null, max: null };
-}

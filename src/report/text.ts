@@ -2,6 +2,7 @@
 
 import { ceilingOf } from "../ceiling.js";
 import { wrap } from "../help.js";
+import { QUANTILES } from "../latency.js";
 import type { Compression } from "../replay/file.js";
 import { FORMATS } from "../rows/program.js";
 import { SPAN_LOSSES, type SpanLoss, spansLost } from "../spans.js";
@@ -20,6 +21,9 @@ const NO_BREAK = "\u00a0";
 const ROWS_FOR_A_COST = 100_000;
 /** Latency that is so much more than service time is explained: by waiting, if that was such a share of the workers' time. */
 const BACKLOG = { factor: 1.5, ms: 10, waiting: 0.01 };
+
+/** Of achieved, what the ends of the window may be off by. */
+const WORTH_A_WORD = 0.01;
 
 type Lines = readonly string[];
 
@@ -155,22 +159,40 @@ function rateLines(report: Report): Lines {
   if (measured.scheduled === 0 && options.warmup_s > 0) {
     return words("rate", "nothing was measured: the run ended in its warm-up, or no rows were due after it");
   }
-  const done = `achieved ${rateText(achieved)} rows/s in ${(measured.to_s - measured.from_s).toFixed(1)} s`;
+  const windowS = measured.to_s - measured.from_s;
+  const done = `achieved ${rateText(achieved)} rows/s in ${windowS.toFixed(1)} s`;
   if (target === null) return line("rate", "target max", done);
   const mean = options.stages === null ? "" : ` on average over ${count(options.stages.length, "stage")}`;
-  return grouped(
-    "rate",
-    [
-      `target ${options.stages === null ? target.toLocaleString("en-US", { maximumFractionDigits: 9 }) : rateText(target)} rows/s${mean}`,
-      done,
-    ],
-    [shortfall(target, achieved), `largest lag ${milliseconds(report.max_lag_ms)}`],
-  );
+  return [
+    ...grouped(
+      "rate",
+      [
+        `target ${options.stages === null ? target.toLocaleString("en-US", { maximumFractionDigits: 9 }) : rateText(target)} rows/s${mean}`,
+        done,
+      ],
+      [shortfall(target, achieved), `largest lag ${milliseconds(report.max_lag_ms)}`],
+    ),
+    ...backlogLines(report, windowS),
+  ];
+}
+
+/** What was not answered in time, and what that leaves open. */
+function backlogLines({ measured, rows, achieved_rows_per_s: achieved }: Report, windowS: number): Lines {
+  const { backlog, error_rows: errorRows } = measured;
+  const error = errorRows === null || windowS <= 0 ? 0 : errorRows / windowS;
+  const sure =
+    error > achieved * WORTH_A_WORD
+      ? `; achieved is right to ${percent(error / achieved)}, as inserts are few or long`
+      : "";
+  if (backlog === null) return sure === "" ? [] : words("", sure.slice(2));
+  const unsent = rows.unsent > 0 ? `, ${whole(rows.unsent)} of them never sent` : "";
+  const end = `${count(backlog.rows, "row")} had no answer when the schedule ended, which took ${milliseconds(backlog.seconds * 1000)} more`;
+  return words("backlog", `${end}${unsent}${sure}`);
 }
 
 function shortfall(target: number, achieved: number): string {
   const missing = target - achieved;
-  // What a millisecond more or less at the end makes of ten seconds.
+  // Rounding.
   if (missing < target * 1e-4) return "no shortfall";
   return `short by ${missing >= 100 ? whole(missing) : short(missing)} rows/s (${percent(missing / target)})`;
 }
@@ -207,31 +229,47 @@ function measuresLines({ options, server }: Report): Lines {
   return ceiling === undefined ? [] : words("measures", `${options.format}: ${ceiling.sentence}`);
 }
 
-const QUANTILES = [
-  ["p50", (latency: LatencyJson) => latency.p50],
-  ["p90", (latency: LatencyJson) => latency.p90],
-  ["p99", (latency: LatencyJson) => latency.p99],
-  ["p99.9", (latency: LatencyJson) => latency.p999],
-  ["max", (latency: LatencyJson) => latency.max],
-] as const;
+const COLUMNS = [...QUANTILES, { field: "max", name: "max", samples: 1 }] as const;
+/** Of a column: the longest time, "0.512 ms", and a space. */
+const COLUMN_WIDTH = 9;
 
 function latencyLines(report: Report): Lines {
-  const { latency_ms: latency, service_ms: service, lateness_ms: lateness } = report;
+  const { latency_ms: latency, service_ms: service, refused_ms: refused, lateness_ms: lateness } = report;
   const table = (name: string, times: LatencyJson, meaning: string): Lines => {
     if (times.count === 0) return line(name, "no answers");
-    const figures = QUANTILES.map(([, read]) => milliseconds(read(times)).padStart(9)).join("");
-    return line(name, figures, meaning);
+    const figure = (ms: number | null): string => (ms === null ? "–" : milliseconds(ms)).padStart(COLUMN_WIDTH);
+    return line(name, COLUMNS.map(({ field }) => figure(times[field])).join(""), meaning);
   };
   return [
-    ...line("", QUANTILES.map(([name]) => name.padStart(9)).join("")),
+    ...line("", COLUMNS.map(({ name }) => name.padStart(COLUMN_WIDTH)).join("")),
     ...(latency === null
       ? words("latency", "none: at --rate max a batch is due whenever there is room for it")
-      : table("latency", latency, "due to answered")),
-    ...table("service", service, "sent to answered"),
-    ...(lateness === null ? [] : table("lateness", lateness, "due to sent")),
+      : table("latency", latency, "from due")),
+    ...table("service", service, "from sent"),
+    ...(refused === null || refused.count === 0
+      ? []
+      : table("refused", refused, latency === null ? "from sent" : "from due")),
+    ...(lateness === null ? [] : table("lateness", lateness, "until sent")),
+    ...fewLines(latency ?? service),
+    ...(latency === null || latency.lower_bounds === 0
+      ? []
+      : words(
+          "",
+          `latency counts ${count(latency.lower_bounds, "insert")} that ${latency.lower_bounds === 1 ? "was" : "were"} never sent with the time waited until the end: lower bounds`,
+        )),
     ...differenceLines(report),
   ];
 }
+
+/** Of so few inserts there is no such quantile. */
+function fewLines({ count: inserts }: LatencyJson): Lines {
+  const missing = QUANTILES.filter(({ samples }) => inserts < samples).map(({ name }) => name);
+  if (inserts === 0 || missing.length === 0) return [];
+  return words("", `${count(inserts, "insert")}: too few for ${listed(missing)}`);
+}
+
+const listed = (names: readonly string[]): string =>
+  names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 
 /** Why latency is so much more than service time; nothing where it is not, or where neither of the two is the reason. */
 function differenceLines({
@@ -241,15 +279,18 @@ function differenceLines({
   generator,
 }: Report): Lines {
   if (latency === null || lateness === null) return [];
-  const isMuch = (ms: number): boolean => ms >= BACKLOG.ms && ms > service.p99 * (BACKLOG.factor - 1);
-  if (!isMuch(latency.p99 - service.p99)) return [];
+  // Of few inserts the longest.
+  const slowest = ({ p99, max }: LatencyJson): number => p99 ?? max ?? 0;
+  const servedMs = slowest(service);
+  const isMuch = (ms: number): boolean => ms >= BACKLOG.ms && ms > servedMs * (BACKLOG.factor - 1);
+  if (!isMuch(slowest(latency) - servedMs)) return [];
   const { workers } = generator;
   const waitingS = workers.reduce((sum, worker) => sum + worker.waiting_s, 0);
   const workingS = workers.reduce((sum, worker) => sum + worker.busy_s + worker.idle_s, 0);
   if (waitingS > 0 && waitingS >= workingS * BACKLOG.waiting) {
     return words("", "latency counts the wait for a free insert, service does not: the backlog is in latency");
   }
-  return isMuch(lateness.p99) ? words("", "latency counts from due: batches were sent late by the generator") : [];
+  return isMuch(slowest(lateness)) ? words("", "latency counts from due: batches were sent late by the generator") : [];
 }
 
 function generatorLines({ generator, generator_cpu_s: cpuS, rows }: Report): Lines {
@@ -280,12 +321,11 @@ function tracesLines({ traces }: Report): Lines {
 
 function thresholdLines({ thresholds }: Report): Lines {
   const longest = Math.max(...thresholds.map(({ expression }) => expression.length));
-  return thresholds.flatMap(({ expression, value, passed }, index) =>
-    line(
-      index === 0 ? "thresholds" : "",
-      `${passed ? "pass" : "FAIL"}  ${expression.padEnd(Math.min(longest, 40))}  ${thresholdValue(expression, value)}`,
-    ),
-  );
+  return thresholds.flatMap(({ expression, value, passed, unjudged }, index) => {
+    const verdict = unjudged !== null ? "?   " : passed ? "pass" : "FAIL";
+    const why = unjudged === null ? thresholdValue(expression, value) : `cannot judge: ${unjudged}`;
+    return line(index === 0 ? "thresholds" : "", `${verdict}  ${expression.padEnd(Math.min(longest, 40))}  ${why}`);
+  });
 }
 
 function thresholdValue(expression: string, value: number | null): string {

@@ -39,25 +39,28 @@ function quantilesOf(timesMs: Times) {
   const histogram = emptyHistogram();
   for (const ms of timesMs) histogram.recordValue(Math.round(ms * 1000));
   histogram.establishInternalTackingValues();
-  const at = (percent: number): number => (timesMs.length === 0 ? 0 : histogram.getValueAtPercentile(percent) / 1000);
+  const { length } = timesMs;
+  const at = (percent: number, least = 1): number | null =>
+    length < least ? null : histogram.getValueAtPercentile(percent) / 1000;
   return {
-    count: timesMs.length,
+    count: length,
     min: at(0),
-    mean: timesMs.length === 0 ? 0 : sum(timesMs) / timesMs.length,
+    mean: length === 0 ? null : sum(timesMs) / length,
     p50: at(50),
-    p90: at(90),
-    p99: at(99),
-    p999: at(99.9),
+    p90: at(90, 10),
+    p95: at(95, 20),
+    p99: at(99, 100),
+    p999: at(99.9, 1000),
     max: at(100),
   };
 }
 
 const latency = (timesMs: Times): LatencyJson => ({ ...quantilesOf(timesMs), hdr: hdrOf(timesMs) });
 
-function pointLatency(timesMs: Times, encode: boolean): PointLatency {
-  if (timesMs.length > 0) return { ...quantilesOf(timesMs), ...(encode && { hdr: hdrOf(timesMs) }) };
-  return { count: 0, min: null, mean: null, p50: null, p90: null, p99: null, p999: null, max: null };
-}
+const pointLatency = (timesMs: Times, encode: boolean): PointLatency => ({
+  ...quantilesOf(timesMs),
+  ...(encode && timesMs.length > 0 && { hdr: hdrOf(timesMs) }),
+});
 
 const rowsOf = (inserts: readonly MadeInsert[]): number => sum(inserts.map(({ rows }) => rows));
 
@@ -114,11 +117,17 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
   const measured = inserts.filter(({ dueMs }) => dueMs >= warmupS * 1000);
   const last = (some: readonly MadeInsert[]): number =>
     Math.max(durationS, ...some.map(({ answeredMs }) => answeredMs / 1000));
-  const windowS = last(measured) - warmupS;
+  const windowS = durationS - warmupS;
   const elapsedS = last(inserts);
   const seconds = Math.floor(Math.max(0, ...inserts.map(({ answeredMs }) => answeredMs / 1000))) + 1;
   const codes = [...new Set(inserts.filter(({ outcome }) => outcome !== "acknowledged").map(({ code }) => code))];
-  const acknowledged = rowsOf(measured.filter(({ outcome }) => outcome === "acknowledged"));
+  const isAcknowledged = ({ outcome }: MadeInsert): boolean => outcome === "acknowledged";
+  const served = measured.filter(isAcknowledged);
+  const refused = measured.filter((insert) => !isAcknowledged(insert));
+  const isWithin = ({ answeredMs }: MadeInsert): boolean =>
+    answeredMs > warmupS * 1000 && answeredMs <= durationS * 1000;
+  const answered = rowsOf(inserts.filter((insert) => isAcknowledged(insert) && isWithin(insert)));
+  const late = inserts.filter(({ answeredMs }) => answeredMs > durationS * 1000);
   const [index = 1, of = 1] = (shard ?? "1/1").split("/").map(Number);
   return {
     schema: "clickstorm/report/1",
@@ -163,6 +172,7 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
       "data-span_s": null,
       "data-start": null,
       verify: true,
+      strict: false,
       blind: false,
       "tls-ca": null,
       "tls-cert": null,
@@ -181,9 +191,17 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
     interrupted: false,
     schedule_s: durationS,
     elapsed_s: elapsedS,
-    measured: { from_s: warmupS, to_s: last(measured), ...fates(measured), inserts: outcomes(measured) },
+    measured: {
+      from_s: warmupS,
+      to_s: durationS,
+      answered,
+      error_rows: null,
+      backlog: late.length === 0 ? null : { rows: rowsOf(late), seconds: last(late) - durationS },
+      ...fates(measured),
+      inserts: outcomes(measured),
+    },
     target_rows_per_s: rowsPerS / of,
-    achieved_rows_per_s: windowS > 0 ? acknowledged / windowS : 0,
+    achieved_rows_per_s: windowS > 0 ? answered / windowS : 0,
     ceiling: "parser+storage",
     rows: {
       ...fates(inserts),
@@ -206,8 +224,9 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
         left_out: 0,
       },
     ],
-    latency_ms: latency(measured.map(({ dueMs, answeredMs }) => answeredMs - dueMs)),
-    service_ms: latency(measured.map(({ sentMs, answeredMs }) => answeredMs - sentMs)),
+    latency_ms: { ...latency(served.map(({ dueMs, answeredMs }) => answeredMs - dueMs)), lower_bounds: 0 },
+    service_ms: latency(served.map(({ sentMs, answeredMs }) => answeredMs - sentMs)),
+    refused_ms: latency(refused.map(({ dueMs, answeredMs }) => answeredMs - dueMs)),
     lateness_ms: latency(measured.map(({ dueMs, sentMs }) => sentMs - dueMs)),
     errors: codes.map((code) => {
       const same = inserts.filter((insert) => insert.outcome !== "acknowledged" && insert.code === code);
@@ -246,11 +265,11 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
         inserts: ended.length,
         errors: ended.filter(({ outcome }) => outcome !== "acknowledged").length,
         latency_ms: pointLatency(
-          ended.map(({ dueMs, answeredMs }) => answeredMs - dueMs),
+          ended.filter(isAcknowledged).map(({ dueMs, answeredMs }) => answeredMs - dueMs),
           shard !== null,
         ),
         service_ms: pointLatency(
-          ended.map(({ sentMs, answeredMs }) => answeredMs - sentMs),
+          ended.filter(isAcknowledged).map(({ sentMs, answeredMs }) => answeredMs - sentMs),
           shard !== null,
         ),
         in_flight: inserts.filter(
