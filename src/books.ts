@@ -83,12 +83,11 @@ export function closeBooks(plan: Plan, clock: Pick<Clock, "now">, startEpochNs?:
   const latency = schedule && counters.histogram("latency", "measured");
   const overNs = Math.min(nowNs, Number(counters.drainedNs));
   const endsEarly = counters.endNs < (schedule?.durationNs ?? (spec as MaxSpec).durationNs);
-  const answered = answeredOf(plan, ends.endNs, measured, {
+  const answered = answeredOf(plan, ends.endNs, measured, totals.lastAnswerNs, {
     endsEarly,
     overNs,
     due: scheduled - totals.dropped,
     unsent: scheduled - totals.generated - totals.dropped,
-    lastAnswerNs: totals.lastAnswerNs,
   });
   return {
     scheduled,
@@ -185,13 +184,14 @@ function answeredOf(
   plan: Plan,
   endNs: number,
   { acknowledged, inserts }: Totals,
-  rest: Pick<Ended, "endsEarly" | "overNs" | "due" | "unsent" | "lastAnswerNs">,
+  lastAnswerNs: number,
+  rest: Pick<Ended, "endsEarly" | "overNs" | "due" | "unsent">,
 ): Rates {
   const { spec, counters } = plan;
   const warmUpNs = Number(spec.warmUpNs);
   // Ended in its warm-up.
   if (warmUpNs > 0 && endNs > 0 && endNs <= warmUpNs) return ratesOf(endNs, endNs, { rows: 0 });
-  if (spec.kind === "max") return closedRates(plan, endNs, acknowledged, rest.lastAnswerNs);
+  if (spec.kind === "max") return closedRates(plan, endNs, acknowledged, lastAnswerNs);
   const ended: Ended = {
     ...rest,
     fromNs: Math.min(warmUpNs, endNs),

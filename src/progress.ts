@@ -73,7 +73,8 @@ export class Progress {
 }
 
 /** In the order of the line. Their widths stay the same from second to second, so that the eye finds them. */
-function figuresOf({ atNs, totals, rowsPerSecond, latency }: Snapshot, durationNs: number, endNs: number): Figure[] {
+function figuresOf(snapshot: Snapshot, durationNs: number, endNs: number): Figure[] {
+  const { atNs, totals, rowsPerSecond, latency, scheduled, unanswered } = snapshot;
   const { failed, unknown } = totals.inserts;
   const isOpen = durationNs === Number.POSITIVE_INFINITY;
   const left = isOpen ? "until the rows end" : `${clockTime(Math.ceil((endNs - atNs) / 1e9))} left`;
@@ -91,6 +92,8 @@ function figuresOf({ atNs, totals, rowsPerSecond, latency }: Snapshot, durationN
     { rank: 1, text: `${whole(totals.acknowledged)} rows` },
     ...(totals.dropped > 0 ? [{ rank: 6.5, text: `dropped ${whole(totals.dropped)}` }] : []),
     ...(totals.lagNs > 1e9 ? [{ rank: 6, text: `behind ${milliseconds(totals.lagNs / 1e6)}` }] : []),
+    // More than came in since the last line: it is getting behind, or slow, wherever the rows are.
+    ...(unanswered > scheduled ? [{ rank: 6.2, text: `${short(unanswered)} unanswered` }] : []),
     { rank: 8, text: endNs > atNs ? left : "draining" },
   ];
 }

@@ -11,6 +11,8 @@ export interface Snapshot {
   readonly totals: Totals;
   /** Rows that were due. */
   readonly scheduled: number;
+  /** Rows that were due by now and have no outcome, wherever they wait; 0 where nobody says what is due. */
+  readonly unanswered: number;
   /** Rows acknowledged. */
   readonly rows: number;
   readonly rowsPerSecond: number;
@@ -121,6 +123,7 @@ export class Snapshots {
       atNs,
       totals,
       scheduled: now.scheduled - last.scheduled,
+      unanswered: Math.max(0, now.scheduled - totals.acknowledged - totals.failed - totals.unknown - totals.dropped),
       rows,
       rowsPerSecond: atNs > last.atNs ? (rows * 1e9) / (atNs - last.atNs) : 0,
       inserts: now.inserts - last.inserts,

@@ -28,7 +28,7 @@ export async function watch(
 ): Promise<readonly Point[]> {
   const { schedule, counters } = plan;
   const isClosedLoop = schedule === undefined;
-  const live = new Snapshots(counters, isClosedLoop);
+  const live = new Snapshots(counters, isClosedLoop, isClosedLoop ? {} : { rowsDueBefore: rowsDueBy(plan) });
   const series =
     options.reportFile === undefined
       ? undefined

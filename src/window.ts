@@ -36,7 +36,9 @@ export const WINDOW = {
   /** Closed loop: when the worker's window begins; 0: not yet. Rows answered in it, by the part of their time. */
   fromNs: 9,
   partialRows: 10,
-  cells: 11,
+  /** When the last insert was over, sent or not. */
+  lastNs: 11,
+  cells: 12,
 } as const;
 const EARLY = 3;
 
@@ -83,6 +85,7 @@ export class WindowTally {
 
   take(over: Over): void {
     this.#add(WINDOW.over, 1);
+    this.#cells[WINDOW.lastNs] = over.answeredNs;
     if (this.#spec.isClosedLoop) this.#closed(over);
     else this.#open(over);
   }
@@ -121,7 +124,6 @@ export interface Ended {
   readonly toNs: number;
   /** Before its time. */
   readonly endsEarly: boolean;
-  readonly lastAnswerNs: number;
   /** Nothing more was sent then. */
   readonly overNs: number;
   readonly rowsPerBatch: number;
@@ -175,13 +177,14 @@ export function answeredOpen(workers: readonly Pick<WorkerCounters, "window" | "
       ...window.subarray(WINDOW.early, WINDOW.early + (window[WINDOW.earlyInserts] ?? 0)),
     ]),
   );
+  const lastNs = Math.max(...workers.map(({ window }) => window[WINDOW.lastNs] ?? 0));
   const left = Math.max(0, due - total(WINDOW.settledRows));
   const soonNs = Math.max(
     SOON * windowNs,
     inserts > 0 ? windowNs / inserts / 2 : 0,
     Math.min(USUAL * firstNs, LATEST * windowNs),
   );
-  const isSoon = unsent === 0 && ended.lastAnswerNs <= toNs + soonNs;
+  const isSoon = unsent === 0 && lastNs <= toNs + soonNs;
   const means = [total(WINDOW.firstHalf), total(WINDOW.secondHalf)].map((rowNs) => rowNs / (windowNs / 2));
   if (windowNs > 0 && (isSoon || isLevel(means, left, ended))) {
     return { rows: ended.acknowledged, errorRows: undefined, backlog: undefined };
@@ -193,7 +196,9 @@ export function answeredOpen(workers: readonly Pick<WorkerCounters, "window" | "
     rows: total(WINDOW.answeredRows) + later,
     errorRows: Math.max(later, rowsPerBatch),
     backlog:
-      left > 0 ? { rows: left, ns: Math.max(0, (unsent > 0 ? ended.overNs : ended.lastAnswerNs) - toNs) } : undefined,
+      left > 0
+        ? { rows: left, ns: Math.max(0, (unsent > 0 ? Math.max(ended.overNs, lastNs) : lastNs) - toNs) }
+        : undefined,
   };
 }
 
