@@ -10,6 +10,7 @@ import type { Plan } from "./plan.js";
 import { claimedRows, type MaxSpec, rowsPerBatch } from "./schedule.js";
 import { type SpanTotals, spansPending } from "./spans.js";
 import { type Answered, answeredClosed, answeredOpen, type Backlog, type Ended } from "./window.js";
+import type { Progresses } from "./wire.js";
 
 /** The run without its warm-up. */
 export interface Measured {
@@ -65,6 +66,10 @@ export interface Books {
   readonly cpuTimes: readonly CpuTimes[];
   /** Service times without what answers may have lain unread, as their thread was held up. */
   readonly unheld: Float64Histogram;
+  /** From sent until the system had taken the whole body. */
+  readonly sending: Float64Histogram;
+  /** How often inserts in flight were seen, by how far their bodies had come. */
+  readonly seen: Progresses;
   readonly claim: Omit<Claim, "runId">;
 }
 
@@ -113,6 +118,8 @@ export function closeBooks(plan: Plan, clock: Pick<Clock, "now">, startEpochNs?:
     shares: counters.workers.map(({ share }) => share),
     cpuTimes: counters.workers.map(({ cpuTimes }) => cpuTimes),
     unheld: counters.histogram("unheld", "measured"),
+    sending: counters.histogram("sending", "measured"),
+    seen: counters.seen(),
     claim: {
       scheduledRows: rows,
       runs: schedule?.runs ?? oneRun(spec as MaxSpec, counters.claimed),

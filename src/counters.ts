@@ -25,6 +25,7 @@ import {
 import type { Batch } from "./schedule.js";
 import { SPAN_OUTCOMES, type SpanOutcome, type SpanTotals } from "./spans.js";
 import { WINDOW } from "./window.js";
+import { PROGRESSES, type Progress, type Progresses } from "./wire.js";
 
 export type { HistogramName } from "./phase.js";
 
@@ -44,7 +45,9 @@ const STATE = {
   spansBegun: 11,
   /** One an outcome. */
   spans: 12,
-  cells: 12 + SPAN_OUTCOMES.length,
+  /** One a progress. */
+  seen: 12 + SPAN_OUTCOMES.length,
+  cells: 12 + SPAN_OUTCOMES.length + PROGRESSES.length,
 } as const;
 /** What the system does not say. */
 const UNSAID = -1;
@@ -70,6 +73,8 @@ export interface Times {
   readonly serviceNs: number;
   /** Of that, how long its answer may have lain unread, as its thread was held up; left out: nobody knows. */
   readonly heldNs?: number;
+  /** Of that, until the system had taken the whole body; left out: no longer than a moment. */
+  readonly sendingNs?: number;
 }
 
 /** What a worker's time went into, of the measured part. */
@@ -143,6 +148,7 @@ export interface Totals {
   readonly refusedSumNs: number;
   /** Of the sum of service times. */
   readonly heldSumNs: number;
+  readonly sendingSumNs: number;
 }
 
 const OWN_CELLS = STATE.cells + WINDOW.cells;
@@ -272,13 +278,15 @@ export class WorkerCounters {
   }
 
   /** Times of an acknowledged insert; of a single attempt, `serviceNs` is the time from its one request to its answer. */
-  timed(batch: Counted, { dueNs, answeredNs, serviceNs, heldNs = 0 }: Times): void {
+  timed(batch: Counted, { dueNs, answeredNs, serviceNs, heldNs = 0, sendingNs = 0 }: Times): void {
     const phase = this.#phase(batch);
     this.#cells[STATE.lastAnswerNs] = answeredNs;
     phase.service.recordNs(serviceNs);
     phase.add(PHASE.serviceSumNs, serviceNs);
     phase.unheld.recordNs(serviceNs - heldNs);
     phase.add(PHASE.heldSumNs, heldNs);
+    phase.sending.recordNs(sendingNs);
+    phase.add(PHASE.sendingSumNs, sendingNs);
     if (dueNs === undefined) return;
     phase.latency.recordNs(answeredNs - dueNs);
     phase.add(PHASE.latencySumNs, answeredNs - dueNs);
@@ -300,6 +308,12 @@ export class WorkerCounters {
   /** What held its thread up in the measured part so far. */
   held({ ranNs, waitedNs, stoodNs, throttledNs }: CpuTimes): void {
     this.#cells.set([ranNs ?? UNSAID, waitedNs ?? UNSAID, stoodNs, throttledNs ?? UNSAID], STATE.ranNs);
+  }
+
+  /** An insert in flight was seen, and how far its body had come. */
+  seen(progress: Progress): void {
+    const cell = STATE.seen + PROGRESSES.indexOf(progress);
+    this.#cells[cell] = this.get(cell) + 1;
   }
 
   /** A span that is sampled begins. */
@@ -430,6 +444,15 @@ export class Counters {
     });
   }
 
+  /** Of all workers: how often inserts in flight were seen, by how far their bodies had come. */
+  seen(): Progresses {
+    const all = PROGRESSES.map((progress, index) => [
+      progress,
+      this.workers.reduce((sum, worker) => sum + worker.get(STATE.seen + index), 0),
+    ]);
+    return Object.fromEntries(all) as Record<Progress, number>;
+  }
+
   /** Of all workers. */
   spans(): SpanTotals {
     const each = this.workers.map(({ spans }) => spans);
@@ -482,6 +505,7 @@ export class Counters {
       latenessSumNs: add(ofPhases(PHASE.latenessSumNs)),
       refusedSumNs: add(ofPhases(PHASE.refusedSumNs)),
       heldSumNs: add(ofPhases(PHASE.heldSumNs)),
+      sendingSumNs: add(ofPhases(PHASE.sendingSumNs)),
     };
   }
 }

@@ -52,6 +52,7 @@ interface Course {
   readonly firstSentNs: number | undefined;
   readonly serviceNs: number | undefined;
   readonly heldNs: number;
+  readonly sendingNs: number;
   readonly nowNs: number;
 }
 
@@ -97,6 +98,7 @@ export class Delivery {
     let firstSentNs: number | undefined;
     let serviceNs: number | undefined;
     let heldNs = 0;
+    let sendingNs = 0;
     let doubt: Doubt | undefined;
     let maybeThere: number | undefined;
     for (let attempts = 1; ; attempts++) {
@@ -110,8 +112,13 @@ export class Delivery {
         queryId,
         token: tokens ? name : undefined,
         traceparent,
-        onSent: () => {
+        onSent: (step) => {
+          if (step === "whole") {
+            sendingNs = clock.now() - (sentNs ?? firstNs);
+            return;
+          }
           sentNs = clock.now();
+          sendingNs = 0;
           this.#parts.pulse?.look(sentNs);
           this.#own.sent(endpoint, batch, body.length, firstSentNs === undefined ? dueNs : undefined, sentNs);
           firstSentNs ??= sentNs;
@@ -156,7 +163,7 @@ export class Delivery {
       if (outcome === doubt && tried.kind === "failed") this.#own.exchanged(endpoint, batch, doubt.code, tried.code);
       this.#own.answered(endpoint, batch, outcome);
       this.#parts.fates.answered(turn, outcome);
-      this.#over(batch, outcome, { dueNs, firstNs, firstSentNs, serviceNs, heldNs, nowNs });
+      this.#over(batch, outcome, { dueNs, firstNs, firstSentNs, serviceNs, heldNs, sendingNs, nowNs });
       trace?.answered(outcome, attempts);
       this.#heed(outcome, tried, batch);
       if (schedule.kind === "max" && (isEndpointFault(tried) || isOurFault(tried))) {
@@ -166,13 +173,17 @@ export class Delivery {
     }
   }
 
-  #over(batch: Batch, { kind }: Outcome, { dueNs, firstNs, firstSentNs, serviceNs, heldNs, nowNs }: Course): void {
+  #over(
+    batch: Batch,
+    { kind }: Outcome,
+    { dueNs, firstNs, firstSentNs, serviceNs, heldNs, sendingNs, nowNs }: Course,
+  ): void {
     const sentNs = firstSentNs ?? firstNs;
     const acknowledged = kind === "acknowledged";
     if (!acknowledged) {
       this.#own.refused(batch, nowNs - (dueNs ?? sentNs), firstSentNs === undefined ? undefined : nowNs);
     } else if (serviceNs !== undefined) {
-      this.#own.timed(batch, { dueNs, answeredNs: nowNs, serviceNs, heldNs });
+      this.#own.timed(batch, { dueNs, answeredNs: nowNs, serviceNs, heldNs, sendingNs });
     }
     const { rows, measured } = batch;
     this.#window.take({ rows, measured, dueNs: batch.dueNs, sentNs, answeredNs: nowNs, acknowledged });

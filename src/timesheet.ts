@@ -4,7 +4,6 @@
 import { type EventLoopUtilization, performance } from "node:perf_hooks";
 import type { Clock } from "./clock.js";
 import { OVERDUE_NS, type WorkerCounters } from "./counters.js";
-import type { Pulse } from "./pulse.js";
 import type { Batch } from "./schedule.js";
 
 /** A time in which there was no place among the inserts in flight. */
@@ -12,6 +11,12 @@ export type Wait = readonly [fromNs: number, toNs: number];
 
 /** It is told so often: asking for the event loop's share takes a microsecond or two. */
 const TELL_NS = 100_000_000;
+
+/** Watches what is measured. */
+export interface Watcher {
+  begin(clock: Pick<Clock, "now">): void;
+  end(): void;
+}
 
 export class Timesheet {
   readonly #own: WorkerCounters;
@@ -21,24 +26,24 @@ export class Timesheet {
   #lastGoneNs = 0;
   #toldNs = 0;
 
-  readonly #pulse: Pick<Pulse, "begin" | "end"> | undefined;
+  readonly #watchers: readonly Watcher[];
 
-  /** @param pulse none on virtual time, which knows nothing of CPUs */
-  constructor(own: WorkerCounters, pulse?: Pick<Pulse, "begin" | "end">) {
+  /** @param watchers none on virtual time, which knows nothing of CPUs and networks */
+  constructor(own: WorkerCounters, watchers: readonly Watcher[] = []) {
     this.#own = own;
-    this.#pulse = pulse;
+    this.#watchers = watchers;
   }
 
   /** A measured batch is taken up. */
   begin(clock: Pick<Clock, "now">): void {
     if (this.#loopAtStart !== undefined) return;
     this.#loopAtStart = performance.eventLoopUtilization();
-    this.#pulse?.begin(clock);
+    for (const watcher of this.#watchers) watcher.begin(clock);
   }
 
   /** The last insert is over. */
   end(): void {
-    this.#pulse?.end();
+    for (const watcher of this.#watchers) watcher.end();
   }
 
   rendered(ns: number): void {

@@ -29,6 +29,7 @@ import { Stock } from "../src/stock.js";
 import { milliseconds } from "../src/text.js";
 import { Timesheet, type Wait } from "../src/timesheet.js";
 import { type NeverSent, startTracing, type Trace, type TracePlan, type Tracing } from "../src/tracing.js";
+import { Wire } from "../src/wire.js";
 
 /** Where rows come from. */
 export type RowSource =
@@ -103,10 +104,12 @@ export default async function load({ plan, port }: LoaderTask): Promise<void> {
   }
 }
 
+type Sender = Pick<Inserter, "insert" | "close"> & Partial<Pick<Inserter, "carriers">>;
+
 /** What a loader asks for the time, and what it sends with. */
 export interface LoaderParts {
   clock(startNs: bigint): Pick<Clock, "now" | "until" | "wake">;
-  inserter(plan: InsertPlan): Pick<Inserter, "insert" | "close">;
+  inserter(plan: InsertPlan): Sender;
   /** Undefined: nobody is asked what threads wait for. */
   pulse?(own: WorkerCounters): Pick<Pulse, keyof Pulse>;
 }
@@ -130,7 +133,7 @@ export class Loader {
   readonly #renderer: Renderer | Replayer;
   /** Undefined: bodies are sent as they were rendered. */
   readonly #compressor: Compressor | undefined;
-  readonly #inserter: Pick<Inserter, "insert" | "close">;
+  readonly #inserter: Sender;
   readonly #tracing: Tracing | undefined;
   readonly #slots: Stock<Slot>;
   readonly #permits: Stock<true>;
@@ -155,8 +158,6 @@ export class Loader {
     this.#counters = new Counters(plan.counters, plan.shape);
     this.#own = this.#counters.worker(plan.worker);
     this.#fates = new Fates(plan.fates);
-    const pulse = parts.pulse?.(this.#own);
-    this.#timesheet = new Timesheet(this.#own, pulse);
     this.#schedule = plan.schedule.kind === "open" ? new Schedule(plan.schedule) : undefined;
     const { kernel, rows, slots, slotBytes } = plan;
     this.#renderer =
@@ -166,6 +167,12 @@ export class Loader {
     const { compression } = plan.insert;
     this.#compressor = compression === "none" ? undefined : new Compressor(compression);
     this.#inserter = parts.inserter(plan.insert);
+    const pulse = parts.pulse?.(this.#own);
+    const wire = this.#wire();
+    this.#timesheet = new Timesheet(
+      this.#own,
+      [pulse, wire].filter((watcher) => watcher !== undefined),
+    );
     this.#tracing = plan.traces && startTracing(plan.traces, this.#own, (message) => this.#say(message));
     this.#delivery = new Delivery({
       plan,
@@ -178,6 +185,12 @@ export class Loader {
     });
     this.#slots = new Stock(this.#renderer.slots);
     this.#permits = new Stock(Array.from({ length: plan.insert.permits }, () => true as const));
+  }
+
+  /** Undefined where there are no connections. */
+  #wire(): Wire | undefined {
+    const carriers = this.#inserter.carriers?.bind(this.#inserter);
+    return carriers && new Wire(this.#own, this.#plan.workers, carriers);
   }
 
   #say(message: FromWorker): void {

@@ -11,6 +11,7 @@ import type { Endpoint } from "../endpoint.js";
 import { shown } from "../endpoint.js";
 import { summarize } from "../latency.js";
 import type { BatchLedger, Ledger } from "../ledger.js";
+import { networkLimitsOf } from "../network.js";
 import type { Options } from "../options.js";
 import { quotedSettings } from "../quoted.js";
 import type { Scan } from "../replay/scan.js";
@@ -121,6 +122,8 @@ export function makeReport(result: Result): Report {
     problems: result.problems,
     max_lag_ms: measured.totals.maxLagNs / 1e6,
     generator_cpu_s: result.generatorCpuS,
+    sending_ms: latencyJson(result.sending, measured.totals.sendingSumNs),
+    network: networkJson(result),
     generator_limited: result.limits.length > 0,
     generator: {
       reasons: result.limits,
@@ -140,6 +143,11 @@ export function makeReport(result: Result): Report {
     series: result.series,
     thresholds: [],
   };
+}
+
+function networkJson(result: Result): Report["network"] {
+  const reasons = networkLimitsOf(result);
+  return { limited: reasons.length > 0, reasons, seen: result.seen };
 }
 
 const secondsOrNull = (ns: number | undefined): number | null => (ns === undefined ? null : seconds(ns));

@@ -377,6 +377,30 @@ export const reportSchema = z
     problems: z.array(z.string()).describe("Why the run did not go its way to the end, as sentences"),
     max_lag_ms: amount("Milliseconds the most belated insert was sent after it was due, measured"),
     generator_cpu_s: amount("CPU seconds of the whole run: user and system, all threads"),
+    sending_ms: latency(
+      "From sent until this system had taken the whole body, of acknowledged inserts, measured; null: not counted",
+    )
+      .nullable()
+      .default(null),
+    network: z
+      .object({
+        limited: flag(
+          "Bodies took most of the service time to leave: the network, or a server or proxy that reads slowly",
+        ),
+        reasons: z
+          .array(z.string())
+          .describe("Why it is thought to have been the limit, as sentences; none: it was not"),
+        seen: z
+          .object({
+            arrived: count("Their bodies had arrived at the other end's system: they waited for an answer"),
+            under_way: count("Bytes of theirs were under way"),
+            stuck: count("Bytes of theirs were here, as the other end's system had no room for more"),
+          })
+          .describe("Inserts in flight, looked at now and then; all 0: there were none, or the system does not say"),
+      })
+      .nullable()
+      .default(null)
+      .describe("What lies between generator and server; null: nobody looked"),
     generator_limited: flag("The generator was the limit: the figures are no statement about the server"),
     generator: z.object({
       reasons: z.array(z.string()).describe("Why it is thought to have been the limit, as sentences; none: it was not"),

@@ -236,6 +236,8 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
     problems: [],
     max_lag_ms: Math.max(0, ...measured.map(({ dueMs, sentMs }) => sentMs - dueMs)),
     generator_cpu_s: inserts.length / 1024,
+    sending_ms: latency([0, 0.5 * index]),
+    network: { limited: false, reasons: [], seen: { arrived: 3, under_way: index, stuck: 0 } },
     generator_limited: false,
     generator: {
       reasons: [],
