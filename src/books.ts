@@ -92,6 +92,7 @@ export function closeBooks(plan: Plan, clock: Pick<Clock, "now">, startEpochNs?:
     endsEarly,
     overNs,
     due: scheduled - totals.dropped,
+    dropped: totals.dropped,
     unsent: scheduled - totals.generated - totals.dropped,
   });
   return {
@@ -192,7 +193,7 @@ function answeredOf(
   endNs: number,
   { acknowledged, inserts }: Totals,
   lastAnswerNs: number,
-  rest: Pick<Ended, "endsEarly" | "overNs" | "due" | "unsent">,
+  rest: Pick<Ended, "endsEarly" | "overNs" | "due" | "dropped" | "unsent">,
 ): Rates {
   const { spec, counters } = plan;
   const warmUpNs = Number(spec.warmUpNs);

@@ -129,7 +129,9 @@ export interface Ended {
   readonly rowsPerBatch: number;
   /** Rows: all, with the warm-up, that were due and not dropped … */
   readonly due: number;
-  /** … of these, those that were never sent … */
+  /** … those that were dropped … */
+  readonly dropped: number;
+  /** … of those that were due, those that were never sent … */
   readonly unsent: number;
   /** … and what was acknowledged of those that are measured. */
   readonly acknowledged: number;
@@ -190,11 +192,11 @@ export function answeredOpen(workers: readonly Pick<WorkerCounters, "window" | "
     return { rows: ended.acknowledged, errorRows: undefined, backlog: undefined };
   }
   // Filled by the warm-up, the server had as much in flight at the beginning.
-  const laterNs = fromNs > 0 ? 0 : Math.min(firstNs, LATEST * windowNs);
-  const later = sum(workers.map(({ late }) => late.countUpToNs(laterNs)));
+  const laterNs = fromNs > 0 ? 0 : firstNs;
+  const later = (ns: number): number => sum(workers.map(({ late }) => late.countUpToNs(ns)));
   return {
-    rows: total(WINDOW.answeredRows) + later,
-    errorRows: Math.max(later, rowsPerBatch),
+    rows: total(WINDOW.answeredRows) + later(Math.min(laterNs, LATEST * windowNs)),
+    errorRows: Math.max(laterNs > 0 ? later(laterNs) : 0, rowsPerBatch),
     backlog:
       left > 0
         ? { rows: left, ns: Math.max(0, (unsent > 0 ? Math.max(ended.overNs, lastNs) : lastNs) - toNs) }
@@ -202,10 +204,13 @@ export function answeredOpen(workers: readonly Pick<WorkerCounters, "window" | "
   };
 }
 
-/** Whether what was due and had no outcome was as much in the second half of the window as in the first, and no more at its end. */
+/**
+ * Whether what was due and had no outcome was as much in the second half of the window as in the first, and no more at its end. Where
+ * rows were dropped it is the dropping that keeps it level.
+ */
 function isLevel([first = 0, second = 0]: readonly number[], left: number, ended: Ended): boolean {
-  const { due, unsent, rowsPerBatch, endsEarly } = ended;
-  if (unsent > 0 || endsEarly) return false;
+  const { due, dropped, unsent, rowsPerBatch, endsEarly } = ended;
+  if (dropped + unsent > 0 || endsEarly) return false;
   const grown = 2 * (second - first);
   return (
     grown <= Math.max(LEVEL.growth * due, rowsPerBatch / 2) &&

@@ -18,6 +18,16 @@ describe("abort below a share of the rate", () => {
     ["4% are missing all the time: never", (second) => second * 40, undefined],
     ["6% are missing from the start: after ten shares of ten seconds, at 19 s", (second) => second * 60, 19],
     ["all is missing: at 19 s", (second) => second * 1000, 19],
+    [
+      "a server refuses nothing and answers 60% of what is due, the rest piles up in it: at 19 s",
+      (second) => second * 1000 - second * 600,
+      19,
+    ],
+    [
+      "3 s of answers are always on their way: the first three shares are low, never ten",
+      (second) => Math.min(second, 3) * 1000,
+      undefined,
+    ],
     ["a backlog of 5,000 rows that stays as it is: never", (second) => Math.min(second, 5) * 1000, undefined],
     [
       "a stall of 2 s at 30 s, caught up within 3 s: never",
@@ -32,7 +42,7 @@ describe("abort below a share of the rate", () => {
   ];
   for (const [name, missing, ended] of cases) it(name, () => expect(endedAt(missing)).to.equal(ended));
 
-  it("at 50% a run that sends 60% goes on, one that sends 40% is ended at 19 s", () => {
+  it("at 50% a run of which 60% is answered goes on, one of which 40% is answered is ended at 19 s", () => {
     expect([endedAt((second) => second * 400, 0.5), endedAt((second) => second * 600, 0.5)]).to.deep.equal([
       undefined,
       19,
@@ -44,7 +54,7 @@ describe("abort below a share of the rate", () => {
     let why: string | undefined;
     for (let second = 1; why === undefined; second++) why = abort.take({ due: second * 500, missing: second * 60 });
     expect(why).to.equal(
-      "stopped by --abort-below 95%: over the last 10 s 88% of the rows that were due were sent and not refused",
+      "stopped by --abort-below 95%: over the last 10 s 88% of the rows that were due were acknowledged",
     );
   });
 });

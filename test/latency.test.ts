@@ -72,13 +72,14 @@ describe("latency", () => {
     ["30 min is 1,800,000 ms to three digits", 1800 * S, 1_800_000],
   ];
   for (const [name, ns, ms] of magnitudes) {
-    it(name, () => {
-      const { count, min, p50, p999, max, mean } = summarize(merge([recorded([ns])]), ns);
-      expect(count).to.equal(1);
+    it(`${name}, of 1,000 times every quantile`, () => {
+      const times = Array.from({ length: 1000 }, () => ns);
+      const { count, min, p50, p90, p95, p99, p999, max, mean } = summarize(merge([recorded(times)]), 1000 * ns);
+      expect(count).to.equal(1000);
       // Exact below 2.048 ms; above, the cell the time falls into.
       const slack = ms < 2.048 ? 0 : ms * RESOLUTION;
       expect(min).to.be.within(ms - slack, ms);
-      for (const value of [p50, p999, max]) expect(value).to.be.within(ms, ms + slack);
+      for (const value of [p50, p90, p95, p99, p999, max]) expect(value).to.be.within(ms, ms + slack);
       expect(mean).to.equal(ns / MS);
     });
   }
@@ -98,6 +99,26 @@ describe("latency", () => {
     const shown = [p50, p90, p95, p99, p999, max];
     const exact = [500, 900, 950, 990, 999, 1000];
     for (const [index, ms] of exact.entries()) expect(shown[index]).to.be.within(ms, ms * (1 + RESOLUTION));
+  });
+
+  const least: readonly (readonly [quantile: keyof Latency, samples: number])[] = [
+    ["p90", 10],
+    ["p95", 20],
+    ["p99", 100],
+    ["p999", 1000],
+  ];
+  for (const [quantile, samples] of least) {
+    it(`${quantile} of ${samples} times is one of them, of ${samples - 1} it is none, as not one in so many is beyond it`, () => {
+      const of = (count: number): number | null =>
+        summarize(merge([recorded(Array.from({ length: count }, () => MS))]), count * MS)[quantile];
+      expect([of(samples), of(samples - 1)]).to.deep.equal([1, null]);
+    });
+  }
+
+  it("of one time there are all but p90, p95, p99 and p99.9", () => {
+    const { min, mean, p50, p90, p95, p99, p999, max } = summarize(merge([recorded([MS])]), MS);
+    expect([min, mean, p50, max]).to.deep.equal([1, 1, 1, 1]);
+    expect([p90, p95, p99, p999]).to.deep.equal([null, null, null, null]);
   });
 
   it("of nothing there is nothing but the count", () => {
@@ -147,27 +168,29 @@ describe("latency", () => {
     );
   });
 
-  it("property: each quantile is the value a sorted list has there, to three digits", () => {
+  it("property: each quantile is the value a sorted list has there, to three digits, and none where the list is too short", () => {
     fc.assert(
-      fc.property(anyTimesNs, (timesNs) => {
-        fc.pre(timesNs.length > 0);
+      fc.property(anyTimesNs, fc.constantFrom(1, 4, 40), (someNs, times) => {
+        fc.pre(someNs.length > 0);
+        const timesNs = Array.from({ length: times }, () => someNs).flat();
         const sorted = [...timesNs].sort((a, b) => a - b);
         const at = (percent: number): number =>
           (sorted[Math.max(0, Math.ceil((percent * sorted.length) / 100 - 1e-9) - 1)] ?? Number.NaN) / MS;
-        const { p50, p90, p99, p999, max, min } = summarize(merge([recorded(timesNs)]), sum(timesNs));
-        for (const [shown, exact] of [
-          [p50, at(50)],
-          [p90, at(90)],
-          [p99, at(99)],
-          [p999, at(99.9)],
-          [max, at(100)],
+        const { p50, p90, p95, p99, p999, max, min } = summarize(merge([recorded(timesNs)]), sum(timesNs));
+        for (const [shown, exact, samples] of [
+          [p50, at(50), 1],
+          [p90, at(90), 10],
+          [p95, at(95), 20],
+          [p99, at(99), 100],
+          [p999, at(99.9), 1000],
+          [max, at(100), 1],
         ] as const) {
-          expect(shown).to.be.within(exact * (1 - 1e-12), exact * (1 + RESOLUTION));
+          if (timesNs.length < samples) expect(shown).to.equal(null);
+          else expect(shown).to.be.within(exact * (1 - 1e-12), exact * (1 + RESOLUTION));
         }
         expect(min).to.be.within(at(0) * (1 - RESOLUTION), at(0));
-        expect([min, p50, p90, p99, p999, max]).to.deep.equal(
-          [min, p50, p90, p99, p999, max].sort((a, b) => (a ?? 0) - (b ?? 0)),
-        );
+        const known = [min, p50, p90, p95, p99, p999, max].filter((ms) => ms !== null);
+        expect(known).to.deep.equal(known.toSorted((a, b) => a - b));
       }),
     );
   });
@@ -240,25 +263,27 @@ describe("latency", () => {
     };
     after(() => rmSync(file, { force: true }));
 
-    it("hdr decodes to the count ClickHouse has of inserts, 50, and to the quantiles beside it, in microseconds", async () => {
+    it("hdr decodes to the count ClickHouse has of inserts, 100, and to the quantiles beside it, in microseconds", async () => {
       const { url } = await newDatabase();
       const runId = `hdr-${process.pid}`;
       const report = await reportOf([
-        ...["--clickhouse-url", url, "--rate", "100", "--duration", "500ms", "--batch-rows", "1", "--run-id", runId],
+        ...["--clickhouse-url", url, "--rate", "200", "--duration", "500ms", "--batch-rows", "1", "--run-id", runId],
         ...["--workers", "2"],
       ]);
       await clickhouse("SYSTEM FLUSH LOGS");
       const inserts = await numberOf(
         `SELECT count() FROM system.query_log WHERE type = 'QueryFinish' AND startsWith(query_id, '${runId}-')`,
       );
-      expect(inserts).to.equal(50);
+      expect(inserts).to.equal(100);
       for (const reported of [report.latency_ms, report.service_ms]) {
         if (reported === null) throw new Error("there is no latency");
         const { hdr, ...shown } = reported;
         const decoded = decodeFromCompressedBase64(hdr);
         expect([decoded.totalCount, shown.count]).to.deep.equal([inserts, inserts]);
-        const percentiles = [50, 90, 99, 99.9].map((percent) => decoded.getValueAtPercentile(percent) / 1000);
-        expect([shown.p50, shown.p90, shown.p99, shown.p999]).to.deep.equal(percentiles);
+        const percentiles = [50, 90, 95, 99].map((percent) => decoded.getValueAtPercentile(percent) / 1000);
+        expect([shown.p50, shown.p90, shown.p95, shown.p99]).to.deep.equal(percentiles);
+        // It takes 1,000.
+        expect(shown.p999).to.equal(null);
         expect([shown.min, shown.max]).to.deep.equal([decoded.getValueAtPercentile(0) / 1000, decoded.maxValue / 1000]);
         expect(shown.mean).to.be.within((decoded.mean / 1000) * 0.98, (decoded.mean / 1000) * 1.02);
       }

@@ -52,7 +52,7 @@ const plain = ({ hdr: _hdr, ...latency }: PointLatency) => ({ ...latency, mean: 
 
 /** What merge(shards) = the unsharded run is about. */
 function figures(report: Report) {
-  const latencies = [report.latency_ms, report.service_ms, report.lateness_ms];
+  const latencies = [report.latency_ms, report.service_ms, report.refused_ms, report.lateness_ms];
   return {
     rows: report.rows,
     measured: report.measured,
@@ -200,6 +200,40 @@ describe("merge", () => {
       const { code, stdout } = await clickstorm(["merge", ...bad, "--out", out]);
       expect(code).to.equal(1);
       expect(stdout).to.match(/error +252 +1 insert +100 rows/);
+    });
+
+    it("120 inserts of three shards are enough for a p99, which none has of its own; 88 are not, and with --strict that is exit 98", async () => {
+      const verdicts: unknown[] = [];
+      for (const perS of [15, 11]) {
+        // The first 2 of 10 s are warm-up.
+        const many = steadyInserts(10, perS, () => 12.5).map((insert, index) => ({ ...insert, shard: index % 3 }));
+        const parts = shardsOf(many, 3).map((shard, index) => {
+          expect(shard.latency_ms?.p99).to.equal(null);
+          const thresholds = [
+            { expression: "p99<1s", value: null, passed: true, unjudged: "needs 100 inserts, has few" },
+          ];
+          const options = { ...shard.options, strict: true };
+          return write(`strict-${perS}-${index + 1}.json`, { ...shard, thresholds, options });
+        });
+        const { code, stdout } = await clickstorm(["merge", ...parts, "--out", out]);
+        verdicts.push([code, /^ *thresholds .*$/m.exec(stdout)?.[0].trim().replaceAll(/ +/g, " ")]);
+      }
+      expect(verdicts).to.deep.equal([
+        [0, "thresholds pass p99<1s 12.5 ms"],
+        [98, "thresholds ? p99<1s cannot judge: needs 100 inserts, has 88"],
+      ]);
+    });
+
+    it("what shards had not answered at the end is added up, and took as long as the longest: 300 rows, 2.5 s", () => {
+      const late = [{ rows: 100, seconds: 2.5 }, { rows: 200, seconds: 1 }, null].map((backlog, index) => {
+        const shard = shards[index] as Report;
+        const errorRows = backlog === null ? null : 100;
+        return { ...shard, measured: { ...shard.measured, answered: 2000 + index, error_rows: errorRows, backlog } };
+      });
+      const { measured, achieved_rows_per_s: achieved } = mergeReports(late, unjudged);
+      expect([measured.backlog, measured.error_rows]).to.deep.equal([{ rows: 300, seconds: 2.5 }, 200]);
+      // Over the 8 s from the end of the warm-up.
+      expect([measured.answered, achieved]).to.deep.equal([6003, 6003 / 8]);
     });
 
     it("a run in one shard: exit 0 for its only file", async () => {

@@ -85,6 +85,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
   report: "r.json",
   ledger: "l.ndjson",
   threshold: "p99<500ms",
+  strict: "true",
   "metrics-port": "1",
   "metrics-host": "h",
   "no-metrics": "true",
@@ -513,6 +514,7 @@ describe("options", () => {
         replay: undefined,
         reportFile: undefined,
         thresholds: [],
+        strict: false,
         verify: true,
         blind: false,
       });

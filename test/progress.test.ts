@@ -50,17 +50,19 @@ class Screen {
   }
 }
 
-/** A load that was acknowledged 200,000 rows a second up to now, each insert after 12.5 ms. */
-function snapshotAt(second: number, inFlight = 3): Snapshot {
+/** A load that was acknowledged 200,000 rows a second up to now, in so many inserts, each after 12.5 ms. */
+function snapshotAt(second: number, inFlight = 3, inserts = 100): Snapshot {
   const counters = Counters.allocate({ workers: 1, endpoints: 1, phases: 1 });
   const worker = counters.worker(0);
   const snapshots = new Snapshots(counters, false);
   let snapshot = snapshots.take(0);
   for (let now = 1; now <= second; now++) {
-    const batch = { number: now, rows: 200_000, measured: true };
-    worker.generated(batch, 1);
-    worker.answered(0, batch, ACKNOWLEDGED);
-    worker.timed(batch, { dueNs: 0, answeredNs: 12_500_000, serviceNs: 12_500_000 });
+    for (let insert = 0; insert < inserts; insert++) {
+      const batch = { rows: 200_000 / inserts, measured: true };
+      worker.generated(batch, 1);
+      worker.answered(0, batch, ACKNOWLEDGED);
+      worker.timed(batch, { dueNs: 0, answeredNs: 12_500_000, serviceNs: 12_500_000 });
+    }
     snapshot = snapshots.take(now * SECOND_NS);
   }
   for (let slot = 0; slot < inFlight; slot++) {
@@ -83,6 +85,14 @@ describe("progress", () => {
       expect(screen.shown).to.deep.equal([line]);
     });
   }
+
+  it("of 50 inserts a second there is no p99: their longest stands in its place", () => {
+    const screen = new Screen(200);
+    screen.progress(15).update(snapshotAt(2, 3, 50), BigInt(15 * SECOND_NS));
+    expect(screen.shown).to.deep.equal([
+      "0:02/0:15   200k rows/s  p50  12.5 ms  max  12.5 ms  errors 0  in flight  3  400,000 rows  0:13 left",
+    ]);
+  });
 
   it("a warm-up says so until it is over: at 2 and 3 s of a warm-up of 3 s", () => {
     const screen = new Screen(80);
@@ -122,6 +132,23 @@ describe("progress", () => {
     );
   });
 
+  it("rows that are due and have no answer are told when they are more than came in since: 300,000 at 200,000 a second, not 200,000", () => {
+    const line = (answered: number): string | undefined => {
+      const counters = Counters.allocate({ workers: 1, endpoints: 1, phases: 1 });
+      const worker = counters.worker(0);
+      const snapshots = new Snapshots(counters, false, { rowsDueBefore: (ns) => (200_000 * ns) / SECOND_NS });
+      snapshots.take(SECOND_NS);
+      const batch = { rows: answered, measured: true };
+      worker.generated(batch, 1);
+      worker.answered(0, batch, ACKNOWLEDGED);
+      const screen = new Screen(200);
+      screen.progress(15).update(snapshots.take(2 * SECOND_NS), BigInt(15 * SECOND_NS));
+      return screen.shown[0];
+    };
+    expect(line(100_000)).to.include("100,000 rows  300k unanswered  0:13 left");
+    expect(line(200_000)).to.include("200,000 rows  0:13 left");
+  });
+
   it("a second without an answer has no quantiles, one behind says by how much", () => {
     const screen = new Screen(200);
     const counters = Counters.allocate({ workers: 1, endpoints: 1, phases: 1 });
@@ -129,7 +156,7 @@ describe("progress", () => {
     const snapshots = new Snapshots(counters, false);
     screen.progress(15).update(snapshots.take(3.5 * SECOND_NS), BigInt(15 * SECOND_NS));
     expect(screen.shown).to.deep.equal([
-      "0:03/0:15      0 rows/s  p50        –  p99        –  errors 0  in flight  0  0 rows  behind 2.5 s  0:12 left",
+      "0:03/0:15      0 rows/s  p50        –  max        –  errors 0  in flight  0  0 rows  behind 2.5 s  0:12 left",
     ]);
   });
 });

@@ -36,6 +36,14 @@ function expectLaws(report: Report): void {
   const ends = report.series.map(({ t_s }) => t_s);
   expect(sum(report.series.map(({ seconds }) => seconds))).to.equal(ends.at(-1));
   expect(sum(report.series.map(({ service_ms }) => service_ms.count))).to.equal(report.service_ms.count);
+  const { measured, latency_ms: latency, service_ms: service, refused_ms: refused } = report;
+  expect(service.count).to.equal(measured.inserts.acknowledged);
+  if (latency !== null) expect(latency.count - latency.lower_bounds).to.equal(measured.inserts.acknowledged);
+  expect(refused?.count).to.equal(measured.inserts.failed + measured.inserts.unknown);
+  expect(report.achieved_rows_per_s * (measured.to_s - measured.from_s)).to.be.closeTo(
+    measured.answered ?? Number.NaN,
+    0.001,
+  );
 }
 
 describe("the report", function () {
@@ -159,6 +167,48 @@ describe("the summary", () => {
       /rate +target 1,000 rows\/s +achieved 950 rows\/s in 20.0 s +short by 50 rows\/s \(5%\) +largest lag 1.5 s/,
     );
     expect(toText({ ...report, achieved_rows_per_s: 999.95 })).to.include("no shortfall");
+  });
+
+  it("says how much was answered after the end, and how far achieved may be off: 1,000 rows of 19,000", () => {
+    const { measured, rows } = report;
+    const late = { ...report, achieved_rows_per_s: 950, rows: { ...rows, unsent: 1200 } };
+    const text = (errorRows: number | null): string =>
+      unwrapped(
+        toText({ ...late, measured: { ...measured, backlog: { rows: 5000, seconds: 2.5 }, error_rows: errorRows } }),
+      );
+    const backlog =
+      "backlog    5,000 rows had no answer when the schedule ended, which took 2.5 s more, 1,200 of them never sent";
+    expect(text(1000)).to.include(`${backlog}; achieved is right to 5.26%, as inserts are few or long`);
+    // Below a hundredth it is not worth a word.
+    expect(text(100)).to.include(backlog).and.to.not.include("right to");
+    expect(toText(report)).to.not.include("backlog");
+  });
+
+  it("has a column for each quantile and one for the maximum, and a dash where the inserts are too few for one", () => {
+    const lines = toText(report).split("\n");
+    const at = lines.findIndex((line) => line.includes("p99.9"));
+    expect(lines.slice(at, at + 5)).to.deep.equal([
+      "                   p50      p90      p95      p99    p99.9      max",
+      "  latency        10 ms    10 ms    10 ms    10 ms        –    10 ms  from due",
+      "  service        10 ms    10 ms    10 ms    10 ms        –    10 ms  from sent",
+      "  lateness        0 ms     0 ms     0 ms     0 ms        –     0 ms  until sent",
+      "             200 inserts: too few for p99.9",
+    ]);
+  });
+
+  it("has refused inserts in a row of their own, says what was never sent, and that none was acknowledged", () => {
+    const { latency_ms: latency, refused_ms: none } = report;
+    if (latency === null || none === null) throw new Error("no latency");
+    const refused = { ...report, refused_ms: latency, service_ms: none, latency_ms: { ...latency, lower_bounds: 3 } };
+    const text = unwrapped(toText(refused));
+    expect(text).to.match(/service +no insert was acknowledged\n +refused( +10 ms){4} +– +10 ms +from due/);
+    expect(text).to.include(
+      "latency counts 3 inserts that were never sent with the time waited until the end: lower bounds",
+    );
+    expect(unwrapped(toText({ ...refused, latency_ms: null, lateness_ms: null }))).to.match(
+      /refused( +10 ms){4} +– +10 ms +from sent/,
+    );
+    expect(toText(report)).to.not.include("refused");
   });
 
   it("explains latency where it is much more than service time, and not where it is not", () => {

@@ -120,8 +120,8 @@ describe("threshold", () => {
       ["p999<1s", "there is no p999: did you mean p99.9?"],
       ["p(99)<1s", "there is no p(99): did you mean p99?"],
       ["service_p999<1s", "there is no service_p999: did you mean service_p99.9?"],
-      ["p95<1s", "there is no p95"],
-      ["service_p95<1s", "there is no service_p95"],
+      ["p75<1s", "there is no p75"],
+      ["service_p75<1s", "there is no service_p75"],
       ["P99<1s", "there is no P99: did you mean p99?"],
       ["servce_p99<1s", "there is no servce_p99: did you mean service_p99?"],
       ["error-rate<1%", "there is no error-rate: did you mean error_rate?"],
@@ -179,12 +179,15 @@ describe("threshold", () => {
       ["service_p99<0.5ms", 0.5, "0.5 ms", false],
       ["p50<31ms", 30, "30 ms", true],
       ["p90<401ms", 400, "400 ms", true],
+      ["p95<451ms", 450, "450 ms", true],
+      ["p95<450ms", 450, "450 ms", false],
       ["p99.9<6001ms", 6000, "6 s", true],
       ["p99.9<6s", 6000, "6 s", false],
       ["max<=7s", 7000, "7 s", true],
       ["mean<=20ms", 20, "20 ms", true],
       ["service_p50<=300us", 0.3, "0.3 ms", true],
       ["service_p90<=400us", 0.4, "0.4 ms", true],
+      ["service_p95<=450us", 0.45, "0.45 ms", true],
       ["service_p99.9<=60ms", 60, "60 ms", true],
       ["service_max<=0.7s", 700, "700 ms", true],
       ["service_mean<=200us", 0.2, "0.2 ms", true],
@@ -205,7 +208,8 @@ describe("threshold", () => {
     ];
     for (const [expression, value, text, passed] of rows) {
       it(`${expression} at ${text} ${passed ? "passes" : "is crossed"}`, () => {
-        expect(evaluate(threshold(expression), FIGURES)).to.deep.equal({ expression, value, text, passed });
+        const unjudged = undefined;
+        expect(evaluate(threshold(expression), FIGURES)).to.deep.equal({ expression, value, text, passed, unjudged });
       });
     }
 
@@ -213,11 +217,65 @@ describe("threshold", () => {
       it(`${name} of a run in which nothing was measured is crossed, whichever way it looks`, () => {
         const bound = { error_rate: "5%", achieved_rate: "50%", rows_lost: "5" }[name] ?? "5ms";
         for (const operator of ["<", "<=", ">", ">="]) {
-          const { value, text, passed } = evaluate(threshold(`${name}${operator}${bound}`), UNMEASURED);
-          expect([value, text, passed]).to.deep.equal([undefined, "nothing measured", false]);
+          const { value, text, passed, unjudged } = evaluate(threshold(`${name}${operator}${bound}`), UNMEASURED);
+          expect([value, text, passed, unjudged]).to.deep.equal([undefined, "nothing measured", false, undefined]);
         }
       });
     }
+
+    /** The slowest of them; quantiles that so few inserts do not have are not there. */
+    const few = (count: number, max: number): Latency => ({ ...LATENCY, count, p99: null, p999: null, max });
+
+    it("p99<500ms of 30 inserts that took 300 ms at most cannot be judged: it needs 100 inserts", () => {
+      for (const name of ["p99", "service_p99"]) {
+        const fast = { ...FIGURES, latency: few(30, 300), service: few(30, 300) };
+        expect(evaluate(threshold(`${name}<500ms`), fast)).to.deep.equal({
+          expression: `${name}<500ms`,
+          value: undefined,
+          text: "cannot judge: needs 100 inserts, has 30",
+          passed: true,
+          unjudged: "needs 100 inserts, has 30",
+        });
+      }
+    });
+
+    it("p99<500ms of 30 inserts, one of which took 501 ms, is crossed: one is more than a hundredth of them", () => {
+      expect(evaluate(threshold("p99<500ms"), { ...FIGURES, latency: few(30, 501) })).to.deep.equal({
+        expression: "p99<500ms",
+        value: 501,
+        text: "501 ms",
+        passed: false,
+        unjudged: undefined,
+      });
+    });
+
+    it("p99>400ms of 30 inserts that took 300 ms at most is crossed: no quantile is above the maximum", () => {
+      const { value, passed } = evaluate(threshold("p99>400ms"), { ...FIGURES, latency: few(30, 300) });
+      expect([value, passed]).to.deep.equal([300, false]);
+    });
+
+    const least: readonly (readonly [name: string, inserts: number])[] = [
+      ["p50", 1],
+      ["p90", 10],
+      ["p95", 20],
+      ["p99", 100],
+      ["p99.9", 1000],
+    ];
+    for (const [name, inserts] of least) {
+      it(`${name} is judged of ${inserts} inserts${inserts > 1 ? `, not of ${inserts - 1}` : ""}`, () => {
+        const unjudged = (count: number): string | undefined =>
+          evaluate(threshold(`${name}<10s`), { ...FIGURES, latency: { ...LATENCY, count } }).unjudged;
+        expect(unjudged(inserts)).to.equal(undefined);
+        if (inserts > 1) expect(unjudged(inserts - 1)).to.equal(`needs ${inserts} inserts, has ${inserts - 1}`);
+      });
+    }
+
+    it("mean and max of a single insert are judged", () => {
+      for (const expression of ["mean<=20ms", "max<=7s"]) {
+        const { passed, unjudged } = evaluate(threshold(expression), { ...FIGURES, latency: { ...LATENCY, count: 1 } });
+        expect([passed, unjudged]).to.deep.equal([true, undefined]);
+      }
+    });
 
     it("500.2 ms is not shown as 500 ms where that would have passed, nor 99.9996% as 100%", () => {
       const shown = (expression: string, figures: Partial<Figures>): string =>
@@ -270,8 +328,8 @@ describe("threshold", () => {
     const expressions = (raw: Record<string, unknown>, environment = {}): string[] =>
       resolveRun(raw, environment).thresholds.map(({ expression }) => expression);
     const names =
-      "p50, p90, p99, p99.9, max, mean, service_p50, service_p90, service_p99, service_p99.9, service_max, " +
-      "service_mean, error_rate, achieved_rate, lag, rows_lost";
+      "p50, p90, p95, p99, p99.9, max, mean, service_p50, service_p90, service_p95, service_p99, service_p99.9, " +
+      "service_max, service_mean, error_rate, achieved_rate, lag, rows_lost";
     const wanted = "--threshold must be a name, an operator and a bound, such as p99<500ms, got";
 
     it("none is given: there is none", () => {
@@ -291,8 +349,8 @@ describe("threshold", () => {
     });
 
     it("each wrong one is a problem, and the names are listed once", () => {
-      expect(problemsOf({ threshold: ["p95<1s", "p99<500ms", "lag<5", ""] })).to.deep.equal([
-        `${wanted} p95<1s: there is no p95`,
+      expect(problemsOf({ threshold: ["p75<1s", "p99<500ms", "lag<5", ""] })).to.deep.equal([
+        `${wanted} p75<1s: there is no p75`,
         `names for --threshold are ${names}`,
         `${wanted} lag<5: its time needs a unit, such as 5ms`,
         `${wanted} nothing: it does not begin with a name`,

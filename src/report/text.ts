@@ -235,8 +235,8 @@ const COLUMN_WIDTH = 9;
 
 function latencyLines(report: Report): Lines {
   const { latency_ms: latency, service_ms: service, refused_ms: refused, lateness_ms: lateness } = report;
-  const table = (name: string, times: LatencyJson, meaning: string): Lines => {
-    if (times.count === 0) return line(name, "no answers");
+  const table = (name: string, times: LatencyJson, meaning: string, none = "no insert was acknowledged"): Lines => {
+    if (times.count === 0) return words(name, none);
     const figure = (ms: number | null): string => (ms === null ? "–" : milliseconds(ms)).padStart(COLUMN_WIDTH);
     return line(name, COLUMNS.map(({ field }) => figure(times[field])).join(""), meaning);
   };
@@ -249,7 +249,7 @@ function latencyLines(report: Report): Lines {
     ...(refused === null || refused.count === 0
       ? []
       : table("refused", refused, latency === null ? "from sent" : "from due")),
-    ...(lateness === null ? [] : table("lateness", lateness, "until sent")),
+    ...(lateness === null ? [] : table("lateness", lateness, "until sent", "no insert was sent")),
     ...fewLines(latency ?? service),
     ...(latency === null || latency.lower_bounds === 0
       ? []

@@ -93,6 +93,10 @@ export async function runVirtually(
   let running = plan.workers.length;
   const loaders = plan.workers.map((worker) => new Loader(worker, (message) => void said.push(message), parts));
   const runs = loaders.map((loader) => loader.run(0n, 0n).finally(() => running--));
+  // As their own timers would, which go by real time.
+  at(Number(plan.counters.drainedNs) + MS, () => {
+    for (const loader of loaders) loader.wake();
+  });
   for (;;) {
     // Whatever can go on at this moment goes on.
     for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
