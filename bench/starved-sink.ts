@@ -1,11 +1,10 @@
 // A server of known speed, in a process of its own: so many places, each of which takes so long for an insert, first come, first
-// served. Arguments: places, milliseconds an insert, bytes a second it reads of each connection (0: as fast as it can).
-// Prints its port. Keeps nothing; speaks for no ClickHouse.
+// served. Arguments: places, milliseconds an insert (0: answered at once). Prints its port. Keeps nothing; speaks for no ClickHouse.
 
 import { createServer, type Socket } from "node:net";
 
 const ANSWER = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n";
-const [places = 1, serviceMs = 0, bytesPerS = 0] = process.argv.slice(2).map(Number);
+const [places = 1, serviceMs = 0] = process.argv.slice(2).map(Number);
 /** When each place is free again. */
 const free = Array.from({ length: places }, () => 0);
 
@@ -28,10 +27,6 @@ const server = createServer((socket) => {
   socket.setNoDelay(true);
   socket.on("error", () => undefined);
   socket.on("data", (chunk: Buffer) => {
-    if (bytesPerS > 0) {
-      socket.pause();
-      setTimeout(() => socket.resume(), (chunk.length / bytesPerS) * 1000);
-    }
     let rest = chunk;
     while (rest.length > 0) {
       if (bodyLeft === 0) {

@@ -63,6 +63,8 @@ export interface Books {
   readonly spans: SpanTotals;
   /** Of each worker. */
   readonly shares: readonly Share[];
+  /** For inserts in flight, of all workers. */
+  readonly places: number;
   readonly cpuTimes: readonly CpuTimes[];
   /** Service times without what answers may have lain unread, as their thread was held up. */
   readonly unheld: Float64Histogram;
@@ -116,6 +118,7 @@ export function closeBooks(plan: Plan, clock: Pick<Clock, "now">, startEpochNs?:
     lateness: schedule && counters.histogram("lateness", "measured"),
     refused: counters.histogram("refused", "measured"),
     spans: settledSpans(counters.spans()),
+    places: plan.workers.reduce((sum, { insert }) => sum + insert.permits, 0),
     shares: counters.workers.map(({ share }) => share),
     cpuTimes: counters.workers.map(({ cpuTimes }) => cpuTimes),
     unheld: counters.histogram("unheld", "measured"),

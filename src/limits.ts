@@ -25,7 +25,9 @@ const SHORTFALL = 2;
 /** Unread answers: of the sum of service times, and of a quantile. By trial, see bench/README.md. */
 const UNREAD = { ofSum: 0.25, ofQuantile: 0.5 } as const;
 /** And where a rate is kept only what is more than a thread that sleeps takes to wake up anyway. */
-const WORTH_TELLING = { meanNs: 500_000, quantileNs: 2_000_000 } as const;
+const WORTH_TELLING = { meanNs: 200_000, quantileNs: 2_000_000 } as const;
+/** Of the places for inserts in flight, so many taken by the server on average are all of them. */
+const FULL = 0.9;
 /** A thread that was held up for more than this share of the time: the reason is told. */
 const SHARE_TOLD = 0.05;
 
@@ -47,6 +49,8 @@ export interface Evidence {
   readonly workers: readonly WorkerTimes[];
   /** At p99. Undefined in a closed loop. */
   readonly late: { readonly latencyNs: number; readonly latenessNs: number } | undefined;
+  /** Of the places for inserts in flight, the part that the server had taken on average. */
+  readonly filled: number;
   readonly serviceMeanNs: number;
   /** Of it, what answers may have lain unread. */
   readonly heldMeanNs: number;
@@ -54,7 +58,10 @@ export interface Evidence {
   readonly quantile: Quantile | undefined;
 }
 
-type Judged = Pick<Books, "measured" | "shares" | "cpuTimes" | "latency" | "lateness" | "service" | "unheld">;
+type Judged = Pick<
+  Books,
+  "measured" | "places" | "shares" | "cpuTimes" | "latency" | "lateness" | "service" | "unheld"
+>;
 
 /** Why the generator was the limit, as sentences; none: it was not. */
 export function limitsOf(books: Judged): string[] {
@@ -71,11 +78,13 @@ export function evidenceOf(books: Judged): Evidence | undefined {
   // Where nobody listens, or nothing is wanted, there is no time of the server's to compare with.
   if (totals.acknowledged === 0 && refused > 0) return undefined;
   const inserts = service.totalCount;
+  const longestNs = Math.max(...shares.map(({ busyNs, idleNs }) => busyNs + idleNs));
   return {
     missing: latency === undefined ? undefined : 1 - (answered + refused) / scheduled,
     dropped: totals.dropped,
     workers: shares.map((share, worker) => ({ ...(cpuTimes[worker] ?? UNASKED), ...share })),
     late: latency && lateness && { latencyNs: p99Ns(latency), latenessNs: p99Ns(lateness) },
+    filled: longestNs > 0 ? (totals.serviceSumNs - totals.heldSumNs) / longestNs / books.places : 0,
     serviceMeanNs: inserts === 0 ? 0 : totals.serviceSumNs / inserts,
     heldMeanNs: inserts === 0 ? 0 : totals.heldSumNs / inserts,
     quantile: highest(service, unheld),
@@ -97,24 +106,34 @@ function highest(service: Float64Histogram, unheld: Float64Histogram): Quantile 
 export function verdictOf(evidence: Evidence): string[] {
   const isClosed = evidence.missing === undefined;
   const isMissed = evidence.dropped > 0 || (evidence.missing ?? 0) > 1 - KEPT;
+  const causes = causesOf(evidence);
+  const busy = isClosed || isMissed ? busySentence(evidence) : undefined;
+  const cure = causes.length === 0 ? "more --workers, on more cores," : "with CPUs of its own it";
+  if (busy !== undefined) return [`${busy}: ${cure} would send more`, ...causes];
   const reason = isClosed || isMissed ? rateReason(evidence) : latencyReason(evidence);
-  return reason === undefined ? [] : [reason, ...causesOf(evidence)];
+  return reason === undefined ? [] : [reason, ...causes];
 }
 
-/** Why no more was sent. */
-function rateReason(evidence: Evidence): string | undefined {
-  const { missing = 0, dropped, workers } = evidence;
-  const busiest = Math.max(...workers.map(({ busyNs, ...rest }) => shareOf(busyNs, { busyNs, ...rest })));
-  if (busiest >= BUSY) return `a worker's event loop was busy ${percent(busiest)} of the time: ${MORE_CORES}`;
+/** That a worker could do no more. */
+function busySentence({ workers }: Evidence): string | undefined {
+  const most = (pick: (worker: WorkerTimes) => number): number =>
+    Math.max(...workers.map((worker) => shareOf(pick(worker), worker)));
+  const busiest = most(({ busyNs }) => busyNs);
+  if (busiest >= BUSY) return `a worker's event loop was busy ${percent(busiest)} of the time`;
   // Compressing keeps other threads busy, and the event loop idle.
-  const making = Math.max(...workers.map((worker) => shareOf(worker.renderingNs, worker)));
-  if (making >= BUSY) return `a worker was rendering and compressing for ${percent(making)} of the time: ${MORE_CORES}`;
-  const wanted = Math.max(...workers.map((worker) => shareOf(ranNs(worker) + heldNs(worker), worker)));
-  if (wanted >= BUSY) return `a worker wanted a CPU for ${percent(wanted)} of the time: ${MORE_CORES}`;
+  const making = most(({ renderingNs }) => renderingNs);
+  if (making >= BUSY) return `a worker was rendering and compressing for ${percent(making)} of the time`;
+  const wanted = most((worker) => ranNs(worker) + heldNs(worker));
+  return wanted >= BUSY ? `a worker wanted a CPU for ${percent(wanted)} of the time` : undefined;
+}
+
+/** Why no more was sent by a worker that could have done more. */
+function rateReason(evidence: Evidence): string | undefined {
+  const { missing = 0, dropped, workers, filled, serviceMeanNs, heldMeanNs } = evidence;
   const delayed = delayedShare(workers);
   const isLate = sum(workers, "delayedNs") > sum(workers, "waitingNs");
-  if (isLate && (dropped > 0 || missing <= SHORTFALL * delayed)) return lateSentence(delayed);
-  const { serviceMeanNs, heldMeanNs } = evidence;
+  // What is made while all places are taken is not late by itself.
+  if (isLate && filled < FULL && (dropped > 0 || missing <= SHORTFALL * delayed)) return lateSentence(delayed);
   return heldMeanNs > 0 && heldMeanNs >= UNREAD.ofSum * serviceMeanNs ? meanSentence(evidence) : undefined;
 }
 
@@ -147,9 +166,7 @@ const meanSentence = ({ serviceMeanNs, heldMeanNs }: Evidence): string =>
 const lateSentence = (delayed: number): string =>
   `batches were due and not sent for ${percent(delayed)} of the time though there was room among the inserts in flight`;
 
-const MORE_CORES = "more --workers, on more cores, would send more";
-
-/** What held the threads up, of those of whom it is known. */
+/** What held the threads up, as far as it is known. */
 function causesOf({ workers }: Evidence): string[] {
   if (workers.some(({ waitedNs }) => waitedNs === undefined)) {
     return ["how long its threads waited for a CPU this system does not say"];
@@ -157,16 +174,18 @@ function causesOf({ workers }: Evidence): string[] {
   const most = (pick: (worker: WorkerTimes) => number): number =>
     Math.max(...workers.map((worker) => shareOf(pick(worker), worker)));
   const [waited, stood] = [most(({ waitedNs }) => waitedNs ?? 0), most(({ stoodNs }) => stoodNs)];
-  const throttled = Math.max(...workers.map(({ throttledNs }) => throttledNs ?? 0));
-  const sentences: string[] = [];
-  if (waited > SHARE_TOLD)
-    sentences.push(`a worker waited for a CPU for ${percent(waited)} of the time, and ran for ${percent(most(ranNs))}`);
-  if (throttled > SHARE_TOLD * Math.max(...workers.map(spentNs)))
-    sentences.push(
-      `the CPU limit of its control group held it still: for ${(throttled / 1e9).toFixed(1)} s, all CPUs together`,
-    );
-  if (stood > SHARE_TOLD) sentences.push(`process or machine stood still for ${percent(stood)} of the time`);
-  return sentences;
+  const throttledNs = Math.max(...workers.map((worker) => worker.throttledNs ?? 0));
+  const isThrottled = throttledNs > SHARE_TOLD * Math.max(...workers.map(spentNs));
+  return [
+    ...(waited > SHARE_TOLD
+      ? [`a worker waited for a CPU for ${percent(waited)} of the time, and ran for ${percent(most(ranNs))}`]
+      : []),
+    ...(isThrottled
+      ? [`the CPU limit of its control group held it still: for ${(throttledNs / 1e9).toFixed(1)} s, all CPUs together`]
+      : []),
+    // Not all systems count what a limit held still as a wait.
+    ...(stood > SHARE_TOLD && !isThrottled ? [`process or machine stood still for ${percent(stood)} of the time`] : []),
+  ];
 }
 
 const ms = (ns: number): string => milliseconds(ns / 1e6);

@@ -59,6 +59,7 @@ function limits(changed: Partial<Case>): string[] {
       } as Totals,
     },
     shares: shares.map((share) => ({ ...none, ...share })),
+    places: 8,
     cpuTimes: shares.map(() => ({ ranNs: 0, waitedNs: 0, stoodNs: 0, throttledNs: undefined })),
     service: histogram(4),
     unheld: histogram(4),
