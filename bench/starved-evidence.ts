@@ -30,6 +30,7 @@ export function evidenceIn(report: Report): Judged {
     service: shown(service),
     unheld: shown(unheld),
     evidence: {
+      windowNs: (measured.to_s - measured.from_s) * S,
       missing:
         latency === null
           ? undefined

@@ -81,10 +81,10 @@ async function play(one: Case, seconds: number): Promise<Judged> {
 
 cleanUpAtExit();
 const words = process.argv.slice(2);
-const valueOf = (flag: string): string | undefined =>
+const flagText = (flag: string): string | undefined =>
   words.includes(flag) ? words[words.indexOf(flag) + 1] : undefined;
-const seconds = Number(valueOf("--seconds") ?? 4);
-const recordFile = valueOf("--json");
+const seconds = Number(flagText("--seconds") ?? 4);
+const recordFile = flagText("--json");
 const kinds = ["starved", "limited"].filter((kind) => words.includes(kind));
 const cases = CASES.filter(({ kind }) => kinds.length === 0 || kinds.includes(kind));
 

@@ -12,23 +12,21 @@ export interface ThreadTimes {
   readonly waitedNs: number;
 }
 
-/** Of a control group with a limit, since it was made; summed over the CPUs it was held still on. */
-export interface Throttling {
-  readonly throttledNs: number;
-}
-
 /** schedstat: nanoseconds run, nanoseconds waited, times it got a CPU. Undefined: it is nothing like that. */
 export function parseSchedstat(text: string): ThreadTimes | undefined {
   const [, ran, waited] = /^(\d+) (\d+) \d+\s*$/.exec(text) ?? [];
   return ran === undefined ? undefined : { ranNs: Number(ran), waitedNs: Number(waited) };
 }
 
-/** cpu.stat, of either version of control groups. Undefined: the group has no limit to be throttled by. */
-export function parseCpuStat(text: string): Throttling | undefined {
+/**
+ * cpu.stat, of either version of control groups: nanoseconds that a limit held the group still, since it was made, summed over CPUs.
+ * Undefined: the file does not say.
+ */
+export function parseCpuStat(text: string): number | undefined {
   const [, us] = /^throttled_usec (\d+)$/m.exec(text) ?? [];
-  if (us !== undefined) return { throttledNs: Number(us) * 1000 };
+  if (us !== undefined) return Number(us) * 1000;
   const [, ns] = /^throttled_time (\d+)$/m.exec(text) ?? [];
-  return ns === undefined ? undefined : { throttledNs: Number(ns) };
+  return ns === undefined ? undefined : Number(ns);
 }
 
 /**
@@ -103,7 +101,7 @@ export class Throttle {
   }
 }
 
-const throttledIn = (file: string): number | undefined => parseCpuStat(textOf(file) ?? "")?.throttledNs;
+const throttledIn = (file: string): number | undefined => parseCpuStat(textOf(file) ?? "");
 
 function ownFiles(): readonly string[] {
   const [cgroup, mountinfo] = [textOf("/proc/self/cgroup"), textOf("/proc/self/mountinfo")];

@@ -43,6 +43,7 @@ export type WorkerTimes = Share & CpuTimes;
 
 /** What the verdict rests on, of what is measured. */
 export interface Evidence {
+  readonly windowNs: number;
   /** Of the rows that were due, the part that was neither answered in the window nor refused; undefined in a closed loop. */
   readonly missing: number | undefined;
   readonly dropped: number;
@@ -80,6 +81,7 @@ export function evidenceOf(books: Judged): Evidence | undefined {
   const inserts = service.totalCount;
   const longestNs = Math.max(...shares.map(({ busyNs, idleNs }) => busyNs + idleNs));
   return {
+    windowNs: measured.toNs - measured.fromNs,
     missing: latency === undefined ? undefined : 1 - (answered + refused) / scheduled,
     dropped: totals.dropped,
     workers: shares.map((share, worker) => ({ ...(cpuTimes[worker] ?? UNASKED), ...share })),
@@ -132,8 +134,9 @@ function rateReason(evidence: Evidence): string | undefined {
   const { missing = 0, dropped, workers, filled, serviceMeanNs, heldMeanNs } = evidence;
   const delayed = delayedShare(workers);
   const isLate = sum(workers, "delayedNs") > sum(workers, "waitingNs");
-  // What is made while all places are taken is not late by itself.
-  if (isLate && filled < FULL && (dropped > 0 || missing <= SHORTFALL * delayed)) return lateSentence(delayed);
+  // What is made while all places are taken is not late by itself; and what the server has at the end is missing for that.
+  const isWhy = missing <= SHORTFALL * delayed && missing * evidence.windowNs > serviceMeanNs;
+  if (isLate && filled < FULL && (dropped > 0 || isWhy)) return lateSentence(delayed);
   return heldMeanNs > 0 && heldMeanNs >= UNREAD.ofSum * serviceMeanNs ? meanSentence(evidence) : undefined;
 }
 
