@@ -24,7 +24,8 @@ export interface Report {
   /** Due to sent; null in a closed loop. */
   readonly lateness_ms: Quantiles | null;
   readonly max_lag_ms: number;
-  readonly generator_cpu_s: number;
+  readonly generator_cpu: { readonly measured_s: number };
+  readonly measured: { readonly from_s: number; readonly to_s: number };
   readonly series: readonly {
     readonly t_s: number;
     readonly warmup: boolean;

@@ -103,7 +103,7 @@ export function closeBooks(plan: Plan, clock: Pick<Clock, "now">, startEpochNs?:
     totals,
     endpointTotals: counters.endpoints(),
     scheduleS: Number(counters.endNs) / 1e9,
-    elapsedS: Math.max(ends.endNs, totals.lastAnswerNs) / 1e9,
+    elapsedS: elapsedNs(plan, totals) / 1e9,
     endsEarly,
     measured: {
       ...answered,
@@ -153,6 +153,10 @@ export function rowTimesOf({ schedule, shard, counters }: Plan, dataStartNs: big
     areEnds: shard.of === 1,
   };
 }
+
+/** From the start to the schedule's end or the last answer, whichever is later. */
+export const elapsedNs = (plan: Plan, { lastAnswerNs }: Pick<Totals, "lastAnswerNs">): number =>
+  Math.max(endOf(plan).endNs, lastAnswerNs);
 
 /** The rows of the schedule up to its end, all shards' together; when it ended. */
 function endOf({ spec, schedule, counters }: Plan): { readonly rows: number; readonly endNs: number } {

@@ -5,6 +5,7 @@ import type { WorkerPlan } from "../workers/loader.js";
 import { isHopeless, isOurFault, type Outcome } from "./answer.js";
 import type { Clock } from "./clock.js";
 import type { Counters, WorkerCounters } from "./counters.js";
+import { ExemplarSieve } from "./exemplars.js";
 import type { Fates } from "./fates.js";
 import type { Inserter } from "./insert.js";
 import type { FromWorker } from "./messages.js";
@@ -26,7 +27,10 @@ export interface DeliveryParts {
   readonly inserter: Pick<Inserter, "insert">;
   /** Undefined: nobody knows what holds this thread up. */
   readonly pulse: Pick<Pulse, "look" | "held"> | undefined;
+  /** Each subject once. */
   readonly say: (message: FromWorker) => void;
+  /** As often as it is said. */
+  readonly tell: (message: FromWorker) => void;
   /** A server's sentence on a batch, with the place in the file its rows come from. */
   readonly placed: (sentence: string, batch: Batch) => string;
 }
@@ -42,6 +46,9 @@ export interface Parcel {
   readonly renderedBytes: number;
   readonly trace: Trace | undefined;
 }
+
+/** over: it has an outcome; dropped: when it could have left at last it was too late for that, and nothing of it is counted. */
+export type Delivered = "over" | "dropped";
 
 /** When what happened to an insert that is over; nanoseconds from the start. */
 interface Course {
@@ -61,6 +68,7 @@ export class Delivery {
   readonly #plan: WorkerPlan;
   readonly #own: WorkerCounters;
   readonly #rotation: Rotation;
+  readonly #sieve = new ExemplarSieve();
   readonly #window: WindowTally;
   #pausing = 0;
 
@@ -83,17 +91,18 @@ export class Delivery {
   }
 
   /** One insert with all its attempts. Resolves when it is over; rejects only where the program is wrong. */
-  async deliver(
-    clock: Pick<Clock, "now" | "until">,
-    { batch, turn, body, renderedBytes, trace }: Parcel,
-  ): Promise<void> {
-    const { insert, retry, runId, schedule, tokens } = this.#plan;
+  async deliver(clock: Pick<Clock, "now" | "until">, parcel: Parcel): Promise<Delivered> {
+    const { batch, turn, body, trace } = parcel;
+    const { insert, maxLagNs, retry, runId, schedule, tokens } = this.#plan;
     const name = `${runId}-${batch.number}`;
     const dueNs = schedule.kind === "max" ? undefined : batch.dueNs;
     const firstNs = clock.now();
     let endpoint = this.#rotation.pick(turn, firstNs);
-    this.#own.generated(batch, renderedBytes);
-    this.#parts.fates.mark(turn, "in_flight");
+    // Until its first request leaves, or it is known that none does, it may still be dropped.
+    const latestNs = dueNs === undefined || maxLagNs === undefined ? undefined : dueNs + maxLagNs;
+    let isHandedOver = latestNs === undefined;
+    if (isHandedOver) this.#handOver(parcel);
+    let isDropped = false;
     const traceparent = trace?.traceparent;
     let firstSentNs: number | undefined;
     let serviceNs: number | undefined;
@@ -113,17 +122,31 @@ export class Delivery {
         token: tokens ? name : undefined,
         traceparent,
         onSent: (step) => {
+          const leavesNs = clock.now();
           if (step === "whole") {
-            sendingNs = clock.now() - (sentNs ?? firstNs);
-            return;
+            sendingNs = leavesNs - (sentNs ?? leavesNs);
+            return true;
           }
-          sentNs = clock.now();
+          if (!isHandedOver) {
+            isDropped = latestNs !== undefined && leavesNs > latestNs;
+            if (isDropped) return false;
+            this.#handOver(parcel);
+            isHandedOver = true;
+          }
+          sentNs = leavesNs;
           sendingNs = 0;
-          this.#parts.pulse?.look(sentNs);
+          this.#parts.pulse?.look(leavesNs);
           this.#own.sent(endpoint, batch, body.length, firstSentNs === undefined ? dueNs : undefined, sentNs);
           firstSentNs ??= sentNs;
+          return true;
         },
       });
+      if (isDropped) {
+        this.#rotation.unused(endpoint);
+        return "dropped";
+      }
+      if (!isHandedOver) this.#handOver(parcel);
+      isHandedOver = true;
       const nowNs = clock.now();
       trace?.attempted({ number: attempts, endpoint: insert.endpoints[endpoint], queryId, beganMs, outcome: tried });
       if (sentNs !== undefined) {
@@ -165,12 +188,27 @@ export class Delivery {
       this.#parts.fates.answered(turn, outcome);
       this.#over(batch, outcome, { dueNs, firstNs, firstSentNs, serviceNs, heldNs, sendingNs, nowNs });
       trace?.answered(outcome, attempts);
+      if (trace !== undefined && outcome.kind === "acknowledged" && serviceNs !== undefined) {
+        this.#exemplify(trace, dueNs === undefined ? undefined : nowNs - dueNs, serviceNs);
+      }
       this.#heed(outcome, tried, batch);
       if (schedule.kind === "max" && (isEndpointFault(tried) || isOurFault(tried))) {
         await this.#pause(clock, clock.now() + NOBODY_THERE_NS);
       }
-      return;
+      return "over";
     }
+  }
+
+  #handOver({ batch, turn, renderedBytes }: Parcel): void {
+    this.#own.generated(batch, renderedBytes);
+    this.#parts.fates.mark(turn, "in_flight");
+  }
+
+  #exemplify({ traceId }: Trace, latencyNs: number | undefined, serviceNs: number): void {
+    if (traceId === undefined) return;
+    const latencyS = latencyNs === undefined ? undefined : latencyNs / 1e9;
+    const times = { traceId, latencyS, serviceS: serviceNs / 1e9, atS: Date.now() / 1000 };
+    if (this.#sieve.lets(times, performance.now())) this.#parts.tell({ kind: "exemplar", times });
   }
 
   #over(

@@ -41,8 +41,11 @@ export interface InsertRequest {
   /** Names the rows: the same token is stored once, by tables that deduplicate. Undefined: the server has no such setting. */
   readonly token: string | undefined;
   readonly traceparent: string | undefined;
-  /** The request begins to leave; and again, if that takes longer than a moment, when the system has taken the whole body. */
-  readonly onSent: (step?: "whole") => void;
+  /**
+   * The request is about to leave. Where this says false it never does, and the connection is kept for others. And again, if that
+   * takes longer than a moment, when the system has taken the whole body.
+   */
+  readonly onSent: (step?: "whole") => boolean;
 }
 
 /** A connection of the pool that knows its socket, and which insert it carries. */
@@ -89,7 +92,7 @@ class InsertHandler implements Dispatcher.DispatchHandler {
   readonly #timer: NodeJS.Timeout;
 
   constructor(
-    readonly onSent: (step?: "whole") => void,
+    readonly onSent: (step?: "whole") => boolean,
     readonly timeoutMs: number,
     readonly done: (outcome: Outcome) => void,
     readonly hushed: (outcome: Outcome) => Outcome,
@@ -109,9 +112,10 @@ class InsertHandler implements Dispatcher.DispatchHandler {
       abort(new Error(`no connection within ${this.timeoutMs} ms`));
       return;
     }
+    // An abort would close the connection: undici keeps that of a handler that throws, and ends the request all the same.
+    if (!this.onSent()) throw new Error("it is not to be sent any more");
     this.#sent = true;
     if (this.connection !== undefined) this.connection.carrying = this;
-    this.onSent();
   }
 
   onRequestSent(): void {

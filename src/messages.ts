@@ -1,6 +1,7 @@
 // What the main thread and its workers say to each other while a load is under way. Types, but for one question.
 
 import type { Code } from "./answer.js";
+import type { TracedTimes } from "./exemplars.js";
 
 /** What the main thread tells a worker. */
 export type ToWorker =
@@ -12,6 +13,8 @@ export type ToWorker =
 /** What a worker tells the main thread. */
 export type FromWorker =
   | { readonly kind: "ready" }
+  /** Of a traced insert, for /metrics: a few a second. */
+  | { readonly kind: "exemplar"; readonly times: TracedTimes }
   /** Every permit is out and a due batch waits. Said once. */
   | { readonly kind: "saturated" }
   /** A batch was dropped for being late. Said once. */
@@ -39,7 +42,7 @@ export type FromWorker =
 
 /** What the main thread hears of a load: from its workers, and of one that speaks no more. */
 export type Notice =
-  | Exclude<FromWorker, { readonly kind: "ready" }>
+  | Exclude<FromWorker, { readonly kind: "ready" | "exemplar" }>
   | { readonly kind: "crashed"; readonly sentence: string };
 
 /** Of the same subject a worker speaks once, and one of the workers is enough. */

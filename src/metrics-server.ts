@@ -4,6 +4,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIPv6, type Socket } from "node:net";
 import type { RunRegistry } from "./metrics.js";
+import { OPEN_METRICS_TYPE, wantsOpenMetrics } from "./open-metrics.js";
 import { quoted } from "./quoted.js";
 
 /** Further connections are closed as they come. */
@@ -24,6 +25,8 @@ export class MetricsPortError extends Error {}
 
 export interface MetricsServer {
   readonly url: string;
+  /** A sentence on what the last scrape did not see of so many rows; undefined: nothing, or nobody scrapes. */
+  whyIncomplete(rows: number): string | undefined;
   /** At once, whatever scrapers are doing. */
   close(): Promise<void>;
 }
@@ -67,6 +70,7 @@ export async function serveMetrics(
   const shownHost = host === undefined ? "localhost" : isIPv6(host) ? `[${host}]` : host;
   return {
     url: `http://${shownHost}:${portOf(server)}/metrics`,
+    whyIncomplete: (rows) => registry.scrapes.whyIncomplete(rows),
     async close() {
       registry.stop();
       await close(server);
@@ -84,9 +88,11 @@ async function answer(registry: RunRegistry, request: IncomingMessage, response:
   if (request.method !== "GET") return say(405, "", { allow: "GET" });
   if (request.url?.split("?")[0] !== "/metrics") return say(404, "see /metrics\n");
   try {
-    const text = await registry.metrics();
+    const isOpen = wantsOpenMetrics(request.headers.accept);
+    const text = await (isOpen ? registry.openMetrics() : registry.metrics());
+    const type = isOpen ? OPEN_METRICS_TYPE : registry.contentType;
     const length = Buffer.byteLength(text);
-    response.writeHead(200, { "content-type": registry.contentType, "content-length": length }).end(text);
+    response.writeHead(200, { "content-type": type, "content-length": length, vary: "accept" }).end(text);
   } catch {
     // Why is nobody's business who can reach the port.
     say(500, "the metrics cannot be read\n");

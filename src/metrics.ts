@@ -3,18 +3,23 @@
 import type { Float64Histogram } from "hdr-histogram-js";
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from "prom-client";
 import { REASONS } from "./answer.js";
+import { BUCKETS } from "./buckets.js";
 import type { Counters, Totals } from "./counters.js";
+import type { Exemplar, Exemplars } from "./exemplars.js";
 import { countsAtMost, emptyHistogram } from "./latency.js";
+import { type Sample, toOpenMetrics } from "./open-metrics.js";
+import { Scrapes } from "./scrapes.js";
 import { SPAN_OUTCOMES } from "./spans.js";
 
 /** The load as a scrape sees it. */
 export interface MetricsSource {
   readonly counters: Pick<Counters, "totals" | "histogram" | "spans">;
+  readonly exemplars: Pick<Exemplars, "of">;
   /** Nanoseconds since the start. */
   now(): number;
   /** Rows scheduled and not handed to insert; 0 until the run is over. */
   unsent(): number;
-  /** Rows per second the schedule asks for at that time; Infinity in a closed loop. */
+  /** Rows per second the schedule asks for at that time; Infinity in a closed loop, 0 before the load and after its end. */
   targetRowsPerSecond(atNs: number): number;
   /** Busy share of each worker since the last call. The registry is to be the only caller. */
   utilization(): readonly number[];
@@ -23,9 +28,6 @@ export interface MetricsSource {
 const OUTCOMES = ["acknowledged", "failed", "unknown"] as const;
 /** Windows of the workers' utilization. */
 const UTILIZATION_MS = 1000;
-/** Upper bounds in seconds. */
-const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] as const;
-
 /** An HDR histogram as Prometheus' cumulative buckets, counted anew at each scrape. */
 class HistogramMetric {
   readonly type = "histogram";
@@ -34,21 +36,33 @@ class HistogramMetric {
   constructor(
     readonly name: string,
     readonly help: string,
-    readonly read: () => { readonly histogram: Float64Histogram; readonly sumSeconds: number },
+    readonly read: () => {
+      readonly histogram: Float64Histogram;
+      readonly sumSeconds: number;
+      readonly exemplars: readonly (Exemplar | undefined)[];
+    },
   ) {}
 
   async get() {
-    const { histogram, sumSeconds } = this.read();
+    const { histogram, sumSeconds, exemplars } = this.read();
     const counts = countsAtMost(histogram, BUCKETS);
-    const metricName = `${this.name}_bucket`;
+    const bucket = (le: number | string, value: number, index: number): Sample => {
+      const exemplar = exemplars[index];
+      const labelled = exemplar && {
+        labels: { trace_id: exemplar.traceId },
+        value: exemplar.seconds,
+        atS: exemplar.atS,
+      };
+      return { labels: { le }, value, metricName: `${this.name}_bucket`, ...(labelled && { exemplar: labelled }) };
+    };
     return {
       name: this.name,
       help: this.help,
       type: this.type,
       aggregator: this.aggregator,
       values: [
-        ...BUCKETS.map((le, index) => ({ labels: { le }, value: counts[index] ?? 0, metricName })),
-        { labels: { le: "+Inf" }, value: histogram.totalCount, metricName },
+        ...BUCKETS.map((le, index) => bucket(le, counts[index] ?? 0, index)),
+        bucket("+Inf", histogram.totalCount, BUCKETS.length),
         { labels: {}, value: sumSeconds, metricName: `${this.name}_sum` },
         { labels: {}, value: histogram.totalCount, metricName: `${this.name}_count` },
       ],
@@ -57,6 +71,8 @@ class HistogramMetric {
 
   reset(): void {}
 }
+
+const NOTHING = { acknowledged: 0, failed: 0, unknown: 0, dropped: 0 } as const;
 
 /** What one scrape shows: every metric of it is read from the same state of the load. */
 interface Scrape {
@@ -70,6 +86,7 @@ export class RunRegistry extends Registry {
   scrape: Scrape | undefined;
   /** Busy share of each worker in the last whole second: the same for every scraper, however often each comes. */
   utilization: readonly number[] = [];
+  readonly scrapes = new Scrapes();
   readonly #source: () => MetricsSource | undefined;
   readonly #timer: NodeJS.Timeout;
 
@@ -81,10 +98,22 @@ export class RunRegistry extends Registry {
     }, UTILIZATION_MS).unref();
   }
 
+  /** In the text format. */
   override async metrics(): Promise<string> {
+    this.#look();
+    return super.metrics();
+  }
+
+  async openMetrics(): Promise<string> {
+    this.#look();
+    return toOpenMetrics(await this.getMetricsAsJSON());
+  }
+
+  #look(): void {
     const source = this.#source();
     this.scrape = source && { source, totals: source.counters.totals(source.now()) };
-    return super.metrics();
+    const { acknowledged, failed, unknown, dropped } = this.scrape?.totals ?? NOTHING;
+    this.scrapes.answered(acknowledged + failed + unknown + dropped + (source?.unsent() ?? 0), performance.now());
   }
 
   stop(): void {
@@ -174,9 +203,11 @@ export function createRegistry(
   const histogram = (name: string, help: string, kind: "latency" | "service"): void => {
     const metric = new HistogramMetric(name, help, () => {
       const { scrape } = registry;
-      if (scrape === undefined) return { histogram: emptyHistogram(), sumSeconds: 0 };
-      const sumNs = kind === "latency" ? scrape.totals.latencySumNs : scrape.totals.serviceSumNs;
-      return { histogram: scrape.source.counters.histogram(kind), sumSeconds: sumNs / 1e9 };
+      if (scrape === undefined) return { histogram: emptyHistogram(), sumSeconds: 0, exemplars: [] };
+      const { source, totals } = scrape;
+      const sumNs = kind === "latency" ? totals.latencySumNs : totals.serviceSumNs;
+      const exemplars = source.exemplars.of(kind);
+      return { histogram: source.counters.histogram(kind), sumSeconds: sumNs / 1e9, exemplars };
     });
     // The registry asks for name, type and get alone; the library has no class for values counted elsewhere.
     registry.registerMetric(metric as unknown as Metric);
@@ -196,7 +227,7 @@ export function createRegistry(
     });
   };
   gauge("ingestion_inserts_in_flight", "Inserts begun and not over", (now) => now.totals.inFlight);
-  gauge("ingestion_target_events_per_second", "Rows per second asked for; +Inf in a closed loop", (now) =>
+  gauge("ingestion_target_events_per_second", "Rows per second asked for now; +Inf in a closed loop", (now) =>
     now.source.targetRowsPerSecond(now.source.now()),
   );
   gauge(

@@ -6,6 +6,7 @@ import { Piscina } from "piscina";
 import type { LoaderTask } from "../workers/loader.js";
 import { Clock } from "./clock.js";
 import type { Counters } from "./counters.js";
+import type { TracedTimes } from "./exemplars.js";
 import { systemSentence } from "./faults.js";
 import type { FromWorker, Notice, ToWorker } from "./messages.js";
 import { OptionsError } from "./options.js";
@@ -134,8 +135,15 @@ function explained(error: unknown, threads: number): unknown {
 /**
  * Starts a thread a plan and, once all are ready, the load, or at `startAtNs` (since the epoch). Rejects when a worker cannot
  * get ready, with an OptionsError where there are not the threads or the memory for it, with a LateStartError when it is too late.
+ *
+ * @param onTraced hears of some of the inserts that are traced
  */
-export async function startLoad(plan: Plan, onNotice: (notice: Notice) => void, startAtNs?: bigint): Promise<Load> {
+export async function startLoad(
+  plan: Plan,
+  onNotice: (notice: Notice) => void,
+  startAtNs?: bigint,
+  onTraced: (times: TracedTimes) => void = () => undefined,
+): Promise<Load> {
   const pool = startThreads(plan.workers.length);
   const tasks: Promise<void>[] = [];
   const ready: Promise<void>[] = [];
@@ -148,7 +156,11 @@ export async function startLoad(plan: Plan, onNotice: (notice: Notice) => void, 
     ready.push(
       new Promise((resolve, reject) => {
         task.catch(reject);
-        port1.on("message", (message: FromWorker) => (message.kind === "ready" ? resolve() : onNotice(message)));
+        port1.on("message", (message: FromWorker) => {
+          if (message.kind === "ready") resolve();
+          else if (message.kind === "exemplar") onTraced(message.times);
+          else onNotice(message);
+        });
       }),
     );
   }

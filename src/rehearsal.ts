@@ -30,7 +30,7 @@ export async function rehearse(plan: InsertPlan, body: Uint8Array): Promise<void
     queryId: "rehearsal",
     token: "rehearsal",
     traceparent: undefined,
-    onSent: () => {},
+    onSent: () => true,
   };
   for (let sent = 0; sent < INSERTS; sent += plan.permits) {
     await Promise.all(Array.from({ length: plan.permits }, () => inserter.insert(request)));

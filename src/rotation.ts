@@ -92,6 +92,11 @@ export class Rotation {
     return outUntilNs <= nowNs && !isTried;
   }
 
+  /** The insert it was picked for was not sent after all. */
+  unused(endpoint: number): void {
+    this.#of(endpoint).isTried = false;
+  }
+
   /** Returns whether the endpoint is left out from now on, and was not before. */
   answered(endpoint: number, outcome: Outcome, nowNs: number): boolean {
     const health = this.#health[endpoint];

@@ -7,9 +7,11 @@ import type { Code } from "./answer.js";
 import { closeBooks, rowTimesOf } from "./books.js";
 import { ceilingOf } from "./ceiling.js";
 import { whyTooFewThreads } from "./compress.js";
+import { CpuWindow, processCpuS } from "./cpu-window.js";
 import { retryAdvice } from "./deduplication.js";
 import { type EmbeddedServer, startEmbedded } from "./embedded/server.js";
 import { endpointOf } from "./endpoint.js";
+import { Exemplars, type TracedTimes } from "./exemplars.js";
 import { EXIT } from "./exit.js";
 import { LedgerFile } from "./ledger/file.js";
 import { WAITING, type Waiting } from "./ledger/patience.js";
@@ -139,7 +141,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
         : { rows: 0, before: undefined };
     if (interrupt.aborted) return Number(interrupt.reason);
 
-    const cpuBefore = process.cpuUsage();
+    const cpuBeforeS = processCpuS();
     const sentences = new Map<Code, string>();
     const onNotice = (notice: Notice): void => {
       isBrokenOff ||= ENDINGS.has(notice.kind);
@@ -162,14 +164,17 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
         warn(sentenceOf(notice, options, endpoints));
       }
     };
-    load = await startLoad(plan, once(onNotice), options.startAtNs).catch((error: unknown) => {
+    const exemplars = new Exemplars();
+    const onTraced = (times: TracedTimes): void => exemplars.put(times);
+    load = await startLoad(plan, once(onNotice), options.startAtNs, onTraced).catch((error: unknown) => {
       if (error instanceof LateStartError) throw tooLate(error.lateNs);
       if (file !== undefined) checkUnchanged(file);
       throw error;
     });
     if (options.startAtNs !== undefined) progress.say(`ready: starts at ${load.startedAt.toISOString()}`);
     if (embedded?.died.aborted) load.end(0n);
-    source = metricsSource(plan, load);
+    source = metricsSource(plan, load, exemplars);
+    const cpu = watchCpu(plan, load, cpuBeforeS);
     const series = await watch(load, plan, options, { progress, interrupt, problems });
     const failure = await load.finished;
     if (failure !== undefined) {
@@ -177,7 +182,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       sentences.set("worker_crash", failure.message);
       isBrokenOff = true;
     }
-    const cpu = process.cpuUsage(cpuBefore);
+    const generatorCpu = cpu.over();
     const interrupted = interrupt.aborted;
 
     const books = closeBooks(plan, load.clock, load.startEpochNs);
@@ -230,7 +235,7 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
       ...books,
       hasTraces: otlp !== undefined,
       ledger,
-      generatorCpuS: (cpu.user + cpu.system) / 1e6,
+      generatorCpu,
       series,
       sentences,
       limits: isBrokenOff ? [] : limitsOf(books),
@@ -243,9 +248,13 @@ export async function run(asked: Options, { out, err, interrupt }: Surroundings)
     if (unwritten !== undefined) problems.push(unwritten);
     out.write(toText(report));
     await hold(options, metrics, progress, interrupt);
+    const unseen = metrics?.whyIncomplete(books.scheduled);
+    if (unseen !== undefined) progress.say(`note: ${unseen}`);
     if (isIncomplete(report)) return EXIT.incomplete;
     if (report.thresholds.some(({ passed }) => !passed)) return EXIT.crossed;
-    if (options.strict && report.thresholds.some(({ unjudged }) => unjudged !== null)) return EXIT.unjudged;
+    // Of a shard alone there may be too few, of all together enough: merge judges.
+    if (options.strict && options.shard === undefined && report.thresholds.some(({ unjudged }) => unjudged !== null))
+      return EXIT.unjudged;
     return interrupted ? Number(interrupt.reason) : EXIT.done;
   } catch (error) {
     if (!interrupt.aborted) await embedded?.throwIfDied();
@@ -323,15 +332,25 @@ async function openMetrics(
   }
 }
 
-function metricsSource({ schedule, shard, counters }: Plan, load: Load): MetricsSource {
+function metricsSource({ schedule, shard, counters }: Plan, load: Load, exemplars: Exemplars): MetricsSource {
   return {
     counters,
+    exemplars,
     now: () => load.clock.now(),
     unsent: () => 0,
-    targetRowsPerSecond: (atNs) =>
-      schedule === undefined ? Number.POSITIVE_INFINITY : schedule.rateAt(atNs) / shard.of,
+    targetRowsPerSecond: (atNs) => {
+      if (atNs < 0 || atNs >= counters.endNs) return 0;
+      return schedule === undefined ? Number.POSITIVE_INFINITY : schedule.rateAt(atNs) / shard.of;
+    },
     utilization: () => load.utilization(),
   };
+}
+
+function watchCpu({ spec, counters }: Plan, { clock }: Load, beforeS: number): CpuWindow {
+  const endNs = (): number => Number(counters.endNs);
+  const cpu = new CpuWindow({ beforeS, warmUpNs: Number(spec.warmUpNs), now: () => clock.now(), endNs });
+  cpu.watch();
+  return cpu;
 }
 
 /** Leaves /metrics up for a last scrape; an interrupt ends that. */

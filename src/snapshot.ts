@@ -53,9 +53,11 @@ export function lastPoint(point: number, second: number): number {
 
 /** One kind of latency from snapshot to snapshot. Its histograms are used in turn, for ever: each takes some 190 KB. */
 class Stretch {
+  #earlier = emptyHistogram();
   #before = emptyHistogram();
   #now = emptyHistogram();
   readonly #rest = emptyHistogram();
+  #earlierSumNs = 0;
   #sumNs = 0;
 
   /** @param fill puts what has been recorded since the start into the histogram it is given */
@@ -63,9 +65,14 @@ class Stretch {
     fill(this.#now);
     const rest = difference(this.#now, this.#before, this.#rest);
     const latency = summarize(rest, sumNs - this.#sumNs);
-    [this.#now, this.#before] = [this.#before, this.#now];
-    this.#sumNs = sumNs;
+    [this.#earlier, this.#before, this.#now] = [this.#before, this.#now, this.#earlier];
+    [this.#earlierSumNs, this.#sumNs] = [this.#sumNs, sumNs];
     return encode && rest.totalCount > 0 ? { ...latency, hdr: encodeIntoCompressedBase64(rest) } : latency;
+  }
+
+  forget(): void {
+    [this.#earlier, this.#before] = [this.#before, this.#earlier];
+    this.#sumNs = this.#earlierSumNs;
   }
 }
 
@@ -76,6 +83,16 @@ export interface SnapshotOptions {
   readonly encode?: boolean;
 }
 
+/** Sums at a snapshot. */
+interface Taken {
+  readonly atNs: number;
+  readonly scheduled: number;
+  readonly rows: number;
+  readonly inserts: number;
+  readonly errors: number;
+  readonly cpu: NodeJS.CpuUsage;
+}
+
 export class Snapshots {
   readonly #counters: Counters;
   readonly #closedLoop: boolean;
@@ -83,8 +100,8 @@ export class Snapshots {
   readonly #encode: boolean;
   readonly #latency = new Stretch();
   readonly #service = new Stretch();
-  #cpu = process.cpuUsage();
-  #last = { atNs: 0, scheduled: 0, rows: 0, inserts: 0, errors: 0 };
+  #last: Taken = { atNs: 0, scheduled: 0, rows: 0, inserts: 0, errors: 0, cpu: process.cpuUsage() };
+  #earlier = this.#last;
 
   constructor(counters: Counters, closedLoop: boolean, options: SnapshotOptions = {}) {
     this.#counters = counters;
@@ -112,12 +129,12 @@ export class Snapshots {
       rows: totals.acknowledged,
       inserts: acknowledged + failed + unknown,
       errors: failed + unknown,
+      cpu: process.cpuUsage(),
     };
     const last = this.#last;
+    this.#earlier = last;
     this.#last = now;
-    const cpu = process.cpuUsage();
-    const cpuUs = cpu.user + cpu.system - this.#cpu.user - this.#cpu.system;
-    this.#cpu = cpu;
+    const cpuUs = now.cpu.user + now.cpu.system - last.cpu.user - last.cpu.system;
     const rows = now.rows - last.rows;
     return {
       atNs,
@@ -132,5 +149,12 @@ export class Snapshots {
       service,
       cpuS: cpuUs / 1e6,
     };
+  }
+
+  /** The last snapshot was not taken: the next one is of its time, too. Once a snapshot. */
+  forget(): void {
+    this.#latency.forget();
+    this.#service.forget();
+    this.#last = this.#earlier;
   }
 }

@@ -105,6 +105,10 @@ export class Trace {
     this.#insert = this.#tracing.startSpan("InsertEvent", this.#now(), attributes, this.#generate);
   }
 
+  get traceId(): string | undefined {
+    return this.#insert?.spanContext().traceId;
+  }
+
   /** The W3C traceparent to send with the insert. */
   get traceparent(): string | undefined {
     if (this.#insert === undefined) return undefined;

@@ -2,6 +2,7 @@
 // interrupt or where it cannot reach its rate. Called by run.ts.
 
 import { Abort } from "./abort.js";
+import { elapsedNs } from "./books.js";
 import { LONGEST_TIMER_MS } from "./clock.js";
 import type { Options } from "./options.js";
 import type { Plan } from "./plan.js";
@@ -11,6 +12,9 @@ import type { Point } from "./report/schema.js";
 import { Series } from "./report/series.js";
 import { claimedRows } from "./schedule.js";
 import { Snapshots } from "./snapshot.js";
+
+/** A server that says nothing for so long is taken to be behind. */
+const SILENCE_NS = 20e9;
 
 export interface Watched {
   readonly progress: Progress;
@@ -38,6 +42,7 @@ export async function watch(
             encode: options.shard !== undefined,
           }),
           Number(options.warmUpNs),
+          options.shard !== undefined,
         );
   const drain = (): void => {
     progress.say("draining: what is due is still sent; interrupt again to quit at once");
@@ -71,7 +76,7 @@ export async function watch(
   interrupt.removeEventListener("abort", drain);
   const nowNs = load.clock.now();
   progress.update(live.take(nowNs), counters.endNs);
-  series?.end(nowNs);
+  series?.end(nowNs, elapsedNs(plan, counters.totals(nowNs)));
   progress.stop();
   return series?.points ?? [];
 }
@@ -84,11 +89,18 @@ function abortion(
   if (abortBelow === undefined || schedule === undefined) return () => undefined;
   const abort = new Abort(abortBelow);
   let isOver = false;
+  // Until the first insert is over nobody knows whether they wait or just take long.
+  let first: { readonly due: number; readonly missing: number } | undefined;
   return (nowNs) => {
     if (isOver || nowNs < warmUpNs || nowNs > counters.endNs) return undefined;
     const dueBy = schedule.shardRows(schedule.rowsDueBy(nowNs, counters.endNs), shard);
     const due = Math.max(0, dueBy - schedule.shardRows(schedule.warmUpRows, shard));
-    const why = abort.take({ due, missing: due - counters.totals(nowNs, "measured").acknowledged });
+    const { acknowledged, inserts } = counters.totals(nowNs, "measured");
+    const missing = due - acknowledged;
+    const hasBegun = inserts.acknowledged + inserts.failed + inserts.unknown > 0;
+    if (first === undefined && !hasBegun && nowNs - Number(warmUpNs) < SILENCE_NS) return undefined;
+    first ??= { due, missing };
+    const why = abort.take({ due: due - first.due, missing: missing - first.missing });
     isOver = why !== undefined;
     return why;
   };

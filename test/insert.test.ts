@@ -10,8 +10,8 @@ import { Inserter } from "../src/insert.js";
 import { query } from "../src/server.js";
 import { stranger } from "./support/strangers.js";
 
-/** What became of so many inserts, one after the other, each answered so. */
-async function insertsTo(answer: RequestListener, inserts: number) {
+/** What became of so many inserts, one after the other, each answered so. `leaves`: whether that one is still to be sent. */
+async function insertsTo(answer: RequestListener, inserts: number, leaves: (batch: number) => boolean = () => true) {
   const received: [url: string | undefined, body: string, port: number | undefined][] = [];
   const server = createServer(async (request, response) => {
     let body = "";
@@ -39,7 +39,7 @@ async function insertsTo(answer: RequestListener, inserts: number) {
       queryId: `run-${batch}-1`,
       token: `run-${batch}`,
     };
-    outcomes.push(await inserter.insert({ ...request, traceparent: undefined, onSent: () => undefined }));
+    outcomes.push(await inserter.insert({ ...request, traceparent: undefined, onSent: () => leaves(batch) }));
   }
   await inserter.close();
   await new Promise((resolve) => server.close(resolve));
@@ -72,7 +72,7 @@ async function insertsToSocket(pieces: readonly string[], inserts: number, ends 
   const outcomes: Outcome[] = [];
   const request = { endpoint: 0, body: Buffer.from("row"), token: undefined, traceparent: undefined };
   for (let batch = 0; batch < inserts; batch++) {
-    outcomes.push(await inserter.insert({ ...request, queryId: `run-${batch}-1`, onSent: () => undefined }));
+    outcomes.push(await inserter.insert({ ...request, queryId: `run-${batch}-1`, onSent: () => true }));
   }
   await inserter.close();
   await peer.close();
@@ -96,6 +96,20 @@ describe("an insert", () => {
   it("whose answer is a 500 with X-ClickHouse-Exception-Name: 252 is unknown, as http_5xx", async () => {
     const outcome = await outcomeOf({ "X-ClickHouse-Exception-Name": "252" });
     expect(outcome).to.deep.equal({ kind: "unknown", code: "http_5xx", sentence: "HTTP 500: busy" });
+  });
+
+  it("that is not to leave any more when its connection is there never does, and the connection serves the next ones", async () => {
+    const left = [2, 4, 5];
+    const { outcomes, received } = await insertsTo(
+      (_, response) => response.end(),
+      6,
+      (batch) => left.includes(batch),
+    );
+    expect(received.map(([, body]) => body)).to.deep.equal(left.map((batch) => `row ${batch}`));
+    expect(new Set(received.map(([, , port]) => port)).size).to.equal(1);
+    expect(outcomes.map(({ kind }) => kind === "acknowledged")).to.deep.equal(
+      [0, 1, 2, 3, 4, 5].map((n) => left.includes(n)),
+    );
   });
 
   const OK = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";

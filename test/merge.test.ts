@@ -63,7 +63,7 @@ function figures(report: Report) {
     target: rounded(report.target_rows_per_s),
     achieved: report.achieved_rows_per_s,
     maxLag: report.max_lag_ms,
-    cpu: report.generator_cpu_s,
+    cpu: [report.generator_cpu_s, report.generator_cpu],
     histograms: latencies.map((latency) => latency?.hdr),
     quantiles: latencies.map((latency) => latency && plain(latency)),
     errors: [...report.errors].sort((a, b) => (a.code < b.code ? -1 : 1)),

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { ACKNOWLEDGED } from "../src/answer.js";
 import { Counters, type HistogramName } from "../src/counters.js";
+import { Exemplars } from "../src/exemplars.js";
 import { createRegistry, type MetricsSource } from "../src/metrics.js";
 import { MetricsPortError, type MetricsServer, serveMetrics } from "../src/metrics-server.js";
 import { type Running, start } from "./support/cli.js";
@@ -54,6 +55,7 @@ function load(more: Partial<MetricsSource> = {}): { counters: Counters; source: 
   second.nextDue(1000 * MS);
   const source: MetricsSource = {
     counters,
+    exemplars: new Exemplars(),
     now: () => 1250 * MS,
     unsent: () => 7,
     targetRowsPerSecond: () => 1234.5,
@@ -128,18 +130,29 @@ describe("metrics", () => {
     expect(others.filter((series) => !/_seconds_(bucket|sum|count)/.test(series))).to.deep.equal([]);
   });
 
-  it("latencies of 0.4, 4 and 80 ms fall into the buckets up to 0.5 ms, 5 ms and 100 ms, in seconds", async () => {
+  it("buckets go from 1 ms to 5 min, each at most 1.5 times as wide as the one before", async () => {
+    const metrics = await scrape(await serve(() => undefined));
+    for (const name of ["ingestion_insert_latency_seconds_bucket", "ingestion_insert_service_seconds_bucket"]) {
+      const bounds = [...metrics.keys()].filter((key) => key.startsWith(name)).map((key) => /"(.*)"/.exec(key)?.[1]);
+      expect([bounds[0], bounds.at(-2), bounds.at(-1)]).to.deep.equal(["0.001", "300", "+Inf"]);
+      const ratios = bounds.slice(1, -1).map((bound, index) => Number(bound) / Number(bounds[index]));
+      expect(Math.max(...ratios)).to.be.at.most(1.5 + 1e-12);
+      expect(Math.min(...ratios)).to.be.above(1.3);
+    }
+  });
+
+  it("latencies of 0.4, 4 and 80 ms fall into the buckets up to 1 ms, 4.7 ms and 100 ms, in seconds", async () => {
     const { source } = load();
     const metrics = await scrape(await serve(() => source));
-    const bounds = ["0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5"];
+    const bounds = ["0.001", "0.0015", "0.0033", "0.0047", "0.0068", "0.01", "0.068", "0.1", "0.15", "1", "10", "300"];
     const cumulative = (name: string): (number | undefined)[] =>
-      [...bounds, "5", "10", "30", "60", "+Inf"].map((le) => metrics.get(`${name}_bucket{le="${le}"}`));
+      [...bounds, "+Inf"].map((le) => metrics.get(`${name}_bucket{le="${le}"}`));
     const latency = "ingestion_insert_latency_seconds";
-    expect(cumulative(latency)).to.deep.equal([1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3]);
+    expect(cumulative(latency)).to.deep.equal([1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3]);
     expect([metrics.get(`${latency}_count`), metrics.get(`${latency}_sum`)]).to.deep.equal([3, 0.0844]);
     // Sent 1 ms after it was due: 3 ms instead of 4.
     const service = "ingestion_insert_service_seconds";
-    expect(cumulative(service)).to.deep.equal(cumulative(latency));
+    expect(cumulative(service)).to.deep.equal([1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3]);
     expect([metrics.get(`${service}_count`), metrics.get(`${service}_sum`)]).to.deep.equal([3, 0.0834]);
   });
 
@@ -344,7 +357,7 @@ describe("metrics", () => {
         const buckets = (await scraper.query(`${name}_bucket`))
           .map(({ metric, value }: Sample) => ({ le: Number(metric.le?.replace("Inf", "Infinity")), value }))
           .sort((a, b) => a.le - b.le);
-        expect(buckets.length).to.equal(17);
+        expect(buckets.length).to.equal(35);
         expect(buckets.at(-1)).to.deep.equal({ le: Number.POSITIVE_INFINITY, value: inserts });
         for (const [index, { value }] of buckets.entries())
           expect(value).to.be.at.least(buckets[index - 1]?.value ?? 0);
@@ -368,19 +381,20 @@ describe("metrics", () => {
       const metadata = await scraper.get<Record<string, { type: string; help: string }[]>>("/api/v1/metadata");
       const own = Object.entries(metadata).filter(([name]) => name.startsWith("ingestion_"));
       const types = Object.fromEntries(own.map(([name, entries]) => [name, entries.map(({ type }) => type).join()]));
+      // OpenMetrics, which Prometheus asks for, has a counter under its name without _total.
       expect(types).to.deep.equal({
-        ingestion_generated_events_total: "counter",
-        ingestion_acknowledged_events_total: "counter",
-        ingestion_failed_events_total: "counter",
-        ingestion_unknown_events_total: "counter",
-        ingestion_dropped_events_total: "counter",
-        ingestion_unsent_events_total: "counter",
-        ingestion_inserts_total: "counter",
-        ingestion_insert_errors_total: "counter",
-        ingestion_insert_retries_total: "counter",
-        ingestion_rendered_bytes_total: "counter",
-        ingestion_sent_bytes_total: "counter",
-        ingestion_spans_total: "counter",
+        ingestion_generated_events: "counter",
+        ingestion_acknowledged_events: "counter",
+        ingestion_failed_events: "counter",
+        ingestion_unknown_events: "counter",
+        ingestion_dropped_events: "counter",
+        ingestion_unsent_events: "counter",
+        ingestion_inserts: "counter",
+        ingestion_insert_errors: "counter",
+        ingestion_insert_retries: "counter",
+        ingestion_rendered_bytes: "counter",
+        ingestion_sent_bytes: "counter",
+        ingestion_spans: "counter",
         ingestion_insert_latency_seconds: "histogram",
         ingestion_insert_service_seconds: "histogram",
         ingestion_inserts_in_flight: "gauge",
@@ -390,14 +404,15 @@ describe("metrics", () => {
         ingestion_run_info: "gauge",
       });
       for (const [name, [entry]] of own) expect(entry?.help.length, name).to.be.greaterThan(10);
-      expect(metadata.process_cpu_seconds_total?.[0]?.type).to.equal("counter");
+      expect(metadata.process_cpu_seconds?.[0]?.type).to.equal("counter");
     });
 
-    it("each of the two workers has a utilization from 0 to 1, and the target is 3,000 rows/s", async () => {
+    it("each of the two workers has a utilization from 0 to 1; the target was 3,000 rows/s, and is 0 after the end", async () => {
       const ratios = await scraper.query("max_over_time(ingestion_worker_utilization_ratio[5m])");
       expect(ratios.map(({ metric }) => metric.worker).sort()).to.deep.equal(["0", "1"]);
       for (const { value } of ratios) expect(value).to.be.within(0.0001, 1);
-      expect(await scraper.value("ingestion_target_events_per_second")).to.equal(3000);
+      expect(await scraper.value("max_over_time(ingestion_target_events_per_second[5m])")).to.equal(3000);
+      expect(await scraper.value("ingestion_target_events_per_second")).to.equal(0);
       expect(
         (await scraper.query("ingestion_run_info")).map(({ metric, value }) => [metric.run_id, value]),
       ).to.deep.equal([[runId, 1]]);

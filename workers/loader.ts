@@ -181,6 +181,7 @@ export class Loader {
       inserter: this.#inserter,
       pulse,
       say: (message) => this.#say(message),
+      tell: this.#tell,
       placed: (sentence, batch) => this.#placed(sentence, batch),
     });
     this.#slots = new Stock(this.#renderer.slots);
@@ -310,12 +311,11 @@ export class Loader {
   }
 
   /** In the batch's trace, or in one that it gets for it. */
-  #neverSent(batch: Batch, nowNs: number, why: NeverSent): void {
-    const trace = this.#trace ?? this.#tracing?.unrendered(batch, () => this.#dueMs(batch));
+  #neverSent(batch: Batch, nowNs: number, why: NeverSent, begun: Trace | undefined): void {
+    const trace = begun ?? this.#tracing?.unrendered(batch, () => this.#dueMs(batch));
     const late = milliseconds((nowNs - batch.dueNs) / 1e6);
     // In a closed loop nothing is due.
     trace?.neverSent(why, `${why}: ${this.#schedule === undefined ? "the run was over" : `it was due ${late} ago`}`);
-    this.#trace = undefined;
   }
 
   /** Renders the batch into the slot, and compresses it if that is asked for. */
@@ -332,7 +332,8 @@ export class Loader {
   /** The run is over for this batch, due or not: it is never sent. */
   #giveUp(batch: Batch | undefined, nowNs: number, waits: readonly Wait[]): void {
     if (batch === undefined || batch.dueNs > nowNs) return;
-    this.#neverSent(batch, nowNs, "unsent");
+    this.#neverSent(batch, nowNs, "unsent", this.#trace);
+    this.#trace = undefined;
     if (this.#schedule === undefined) return;
     this.#timesheet.left(batch, nowNs, waits);
     this.#own.givenUp(batch, nowNs - batch.dueNs);
@@ -344,13 +345,18 @@ export class Loader {
 
   async #drop(batch: Batch, slot: Slot, nowNs: number, waits: readonly Wait[]): Promise<void> {
     this.#timesheet.left(batch, nowNs, waits);
-    this.#own.dropped(batch);
-    this.#neverSent(batch, nowNs, "dropped");
-    this.#fates.mark(this.#turnOf(batch), "dropped");
+    this.#countDropped(batch, nowNs, this.#trace);
+    this.#trace = undefined;
     this.#slots.give(slot);
-    this.#say({ kind: "dropping" });
     this.#dropped++;
     if (this.#dropped % DROPS_PER_TURN === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+
+  #countDropped(batch: Batch, nowNs: number, begun: Trace | undefined): void {
+    this.#own.dropped(batch);
+    this.#neverSent(batch, nowNs, "dropped", begun);
+    this.#fates.mark(this.#turnOf(batch), "dropped");
+    this.#say({ kind: "dropping" });
   }
 
   async close(): Promise<void> {
@@ -419,7 +425,9 @@ export class Loader {
     trace: Trace | undefined,
   ): Promise<void> {
     const turn = this.#turnOf(batch);
-    await this.#delivery.deliver(clock, { batch, turn, body: this.#body(slot), renderedBytes: slot.bytes, trace });
+    const parcel = { batch, turn, body: this.#body(slot), renderedBytes: slot.bytes, trace };
+    // Time passes on its way there, too: while a connection is made, or the event loop is busy.
+    if ((await this.#delivery.deliver(clock, parcel)) === "dropped") this.#countDropped(batch, clock.now(), trace);
     this.#permits.give(true);
     this.#slots.give(slot);
   }

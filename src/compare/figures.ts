@@ -24,7 +24,11 @@ const QUANTILES = [
 
 /** Points of whole intervals within the measured window: neither the warm-up, nor half of it, nor the drain. */
 export function measuredPoints({ series, measured }: Report): readonly Point[] {
-  return series.filter(({ t_s, seconds }) => t_s - seconds >= measured.from_s && t_s <= measured.to_s);
+  return series.filter(({ t_s, seconds }) => {
+    // The last one ends with the run, a moment after the window.
+    const afterS = Number.isInteger(t_s) ? 0 : seconds / 3;
+    return t_s - seconds >= measured.from_s && t_s <= measured.to_s + afterS;
+  });
 }
 
 const sumOf = (points: readonly Point[], pick: (point: Point) => number): number =>

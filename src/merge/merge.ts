@@ -4,6 +4,7 @@
 import { addEncoded, emptyHistogram, summarize } from "../latency.js";
 import { latencyJson } from "../report/make.js";
 import type { LatencyJson, Point, PointLatency, Report } from "../report/schema.js";
+import { isShort } from "../report/series.js";
 import { partOf } from "./check.js";
 import { mergeLedgers } from "./ledgers.js";
 import { sum, sumFields, sumKnown, sumOrNull } from "./sums.js";
@@ -75,6 +76,7 @@ export function mergeReports(
     generator_cpu_s: sum(all((report) => report.generator_cpu_s)),
     sending_ms: mergeLatencies(all((report) => report.sending_ms)),
     network: mergeNetworks(parts, named),
+    generator_cpu: mergeCpu(all((report) => report.generator_cpu)),
     generator_limited: parts.some((report) => report.generator_limited),
     generator: {
       reasons: parts.flatMap((report) => report.generator.reasons.map((reason) => named(report, reason))),
@@ -123,6 +125,12 @@ function fates(records: readonly Readonly<Fates>[]): Fates {
       unknown,
     })),
   );
+}
+
+/** Null where one of the shards does not tell it. */
+function mergeCpu(shares: readonly Report["generator_cpu"][]): Report["generator_cpu"] {
+  const known = shares.filter((share) => share !== null);
+  return known.length === shares.length ? sumFields(known) : null;
 }
 
 type Backlog = Report["measured"]["backlog"];
@@ -234,8 +242,8 @@ function mergeEndpoints(endpoints: Endpoints): Endpoints {
 }
 
 /**
- * All shards have points at the same seconds; but one whose process stood still for a while has left some out, and one
- * that ended earlier has fewer. The merged series has those that none left out.
+ * All shards have points at the same seconds; but one whose process stood still for a while has left some out, one that ended
+ * earlier has fewer, and each ends with its own last answer. The merged series has those that none left out, and the last end of all.
  */
 function mergeSeries(series: readonly (readonly Point[])[], warmupS: number): readonly Point[] {
   const ends = [...new Set(series.flat().map(({ t_s }) => t_s))].sort((a, b) => a - b);
@@ -244,7 +252,7 @@ function mergeSeries(series: readonly (readonly Point[])[], warmupS: number): re
   const isCommon = (end: number): boolean => known.every((own, shard) => own.has(end) || end > (lasts[shard] ?? 0));
   const cursors = series.map(() => 0);
   let before = 0;
-  return ends.filter(isCommon).map((end) => {
+  return withoutShort(ends.filter(isCommon)).map((end) => {
     const within = series.map((points, shard) => {
       const from = cursors[shard] ?? 0;
       let to = from;
@@ -271,4 +279,10 @@ function mergeSeries(series: readonly (readonly Point[])[], warmupS: number): re
     before = end;
     return point;
   });
+}
+
+/** A last point that is short is a part of the one before, as in the series of one process. */
+function withoutShort(ends: readonly number[]): readonly number[] {
+  const [before, last] = [ends.at(-2), ends.at(-1)];
+  return before === undefined || last === undefined || !isShort(before, last) ? ends : [...ends.slice(0, -2), last];
 }

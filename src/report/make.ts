@@ -7,6 +7,7 @@ import type { Code } from "../answer.js";
 import type { Books } from "../books.js";
 import { ceilingOf } from "../ceiling.js";
 import type { EndpointTotals, Totals } from "../counters.js";
+import type { CpuShares } from "../cpu-window.js";
 import type { Endpoint } from "../endpoint.js";
 import { shown } from "../endpoint.js";
 import { summarize } from "../latency.js";
@@ -35,7 +36,7 @@ export interface Result extends Omit<Books, "claim"> {
   readonly hasTraces: boolean;
   /** Undefined when it was not asked for. */
   readonly ledger: Ledger | undefined;
-  readonly generatorCpuS: number;
+  readonly generatorCpu: CpuShares;
   readonly series: readonly Point[];
   /** What the first insert with an error code was told. */
   readonly sentences: ReadonlyMap<Code, string>;
@@ -121,9 +122,9 @@ export function makeReport(result: Result): Report {
     traces: result.hasTraces ? tracesJson(result.spans) : null,
     problems: result.problems,
     max_lag_ms: measured.totals.maxLagNs / 1e6,
-    generator_cpu_s: result.generatorCpuS,
     sending_ms: latencyJson(result.sending, measured.totals.sendingSumNs),
     network: networkJson(result),
+    ...generatorCpu(result.generatorCpu),
     generator_limited: result.limits.length > 0,
     generator: {
       reasons: result.limits,
@@ -157,6 +158,14 @@ const throttledNs = (times: Result["cpuTimes"]): number | undefined => {
   const known = times.map(({ throttledNs: ns }) => ns).filter((ns) => ns !== undefined);
   return known.length === 0 ? undefined : Math.max(...known);
 };
+
+function generatorCpu(shares: CpuShares): Pick<Report, "generator_cpu_s" | "generator_cpu"> {
+  const { startingS, warmupS, measuredS, drainingS } = shares;
+  return {
+    generator_cpu_s: startingS + warmupS + measuredS + drainingS,
+    generator_cpu: { starting_s: startingS, warmup_s: warmupS, measured_s: measuredS, draining_s: drainingS },
+  };
+}
 
 function deduplicationJson({ deduplication }: Target): Report["server"]["deduplication"] {
   if (deduplication === undefined) return null;

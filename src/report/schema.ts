@@ -187,9 +187,11 @@ const ledger = z.object({
 });
 
 const point = z.object({
-  t_s: count("End of the interval, in whole seconds from the start"),
-  seconds: count(
-    "Length of the interval: 1 in the first hour, then doubling with the length of the run; the last may be cut short",
+  t_s: amount(
+    "End of the interval, in seconds from the start: whole ones, but for the last, which ends with the run, at elapsed_s",
+  ),
+  seconds: amount(
+    "Length of the interval: 1 in the first hour, then doubling with the length of the run; of the last from half to one and a half of that",
   ),
   warmup: flag("Whether it begins before the warm-up ends: it may end behind it"),
   scheduled: count("Rows that were due in it"),
@@ -401,6 +403,19 @@ export const reportSchema = z
       .nullable()
       .default(null)
       .describe("What lies between generator and server; null: nobody looked"),
+    generator_cpu: z
+      .object({
+        starting_s: amount(
+          "CPU seconds until the load started: threads, first rows, what is compiled; much the same for every run",
+        ),
+        warmup_s: amount("CPU seconds of the warm-up"),
+        measured_s: amount("CPU seconds from the end of the warm-up to the end of the schedule: what the load costs"),
+        draining_s: amount("CPU seconds from then on until the last insert was over"),
+      })
+      .nullable()
+      // Reports of earlier versions have it not.
+      .default(null)
+      .describe("The same by the part of the run it was taken in; null: an earlier version"),
     generator_limited: flag("The generator was the limit: the figures are no statement about the server"),
     generator: z.object({
       reasons: z.array(z.string()).describe("Why it is thought to have been the limit, as sentences; none: it was not"),

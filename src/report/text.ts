@@ -186,7 +186,8 @@ function backlogLines({ measured, rows, achieved_rows_per_s: achieved }: Report,
       : "";
   if (backlog === null) return sure === "" ? [] : words("", sure.slice(2));
   const unsent = rows.unsent > 0 ? `, ${whole(rows.unsent)} of them never sent` : "";
-  const end = `${count(backlog.rows, "row")} had no answer when the schedule ended, which took ${milliseconds(backlog.seconds * 1000)} more`;
+  const took = milliseconds(backlog.seconds * 1000).replaceAll(" ", NO_BREAK);
+  const end = `${count(backlog.rows, "row")} had no answer when the schedule ended, which took ${took} more`;
   return words("backlog", `${end}${unsent}${sure}`);
 }
 
@@ -293,12 +294,16 @@ function differenceLines({
   return isMuch(slowest(lateness)) ? words("", "latency counts from due: batches were sent late by the generator") : [];
 }
 
-function generatorLines({ generator, generator_cpu_s: cpuS, rows }: Report): Lines {
+/** What rows cost is of the measured window: starting takes the same for few rows and for many. */
+function generatorLines({ generator, generator_cpu_s: cpuS, generator_cpu: shares, measured }: Report): Lines {
+  const answered = measured.answered ?? 0;
   return line(
     "generator",
     count(generator.workers.length, "worker"),
-    `${cpuS.toFixed(2)} CPU-s`,
-    rows.acknowledged >= ROWS_FOR_A_COST && `${short(cpuS / (rows.acknowledged / 1e6))} CPU-s per million rows`,
+    `${cpuS.toFixed(2)} CPU-s${shares === null ? "" : ` (${shares.starting_s.toFixed(2)} to start)`}`,
+    shares !== null &&
+      answered >= ROWS_FOR_A_COST &&
+      `${short(shares.measured_s / (answered / 1e6))} CPU-s per million rows`,
   );
 }
 

@@ -31,6 +31,15 @@ export interface Sample {
   readonly value: number;
 }
 
+export interface SeriesExemplars {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly exemplars: readonly {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly value: number;
+    readonly timestamp: number;
+  }[];
+}
+
 interface Answer<T> {
   readonly status: string;
   readonly error?: string;
@@ -70,6 +79,7 @@ scrape_configs: [{job_name: clickstorm, static_configs: [{targets: ["127.0.0.1:$
         `--storage.tsdb.path=${join(directory, "data")}`,
         `--web.listen-address=127.0.0.1:${port}`,
         "--log.level=warn",
+        "--enable-feature=exemplar-storage",
       ],
       { stdio: ["ignore", "ignore", "pipe"] },
     );
@@ -106,6 +116,29 @@ scrape_configs: [{job_name: clickstorm, static_configs: [{targets: ["127.0.0.1:$
       `/api/v1/query?query=${encodeURIComponent(expression)}`,
     );
     return result.map(({ metric, value }) => ({ metric, value: Number(value[1].replace("Inf", "Infinity")) }));
+  }
+
+  /** When the newest sample of a metric was taken, in seconds since the epoch: a scrape that failed since does not matter. */
+  async sampledAt(metric: string): Promise<number> {
+    const { result } = await this.get<{ result: { values: [number, string][] }[] }>(
+      `/api/v1/query?query=${encodeURIComponent(`${metric}[5m]`)}`,
+    );
+    return Math.max(...result.flatMap(({ values }) => values.map(([atS]) => atS)));
+  }
+
+  /** Exemplars of all series of a selector, since it was started. */
+  async exemplars(selector: string): Promise<SeriesExemplars[]> {
+    const now = Date.now() / 1000;
+    const found = await this.get<
+      {
+        seriesLabels: Record<string, string>;
+        exemplars: { labels: Record<string, string>; value: string; timestamp: number }[];
+      }[]
+    >(`/api/v1/query_exemplars?query=${encodeURIComponent(selector)}&start=${now - 3600}&end=${now + 3600}`);
+    return found.map(({ seriesLabels, exemplars }) => ({
+      metric: seriesLabels,
+      exemplars: exemplars.map(({ labels, value, timestamp }) => ({ labels, value: Number(value), timestamp })),
+    }));
   }
 
   /** The value of an expression that has exactly one. */

@@ -238,6 +238,12 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
     generator_cpu_s: inserts.length / 1024,
     sending_ms: latency([0, 0.5 * index]),
     network: { limited: false, reasons: [], seen: { arrived: 3, under_way: index, stuck: 0 } },
+    generator_cpu: {
+      starting_s: 0,
+      warmup_s: (inserts.length - measured.length) / 1024,
+      measured_s: measured.length / 1024,
+      draining_s: 0,
+    },
     generator_limited: false,
     generator: {
       reasons: [],

@@ -3,7 +3,7 @@
 // worked out by hand.
 
 import { ACKNOWLEDGED, type Outcome } from "../../src/answer.js";
-import { type Books, closeBooks } from "../../src/books.js";
+import { type Books, closeBooks, elapsedNs } from "../../src/books.js";
 import type { FromWorker } from "../../src/messages.js";
 import { type Options, type RawFlags, resolveRun } from "../../src/options.js";
 import { makePlan, type Plan } from "../../src/plan.js";
@@ -51,11 +51,13 @@ const MS = 1e6;
 /**
  * @param flags of `run`, which asks nobody: --blind, --no-traces
  * @param outcome of an attempt, sent at `atMs`
+ * @param leaves when the request of this batch, asked for at that time, can leave: a connection may have to be made first
  */
 export async function runVirtually(
   flags: RawFlags,
   service: Service,
   outcome: (batch: number, sent: Sent) => Outcome = () => ACKNOWLEDGED,
+  leaves: Service = (askedMs) => askedMs,
 ): Promise<VirtualRun> {
   const options = resolveRun({ blind: "true", "no-traces": "true", ...flags }, {});
   const target = blindTarget(options);
@@ -63,6 +65,7 @@ export async function runVirtually(
   const series = new Series(
     new Snapshots(plan.counters, plan.schedule === undefined, { rowsDueBefore: rowsDueBy(plan), encode: true }),
     Number(options.warmUpNs),
+    options.shard !== undefined,
   );
   const happenings: Happening[] = [];
   const sent: Sent[] = [];
@@ -80,12 +83,23 @@ export async function runVirtually(
     inserter: () => ({
       insert: ({ queryId, endpoint, token, body, onSent }) => {
         const [batch = 0, attempt = 0] = (/-(\d+)-(\d+)$/.exec(queryId) ?? []).slice(1).map(Number);
-        const one = { batch, atMs: nowNs / MS, attempt, endpoint, token, body: Buffer.from(body).toString() };
-        const answer = outcome(batch, one);
-        // What cannot be reached is not sent.
-        if (answer.kind !== "failed" || answer.reason !== "unreachable") onSent();
-        sent.push(one);
-        return new Promise((resolve) => at(service(nowNs / MS, batch) * MS, () => resolve(answer)));
+        return new Promise((resolve) => {
+          const leave = (): void => {
+            const one = { batch, atMs: nowNs / MS, attempt, endpoint, token, body: Buffer.from(body).toString() };
+            const answer = outcome(batch, one);
+            const isReached = answer.kind !== "failed" || answer.reason !== "unreachable";
+            // What cannot be reached is not sent.
+            if (isReached && !onSent()) {
+              resolve({ kind: "failed", reason: "generator", code: "other", sentence: "not sent" });
+              return;
+            }
+            sent.push(one);
+            at(service(nowNs / MS, batch) * MS, () => resolve(answer));
+          };
+          const leavesNs = leaves(nowNs / MS, batch) * MS;
+          if (leavesNs > nowNs) at(leavesNs, leave);
+          else leave();
+        });
       },
       close: async () => undefined,
     }),
@@ -110,7 +124,7 @@ export async function runVirtually(
     next.happen();
   }
   await Promise.all(runs);
-  series.end(nowNs);
+  series.end(nowNs, elapsedNs(plan, plan.counters.totals(nowNs)));
   const books = closeBooks(plan, clock);
   const report = makeReport({
     ...books,
@@ -124,7 +138,7 @@ export async function runVirtually(
     interrupted: false,
     hasTraces: false,
     ledger: undefined,
-    generatorCpuS: 0,
+    generatorCpu: { startingS: 0, warmupS: 0, measuredS: 0, drainingS: 0 },
     series: series.points.map((point) => ({ ...point, cpu_s: 0 })),
     sentences: new Map(),
     limits: [],
