@@ -6,10 +6,10 @@ import { readFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import type { WorkerCounters } from "./counters.js";
 
-/** Each worker of a process looks so often, times their number. */
+/** The workers of a process look by turns, so often in all. */
 const LOOK_MS = 100;
 /** The table has all connections of the machine: reading it takes no more than this share of the time, if that leaves a look a second. */
-const SHARE_OF_TIME = 0.02;
+const SHARE_OF_TIME = 0.005;
 const LONGEST_REST_MS = 1000;
 const FILES = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
 
@@ -47,7 +47,7 @@ export type Progresses = Readonly<Record<Progress, number>>;
 export class Wire {
   readonly #own: Pick<WorkerCounters, "seen">;
   readonly #carriers: () => Iterable<Carrier>;
-  readonly #gapMs: number;
+  readonly #workers: number;
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
   /** The fastest look so far: others waited for something. */
@@ -56,17 +56,17 @@ export class Wire {
   constructor(own: Pick<WorkerCounters, "seen">, workers: number, carriers: () => Iterable<Carrier>) {
     this.#own = own;
     this.#carriers = carriers;
-    this.#gapMs = LOOK_MS * workers;
+    this.#workers = workers;
   }
 
   /** What is measured begins. */
   begin(): void {
-    this.#lookIn(this.#gapMs);
+    this.#lookIn(LOOK_MS);
   }
 
   #lookIn(ms: number): void {
     // Nothing that happens at a regular pace is seen at one stage only.
-    if (!this.#isOver) this.#timer = setTimeout(() => void this.#look(), ms * (0.5 + Math.random()));
+    if (!this.#isOver) this.#timer = setTimeout(() => void this.#look(), ms * this.#workers * (0.5 + Math.random()));
   }
 
   async #look(): Promise<void> {
@@ -85,8 +85,8 @@ export class Wire {
         if (progress !== undefined && carrier.carrying === carrying) this.#own.seen(progress);
       }
     }
-    const restMs = Math.min(LONGEST_REST_MS, this.#tookMs / SHARE_OF_TIME);
-    this.#lookIn(Math.max(this.#gapMs, before.length > 0 ? restMs : 0));
+    const restMs = before.length > 0 ? this.#tookMs / SHARE_OF_TIME : 0;
+    this.#lookIn(Math.min(LONGEST_REST_MS, Math.max(LOOK_MS, restMs)));
   }
 
   end(): void {
