@@ -10,8 +10,8 @@ import { ThreadClock, type ThreadTimes, Throttle } from "./cpu-wait.js";
 const BEAT_NS = 20_000_000;
 /** After so many beats it says what it knows: reading limits takes some ten microseconds. */
 const BEATS_PER_WORD = 5;
-/** The system is asked no more often: it takes two microseconds. */
-const FRESH_NS = 1_000_000;
+/** Where the thread had its turn so short a time ago, nothing held it up: the system is not asked, which takes some ten microseconds. */
+const TURN_NS = 1_500_000;
 /** Timers have whole milliseconds. */
 const TIMER_NS = 1_500_000;
 /** The system brings a thread's time up to date when it leaves the CPU, and every so often. */
@@ -48,6 +48,7 @@ export class Pulse {
   #first: { readonly times: ThreadTimes | undefined; readonly throttledNs: number | undefined } | undefined;
   /** The last look: what held the thread up since the one before. */
   #look = { atNs: 0, times: undefined as ThreadTimes | undefined, activeMs: 0, heldNs: 0 };
+  #turnNs = 0;
   #beatNs = 0;
   #beats = 0;
   #stoodNs = 0;
@@ -64,7 +65,8 @@ export class Pulse {
     const times = this.#thread.read();
     this.#first = { times, throttledNs: this.#throttle.read() };
     this.#beatNs = clock.now();
-    this.#look = { atNs: this.#beatNs, times, activeMs: performance.eventLoopUtilization().active, heldNs: 0 };
+    const activeMs = performance.eventLoopUtilization().active;
+    this.#look = { atNs: this.#beatNs, times, activeMs, heldNs: 0 };
     this.#timer = setInterval(() => this.#beat(), BEAT_NS / 1e6);
   }
 
@@ -79,10 +81,16 @@ export class Pulse {
 
   /** The thread has its turn. */
   look(nowNs: number): void {
-    if (this.#timer === undefined || nowNs - this.#look.atNs < FRESH_NS) return;
+    const sinceNs = nowNs - this.#turnNs;
+    this.#turnNs = nowNs;
+    if (sinceNs >= TURN_NS && this.#timer !== undefined) this.#ask(nowNs);
+  }
+
+  #ask(nowNs: number): void {
     const last = this.#look;
     const times = this.#thread?.read();
-    const activeMs = performance.eventLoopUtilization().active;
+    // Asked only where nobody else knows: it takes as long again.
+    const activeMs = times === undefined ? performance.eventLoopUtilization().active : 0;
     const { waitedNs, stoodNs } = holdUpOf({
       lateNs: nowNs - Math.max(last.atNs, this.#beatNs + BEAT_NS),
       times: between(last.times, times),
@@ -94,7 +102,8 @@ export class Pulse {
 
   #beat(): void {
     const nowNs = this.#clock?.now() ?? 0;
-    this.look(nowNs);
+    this.#turnNs = nowNs;
+    this.#ask(nowNs);
     this.#beatNs = nowNs;
     this.#beats++;
     if (this.#beats % BEATS_PER_WORD === 0) this.#tell();

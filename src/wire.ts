@@ -7,15 +7,15 @@ import type { Socket } from "node:net";
 import type { WorkerCounters } from "./counters.js";
 
 /** The workers of a process look by turns, so often in all. */
-const LOOK_MS = 100;
+const LOOK_MS = 250;
 /** The table has all connections of the machine: reading it takes no more than this share of the time, if that leaves a look a second. */
 const SHARE_OF_TIME = 0.005;
 const LONGEST_REST_MS = 1000;
-const FILES = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
+const FILES = { IPv4: "/proc/self/net/tcp", IPv6: "/proc/self/net/tcp6" } as const;
 
 /** A connection with an insert in flight. */
 export interface Carrier {
-  readonly socket: Pick<Socket, "localPort" | "remotePort"> | undefined;
+  readonly socket: Pick<Socket, "localPort" | "remotePort" | "remoteFamily"> | undefined;
   /** The insert; undefined: none. */
   readonly carrying: object | undefined;
 }
@@ -76,7 +76,10 @@ export class Wire {
       return socket === undefined || carrying === undefined ? [] : [{ carrier, carrying, socket }];
     });
     if (before.length > 0) {
-      const tables = await Promise.all(FILES.map((file) => readFile(file, "latin1").catch(() => "")));
+      const families = new Set(before.map(({ socket }) => (socket.remoteFamily === "IPv6" ? "IPv6" : "IPv4")));
+      const tables = await Promise.all(
+        [...families].map((family) => readFile(FILES[family], "latin1").catch(() => "")),
+      );
       this.#tookMs = Math.min(this.#tookMs, performance.now() - beganMs);
       const known = parseConnections(tables.join("\n"));
       for (const { carrier, carrying, socket } of before) {
