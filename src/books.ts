@@ -3,13 +3,14 @@
 
 import type { Float64Histogram } from "hdr-histogram-js";
 import type { Clock } from "./clock.js";
-import type { Counters, EndpointTotals, Part, Share, Totals } from "./counters.js";
+import type { Counters, CpuTimes, EndpointTotals, Part, Share, Totals } from "./counters.js";
 import { record } from "./latency.js";
 import type { Claim, RowTimes } from "./ledger.js";
 import type { Plan } from "./plan.js";
 import { claimedRows, type MaxSpec, rowsPerBatch } from "./schedule.js";
 import { type SpanTotals, spansPending } from "./spans.js";
 import { type Answered, answeredClosed, answeredOpen, type Backlog, type Ended } from "./window.js";
+import type { Progresses } from "./wire.js";
 
 /** The run without its warm-up. */
 export interface Measured {
@@ -62,6 +63,15 @@ export interface Books {
   readonly spans: SpanTotals;
   /** Of each worker. */
   readonly shares: readonly Share[];
+  /** For inserts in flight, of all workers. */
+  readonly places: number;
+  readonly cpuTimes: readonly CpuTimes[];
+  /** Service times without what answers may have lain unread, as their thread was held up. */
+  readonly unheld: Float64Histogram;
+  /** From sent until the system had taken the whole body. */
+  readonly sending: Float64Histogram;
+  /** How often inserts in flight were seen, by how far their bodies had come. */
+  readonly seen: Progresses;
   readonly claim: Omit<Claim, "runId">;
 }
 
@@ -108,7 +118,12 @@ export function closeBooks(plan: Plan, clock: Pick<Clock, "now">, startEpochNs?:
     lateness: schedule && counters.histogram("lateness", "measured"),
     refused: counters.histogram("refused", "measured"),
     spans: settledSpans(counters.spans()),
+    places: plan.workers.reduce((sum, { insert }) => sum + insert.permits, 0),
     shares: counters.workers.map(({ share }) => share),
+    cpuTimes: counters.workers.map(({ cpuTimes }) => cpuTimes),
+    unheld: counters.histogram("unheld", "measured"),
+    sending: counters.histogram("sending", "measured"),
+    seen: counters.seen(),
     claim: {
       scheduledRows: rows,
       runs: schedule?.runs ?? oneRun(spec as MaxSpec, counters.claimed),

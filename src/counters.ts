@@ -25,6 +25,7 @@ import {
 import type { Batch } from "./schedule.js";
 import { SPAN_OUTCOMES, type SpanOutcome, type SpanTotals } from "./spans.js";
 import { WINDOW } from "./window.js";
+import { PROGRESSES, type Progress, type Progresses } from "./wire.js";
 
 export type { HistogramName } from "./phase.js";
 
@@ -37,11 +38,19 @@ const STATE = {
   renderingNs: 4,
   waitingNs: 5,
   delayedNs: 6,
-  spansBegun: 7,
+  ranNs: 7,
+  waitedForCpuNs: 8,
+  stoodNs: 9,
+  throttledNs: 10,
+  spansBegun: 11,
   /** One an outcome. */
-  spans: 8,
-  cells: 8 + SPAN_OUTCOMES.length,
+  spans: 12,
+  /** One a progress. */
+  seen: 12 + SPAN_OUTCOMES.length,
+  cells: 12 + SPAN_OUTCOMES.length + PROGRESSES.length,
 } as const;
+/** What the system does not say. */
+const UNSAID = -1;
 /** What a timer and a turn of the event loop may take: a batch is overdue only after that. */
 export const OVERDUE_NS = 10_000_000;
 
@@ -62,6 +71,10 @@ export interface Times {
   readonly answeredNs: number;
   /** How long the last request that left took. */
   readonly serviceNs: number;
+  /** Of that, how long its answer may have lain unread, as its thread was held up; left out: nobody knows. */
+  readonly heldNs?: number;
+  /** Of that, until the system had taken the whole body; left out: no longer than a moment. */
+  readonly sendingNs?: number;
 }
 
 /** What a worker's time went into, of the measured part. */
@@ -74,6 +87,17 @@ export interface Share {
   readonly waitingNs: number;
   /** A batch was overdue and there was one: the worker itself, or its machine, was late. */
   readonly delayedNs: number;
+}
+
+/** What the system says of a worker's thread, of the measured part; undefined where it does not say. */
+export interface CpuTimes {
+  readonly ranNs: number | undefined;
+  /** It could have run, and others had the CPUs. */
+  readonly waitedNs: number | undefined;
+  /** It neither ran nor waited nor slept: process or machine were stopped. Where the system does not say, all that held it up. */
+  readonly stoodNs: number;
+  /** The limit of its process's control group held that still; summed over CPUs. */
+  readonly throttledNs: number | undefined;
 }
 
 /** Rows and inserts with one error code. */
@@ -122,6 +146,9 @@ export interface Totals {
   readonly serviceSumNs: number;
   readonly latenessSumNs: number;
   readonly refusedSumNs: number;
+  /** Of the sum of service times. */
+  readonly heldSumNs: number;
+  readonly sendingSumNs: number;
 }
 
 const OWN_CELLS = STATE.cells + WINDOW.cells;
@@ -153,6 +180,7 @@ export class WorkerCounters {
   /** Before the first batch. */
   reset(): void {
     this.#cells[STATE.nextDueNs] = Number.POSITIVE_INFINITY;
+    this.held({ ranNs: undefined, waitedNs: undefined, stoodNs: 0, throttledNs: undefined });
   }
 
   get(cell: number): number {
@@ -250,11 +278,15 @@ export class WorkerCounters {
   }
 
   /** Times of an acknowledged insert; of a single attempt, `serviceNs` is the time from its one request to its answer. */
-  timed(batch: Counted, { dueNs, answeredNs, serviceNs }: Times): void {
+  timed(batch: Counted, { dueNs, answeredNs, serviceNs, heldNs = 0, sendingNs = 0 }: Times): void {
     const phase = this.#phase(batch);
     this.#cells[STATE.lastAnswerNs] = answeredNs;
     phase.service.recordNs(serviceNs);
     phase.add(PHASE.serviceSumNs, serviceNs);
+    phase.unheld.recordNs(serviceNs - heldNs);
+    phase.add(PHASE.heldSumNs, heldNs);
+    phase.sending.recordNs(sendingNs);
+    phase.add(PHASE.sendingSumNs, sendingNs);
     if (dueNs === undefined) return;
     phase.latency.recordNs(answeredNs - dueNs);
     phase.add(PHASE.latencySumNs, answeredNs - dueNs);
@@ -271,6 +303,17 @@ export class WorkerCounters {
   /** What the measured part has taken so far. */
   spent({ busyNs, idleNs, renderingNs, waitingNs, delayedNs }: Share): void {
     this.#cells.set([busyNs, idleNs, renderingNs, waitingNs, delayedNs], STATE.busyNs);
+  }
+
+  /** What held its thread up in the measured part so far. */
+  held({ ranNs, waitedNs, stoodNs, throttledNs }: CpuTimes): void {
+    this.#cells.set([ranNs ?? UNSAID, waitedNs ?? UNSAID, stoodNs, throttledNs ?? UNSAID], STATE.ranNs);
+  }
+
+  /** An insert in flight was seen, and how far its body had come. */
+  seen(progress: Progress): void {
+    const cell = STATE.seen + PROGRESSES.indexOf(progress);
+    this.#cells[cell] = this.get(cell) + 1;
   }
 
   /** A span that is sampled begins. */
@@ -296,6 +339,16 @@ export class WorkerCounters {
       renderingNs: this.get(STATE.renderingNs),
       waitingNs: this.get(STATE.waitingNs),
       delayedNs: this.get(STATE.delayedNs),
+    };
+  }
+
+  get cpuTimes(): CpuTimes {
+    const said = (cell: number): number | undefined => (this.get(cell) === UNSAID ? undefined : this.get(cell));
+    return {
+      ranNs: said(STATE.ranNs),
+      waitedNs: said(STATE.waitedForCpuNs),
+      stoodNs: this.get(STATE.stoodNs),
+      throttledNs: said(STATE.throttledNs),
     };
   }
 }
@@ -391,6 +444,15 @@ export class Counters {
     });
   }
 
+  /** Of all workers: how often inserts in flight were seen, by how far their bodies had come. */
+  seen(): Progresses {
+    const all = PROGRESSES.map((progress, index) => [
+      progress,
+      this.workers.reduce((sum, worker) => sum + worker.get(STATE.seen + index), 0),
+    ]);
+    return Object.fromEntries(all) as Record<Progress, number>;
+  }
+
   /** Of all workers. */
   spans(): SpanTotals {
     const each = this.workers.map(({ spans }) => spans);
@@ -442,6 +504,8 @@ export class Counters {
       serviceSumNs: add(ofPhases(PHASE.serviceSumNs)),
       latenessSumNs: add(ofPhases(PHASE.latenessSumNs)),
       refusedSumNs: add(ofPhases(PHASE.refusedSumNs)),
+      heldSumNs: add(ofPhases(PHASE.heldSumNs)),
+      sendingSumNs: add(ofPhases(PHASE.sendingSumNs)),
     };
   }
 }

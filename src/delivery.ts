@@ -10,6 +10,7 @@ import type { Fates } from "./fates.js";
 import type { Inserter } from "./insert.js";
 import type { FromWorker } from "./messages.js";
 import { countedAs } from "./phase.js";
+import type { Pulse } from "./pulse.js";
 import { type Doubt, finalOutcome, nextAttemptNs } from "./retry.js";
 import { isEndpointFault, Rotation } from "./rotation.js";
 import type { Batch } from "./schedule.js";
@@ -24,6 +25,8 @@ export interface DeliveryParts {
   readonly counters: Counters;
   readonly fates: Fates;
   readonly inserter: Pick<Inserter, "insert">;
+  /** Undefined: nobody knows what holds this thread up. */
+  readonly pulse: Pick<Pulse, "look" | "held"> | undefined;
   /** Each subject once. */
   readonly say: (message: FromWorker) => void;
   /** As often as it is said. */
@@ -55,6 +58,8 @@ interface Course {
   /** Undefined: it was never sent. */
   readonly firstSentNs: number | undefined;
   readonly serviceNs: number | undefined;
+  readonly heldNs: number;
+  readonly sendingNs: number;
   readonly nowNs: number;
 }
 
@@ -101,6 +106,8 @@ export class Delivery {
     const traceparent = trace?.traceparent;
     let firstSentNs: number | undefined;
     let serviceNs: number | undefined;
+    let heldNs = 0;
+    let sendingNs = 0;
     let doubt: Doubt | undefined;
     let maybeThere: number | undefined;
     for (let attempts = 1; ; attempts++) {
@@ -114,8 +121,12 @@ export class Delivery {
         queryId,
         token: tokens ? name : undefined,
         traceparent,
-        onSent: () => {
+        onSent: (step) => {
           const leavesNs = clock.now();
+          if (step === "whole") {
+            sendingNs = leavesNs - (sentNs ?? leavesNs);
+            return true;
+          }
           if (!isHandedOver) {
             isDropped = latestNs !== undefined && leavesNs > latestNs;
             if (isDropped) return false;
@@ -123,6 +134,8 @@ export class Delivery {
             isHandedOver = true;
           }
           sentNs = leavesNs;
+          sendingNs = 0;
+          this.#parts.pulse?.look(leavesNs);
           this.#own.sent(endpoint, batch, body.length, firstSentNs === undefined ? dueNs : undefined, sentNs);
           firstSentNs ??= sentNs;
           return true;
@@ -136,7 +149,10 @@ export class Delivery {
       isHandedOver = true;
       const nowNs = clock.now();
       trace?.attempted({ number: attempts, endpoint: insert.endpoints[endpoint], queryId, beganMs, outcome: tried });
-      if (sentNs !== undefined) serviceNs = nowNs - sentNs;
+      if (sentNs !== undefined) {
+        serviceNs = nowNs - sentNs;
+        heldNs = this.#parts.pulse?.held(sentNs, nowNs) ?? 0;
+      }
       this.#judge(endpoint, tried, nowNs);
       if (tried.kind === "unknown") {
         doubt ??= tried;
@@ -170,7 +186,7 @@ export class Delivery {
       if (outcome === doubt && tried.kind === "failed") this.#own.exchanged(endpoint, batch, doubt.code, tried.code);
       this.#own.answered(endpoint, batch, outcome);
       this.#parts.fates.answered(turn, outcome);
-      this.#over(batch, outcome, { dueNs, firstNs, firstSentNs, serviceNs, nowNs });
+      this.#over(batch, outcome, { dueNs, firstNs, firstSentNs, serviceNs, heldNs, sendingNs, nowNs });
       trace?.answered(outcome, attempts);
       if (trace !== undefined && outcome.kind === "acknowledged" && serviceNs !== undefined) {
         this.#exemplify(trace, dueNs === undefined ? undefined : nowNs - dueNs, serviceNs);
@@ -195,13 +211,17 @@ export class Delivery {
     if (this.#sieve.lets(times, performance.now())) this.#parts.tell({ kind: "exemplar", times });
   }
 
-  #over(batch: Batch, { kind }: Outcome, { dueNs, firstNs, firstSentNs, serviceNs, nowNs }: Course): void {
+  #over(
+    batch: Batch,
+    { kind }: Outcome,
+    { dueNs, firstNs, firstSentNs, serviceNs, heldNs, sendingNs, nowNs }: Course,
+  ): void {
     const sentNs = firstSentNs ?? firstNs;
     const acknowledged = kind === "acknowledged";
     if (!acknowledged) {
       this.#own.refused(batch, nowNs - (dueNs ?? sentNs), firstSentNs === undefined ? undefined : nowNs);
     } else if (serviceNs !== undefined) {
-      this.#own.timed(batch, { dueNs, answeredNs: nowNs, serviceNs });
+      this.#own.timed(batch, { dueNs, answeredNs: nowNs, serviceNs, heldNs, sendingNs });
     }
     const { rows, measured } = batch;
     this.#window.take({ rows, measured, dueNs: batch.dueNs, sentNs, answeredNs: nowNs, acknowledged });

@@ -12,6 +12,7 @@ import { type Endpoint, secretsOf, withParameters } from "./endpoint.js";
 import { withoutSecrets } from "./quoted.js";
 import { type Connector, connectorOf } from "./tls.js";
 import { USER_AGENT } from "./version.js";
+import type { Carrier } from "./wire.js";
 
 /** Of an error's body so much is read. */
 const LONGEST_BODY = 4096;
@@ -40,13 +41,17 @@ export interface InsertRequest {
   /** Names the rows: the same token is stored once, by tables that deduplicate. Undefined: the server has no such setting. */
   readonly token: string | undefined;
   readonly traceparent: string | undefined;
-  /** The request is about to leave. Where this says false it never does, and the connection is kept for others. */
-  readonly onSent: () => boolean;
+  /**
+   * The request is about to leave. Where this says false it never does, and the connection is kept for others. And again, if that
+   * takes longer than a moment, when the system has taken the whole body.
+   */
+  readonly onSent: (step?: "whole") => boolean;
 }
 
-/** A connection of the pool that knows its socket. */
-class Connection extends Client {
+/** A connection of the pool that knows its socket, and which insert it carries. */
+class Connection extends Client implements Carrier {
   socket: Socket | undefined;
+  carrying: InsertHandler | undefined;
 
   constructor(origin: URL, options: Pool.Options) {
     const connect = options.connect as Connector;
@@ -54,7 +59,9 @@ class Connection extends Client {
       ...(options as Client.Options),
       connect: (target, callback) =>
         connect(target, (...result) => {
-          if (this !== undefined) this.socket = result[1] ?? undefined;
+          const socket = result[1] ?? undefined;
+          if (this !== undefined) this.socket = socket;
+          socket?.on("drain", () => this.carrying?.onDrain());
           callback(...result);
         }),
     });
@@ -76,6 +83,8 @@ class InsertHandler implements Dispatcher.DispatchHandler {
   connection: Connection | undefined;
   #abort: ((error: Error) => void) | undefined;
   #sent = false;
+  /** The system has not taken the whole body. */
+  #leaving = false;
   #timedOut = false;
   #status = 0;
   #exception: string | undefined;
@@ -83,7 +92,7 @@ class InsertHandler implements Dispatcher.DispatchHandler {
   readonly #timer: NodeJS.Timeout;
 
   constructor(
-    readonly onSent: () => boolean,
+    readonly onSent: (step?: "whole") => boolean,
     readonly timeoutMs: number,
     readonly done: (outcome: Outcome) => void,
     readonly hushed: (outcome: Outcome) => Outcome,
@@ -106,6 +115,16 @@ class InsertHandler implements Dispatcher.DispatchHandler {
     // An abort would close the connection: undici keeps that of a handler that throws, and ends the request all the same.
     if (!this.onSent()) throw new Error("it is not to be sent any more");
     this.#sent = true;
+    if (this.connection !== undefined) this.connection.carrying = this;
+  }
+
+  onRequestSent(): void {
+    this.#leaving = (this.connection?.socket?.writableLength ?? 0) > 0;
+  }
+
+  onDrain(): void {
+    if (this.#leaving) this.onSent("whole");
+    this.#leaving = false;
   }
 
   /** @param headers names and values by turns */
@@ -137,7 +156,9 @@ class InsertHandler implements Dispatcher.DispatchHandler {
   #finish(outcome: Outcome): void {
     clearTimeout(this.#timer);
     // Bytes the system has not taken yet would be read from the slot later, when they are another batch's.
-    const socket = this.connection?.socket;
+    const { connection } = this;
+    if (connection?.carrying === this) connection.carrying = undefined;
+    const socket = connection?.socket;
     if (socket !== undefined && socket.writableLength > 0) socket.destroy();
     this.done(outcome.kind === "acknowledged" ? outcome : this.hushed(outcome));
   }
@@ -161,6 +182,7 @@ function hushed(outcome: Outcome, secrets: readonly string[]): Outcome {
 /** The keep-alive pools of one worker, one an endpoint. */
 export class Inserter {
   readonly #plan: InsertPlan;
+  readonly #connections: Connection[] = [];
   /** `path` ends where each insert's query id begins. */
   readonly #targets: readonly Target[];
 
@@ -172,7 +194,7 @@ export class Inserter {
         pool: new Pool(endpoint.origin, {
           connections: plan.permits,
           connect: connectorOf(endpoint, { timeout: plan.timeoutMs }),
-          factory: (origin, options) => new Connection(origin, options as Pool.Options),
+          factory: (origin, options) => this.#connection(origin, options as Pool.Options),
           // Each insert has a time limit of its own.
           headersTimeout: 0,
           bodyTimeout: 0,
@@ -187,6 +209,17 @@ export class Inserter {
         }).flat(),
       };
     });
+  }
+
+  #connection(origin: URL, options: Pool.Options): Connection {
+    const made = new Connection(origin, options);
+    this.#connections.push(made);
+    return made;
+  }
+
+  /** Its connections, with inserts and without. */
+  carriers(): readonly Carrier[] {
+    return this.#connections;
   }
 
   /** Resolves when the insert is over and the body is no longer read; never rejects. */

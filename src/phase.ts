@@ -1,7 +1,7 @@
-// One worker's figures of one phase of a run: what was generated, rows, inserts, bytes and errors of each endpoint, and four
+// One worker's figures of one phase of a run: what was generated, rows, inserts, bytes and errors of each endpoint, and six
 // histograms, all in shared memory. Laid out for counters.ts, which alone uses them.
 //
-//   | state | endpoint 0 | endpoint 1 | … | latency | service | lateness | refused |
+//   | state | endpoint 0 | endpoint 1 | … | latency | service | lateness | refused | unheld | sending |
 
 import { type Code, REASONS, TRANSPORT_CODES } from "./answer.js";
 import { HISTOGRAM_BYTES, SharedHistogram } from "./latency.js";
@@ -18,7 +18,9 @@ export const PHASE = {
   generatedRows: 6,
   generatedInserts: 7,
   renderedBytes: 8,
-  cells: 9,
+  heldSumNs: 9,
+  sendingSumNs: 10,
+  cells: 11,
 } as const;
 /** Cells of an endpoint: of inserts that ended there, and of attempts. */
 export const ENDPOINT = {
@@ -41,10 +43,11 @@ const LARGEST_EXCEPTION = 1199;
 export const ERROR_CODES = LARGEST_EXCEPTION + 1 + TRANSPORT_CODES.length;
 export const ENDPOINT_CELLS = ENDPOINT.errors + ERROR.cells * ERROR_CODES;
 
-const HISTOGRAMS = ["latency", "service", "lateness", "refused"] as const;
+const HISTOGRAMS = ["latency", "service", "lateness", "refused", "unheld", "sending"] as const;
 /**
  * latency: due to answered, and service: sent to answered, of acknowledged inserts; lateness: due to sent; refused: due to its
- * end (in a closed loop: sent to its end), of an insert that failed or whose outcome is unknown.
+ * end (in a closed loop: sent to its end), of an insert that failed or whose outcome is unknown; unheld: service without the time that answers
+ * may have lain unread, as their thread was held up; sending: sent until the system had taken the body.
  */
 export type HistogramName = (typeof HISTOGRAMS)[number];
 
@@ -70,6 +73,8 @@ export class Phase {
   readonly service: SharedHistogram;
   readonly lateness: SharedHistogram;
   readonly refused: SharedHistogram;
+  readonly unheld: SharedHistogram;
+  readonly sending: SharedHistogram;
   readonly cells: Float64Array;
 
   constructor(buffer: SharedArrayBuffer, shape: { readonly endpoints: number }, at: number) {
@@ -78,6 +83,7 @@ export class Phase {
       new SharedHistogram(buffer, at + this.cells.byteLength + index * HISTOGRAM_BYTES);
     [this.latency, this.service] = [histogram(0), histogram(1)];
     [this.lateness, this.refused] = [histogram(2), histogram(3)];
+    [this.unheld, this.sending] = [histogram(4), histogram(5)];
   }
 
   get(cell: number): number {

@@ -2,6 +2,7 @@
 // worker's loop; has no clock of its own, and judges nothing: limits.ts does.
 
 import { type EventLoopUtilization, performance } from "node:perf_hooks";
+import type { Clock } from "./clock.js";
 import { OVERDUE_NS, type WorkerCounters } from "./counters.js";
 import type { Batch } from "./schedule.js";
 
@@ -11,6 +12,12 @@ export type Wait = readonly [fromNs: number, toNs: number];
 /** It is told so often: asking for the event loop's share takes a microsecond or two. */
 const TELL_NS = 100_000_000;
 
+/** Watches what is measured. */
+export interface Watcher {
+  begin(clock: Pick<Clock, "now">): void;
+  end(): void;
+}
+
 export class Timesheet {
   readonly #own: WorkerCounters;
   readonly #spent = { renderingNs: 0, waitingNs: 0, delayedNs: 0 };
@@ -19,13 +26,24 @@ export class Timesheet {
   #lastGoneNs = 0;
   #toldNs = 0;
 
-  constructor(own: WorkerCounters) {
+  readonly #watchers: readonly Watcher[];
+
+  /** @param watchers none on virtual time, which knows nothing of CPUs and networks */
+  constructor(own: WorkerCounters, watchers: readonly Watcher[] = []) {
     this.#own = own;
+    this.#watchers = watchers;
   }
 
   /** A measured batch is taken up. */
-  begin(): void {
-    this.#loopAtStart ??= performance.eventLoopUtilization();
+  begin(clock: Pick<Clock, "now">): void {
+    if (this.#loopAtStart !== undefined) return;
+    this.#loopAtStart = performance.eventLoopUtilization();
+    for (const watcher of this.#watchers) watcher.begin(clock);
+  }
+
+  /** The last insert is over. */
+  end(): void {
+    for (const watcher of this.#watchers) watcher.end();
   }
 
   rendered(ns: number): void {

@@ -3,7 +3,9 @@
 import { expect } from "chai";
 import type { Share, Totals } from "../src/counters.js";
 import { emptyHistogram } from "../src/latency.js";
-import { limitsOf } from "../src/limits.js";
+import { evidenceOf, limitsOf, verdictOf } from "../src/limits.js";
+import { leavingOf, networkLimitsOf } from "../src/network.js";
+import { LIMITED, STARVED } from "./support/recorded-runs.js";
 
 const S = 1e9;
 
@@ -41,16 +43,28 @@ function limits(changed: Partial<Case>): string[] {
   return limitsOf({
     measured: {
       fromNs: 5 * S,
-      toNs: 15 * S,
+      toNs: tookS === 0 ? 5 * S : 15 * S,
       answered: (generated * 10) / tookS,
       errorRows: undefined,
       backlog: undefined,
       spanNs: 10 * S,
       share: 1,
       scheduled: 10_000,
-      totals: { generated, dropped } as Totals,
+      totals: {
+        generated,
+        dropped,
+        acknowledged: generated,
+        failed: 0,
+        unknown: 0,
+        serviceSumNs: 4 * S,
+        heldSumNs: 0,
+      } as Totals,
     },
     shares: shares.map((share) => ({ ...none, ...share })),
+    places: 8,
+    cpuTimes: shares.map(() => ({ ranNs: 0, waitedNs: 0, stoodNs: 0, throttledNs: undefined })),
+    service: histogram(4),
+    unheld: histogram(4),
     latency: closedLoop ? undefined : histogram(latencyMs),
     lateness: closedLoop ? undefined : histogram(latenessMs),
   });
@@ -125,5 +139,145 @@ describe("limits", () => {
 
   it("nothing is said of a run that ended in its warm-up", () => {
     expect(limits({ tookS: 0, shares: [{ busyNs: 9.9 * S, idleNs: 0.1 * S }], closedLoop: true })).to.deep.equal([]);
+  });
+});
+
+describe("limits of recorded runs", () => {
+  it("of 30 whose generator was starved at most one is called fine, of 30 whose server was the limit at most one starved", () => {
+    expect([STARVED.length, LIMITED.length]).to.deep.equal([30, 30]);
+    const fine = STARVED.filter(([, evidence]) => verdictOf(evidence).length === 0).map(([name]) => name);
+    const called = LIMITED.filter(([, evidence]) => verdictOf(evidence).length > 0).map(([name]) => name);
+    expect(fine.length, fine.join("; ")).to.be.at.most(1);
+    expect(called.length, called.join("; ")).to.be.at.most(1);
+  });
+
+  const causes: readonly (readonly [run: RegExp, says: RegExp])[] = [
+    [/^3 beside it, closed/, /a worker waited for a CPU for \d.*% of the time, and ran for \d/],
+    [/^stopped 900 of 1500 ms, 200/, /process or machine stood still for \d.*% of the time/],
+    [/^10 ms of CPU in 100, 200/, /the CPU limit of its control group held it still: for \d+\.\d s/],
+    [/^gzip, 3 M rows/, /a worker was rendering and compressing for 9\d.*%/],
+  ];
+  for (const [run, says] of causes) {
+    it(`it says why: ${says.source}`, () => {
+      const [, found] = STARVED.find(([name]) => run.test(name)) ?? [];
+      expect(found && verdictOf(found).join("; ")).to.match(says);
+    });
+  }
+
+  it("where the system does not say how long threads waited, a verdict says that, and none is made of it alone", () => {
+    const [, run] = STARVED.find(([name]) => name === "stopped 900 of 1500 ms, 200/s") ?? [];
+    if (run === undefined) throw new Error("there is no such run");
+    const silent = {
+      ...run,
+      workers: run.workers.map((worker) => ({ ...worker, ranNs: undefined, waitedNs: undefined })),
+    };
+    expect(verdictOf(silent).at(-1)).to.equal("how long its threads waited for a CPU this system does not say");
+    const fine = { ...silent, late: undefined, heldMeanNs: 0, quantile: undefined };
+    expect(verdictOf(fine)).to.deep.equal([]);
+  });
+});
+
+describe("limits of runs in which nothing was acknowledged", () => {
+  const none = { serviceSumNs: 0, heldSumNs: 0, acknowledged: 0, failed: 0, unknown: 0, dropped: 0, generated: 0 };
+  const empty = emptyHistogram();
+  const limitsWith = (totals: Partial<Totals>, share: Partial<Share>, closedLoop = false): string[] =>
+    limitsOf({
+      measured: {
+        fromNs: 0,
+        toNs: 10 * S,
+        answered: 0,
+        errorRows: undefined,
+        backlog: undefined,
+        spanNs: 10 * S,
+        share: 1,
+        scheduled: 10_000,
+        totals: { ...none, ...totals } as Totals,
+      },
+      shares: [{ busyNs: S, idleNs: 9 * S, renderingNs: 0, waitingNs: 0, delayedNs: 0, ...share }],
+      cpuTimes: [{ ranNs: S, waitedNs: 0, stoodNs: 0, throttledNs: undefined }],
+      places: 8,
+      latency: closedLoop ? undefined : empty,
+      lateness: closedLoop ? undefined : empty,
+      service: empty,
+      unheld: empty,
+    });
+  const cases: readonly (readonly [name: string, limited: boolean, ...Parameters<typeof limitsWith>])[] = [
+    ["nobody listens, and batches wait for that", false, { generated: 10_000, failed: 10_000 }, { delayedNs: 5 * S }],
+    [
+      "everything is refused at once, in a closed loop",
+      false,
+      { generated: 10_000, failed: 10_000 },
+      { busyNs: 20 * S },
+      true,
+    ],
+    ["no answer to anything", false, { generated: 800, unknown: 800 }, { waitingNs: 9 * S }],
+    ["nobody listens, and the rest is dropped", false, { failed: 100, dropped: 9900 }, { delayedNs: 9 * S }],
+    ["nothing was due", false, {}, {}],
+    ["all was dropped before anything was sent, with places free", true, { dropped: 10_000 }, { delayedNs: 9 * S }],
+  ];
+  for (const [name, limited, ...rest] of cases) {
+    it(`${limited ? "the generator was the limit" : "nothing is said"}: ${name}`, () =>
+      expect(limitsWith(...rest).length > 0).to.equal(limited));
+  }
+
+  it("of an empty window there is no evidence", () => {
+    const measured = { fromNs: S, toNs: S, totals: none } as never;
+    expect(
+      evidenceOf({
+        measured,
+        shares: [],
+        cpuTimes: [],
+        places: 0,
+        latency: empty,
+        lateness: empty,
+        service: empty,
+        unheld: empty,
+      }),
+    ).to.equal(undefined);
+  });
+});
+
+describe("was it the network", () => {
+  /** 100 inserts of 1 MB in 10 s, which took 400 ms each. */
+  const books = (
+    seen: readonly [arrived: number, underWay: number, stuck: number],
+    sendingMs = 0,
+    serviceMs = 400,
+  ) => ({
+    measured: {
+      fromNs: 0,
+      toNs: 10 * S,
+      spanNs: 10 * S,
+      totals: {
+        inserts: { acknowledged: 100, failed: 0, unknown: 0 },
+        bytes: { rendered: 0, sent: 100_000_000 },
+        serviceSumNs: (100 * serviceMs * S) / 1000,
+        sendingSumNs: (100 * sendingMs * S) / 1000,
+        lastAnswerNs: 10 * S,
+      },
+    } as never,
+    seen: { arrived: seen[0], under_way: seen[1], stuck: seen[2] },
+  });
+
+  it("80 of 100 looks see bytes under way: the network, 320 of the 400 ms, at 10 MB/s", () => {
+    expect(networkLimitsOf(books([20, 80, 0]))).to.deep.equal([
+      "the network was the limit: bodies took 80% of the service time to leave, 320 ms each, at 10 MB/s",
+    ]);
+  });
+  it("70 of 100 see no room at the other end: the network, or who reads slowly", () => {
+    const [sentence, ...others] = networkLimitsOf(books([20, 10, 70]));
+    expect(others).to.deep.equal([]);
+    expect(sentence).to.contain("the network was the limit, or a server or proxy that reads slowly: bodies took 80%");
+  });
+  it("the system took 300 ms to take bodies, and does not say what arrived: the same", () => {
+    expect(networkLimitsOf(books([0, 0, 0], 300))[0]).to.contain(
+      "or a server or proxy that reads slowly: bodies took 75%",
+    );
+  });
+  it("not the network: bodies that have arrived, too few looks, or 5 ms of 6", () => {
+    for (const fine of [books([80, 20, 0]), books([1, 8, 0]), books([20, 80, 0], 0, 6)]) {
+      expect(networkLimitsOf(fine)).to.deep.equal([]);
+    }
+    expect(leavingOf(books([1, 8, 0])).unarrived).to.equal(undefined);
   });
 });

@@ -150,12 +150,34 @@ describe("merge", () => {
   it("reasons and problems are told with their shard, workers and endpoints put together, and one limit is enough", () => {
     const [one, two] = shardsOf([], 2);
     if (one === undefined || two === undefined) throw new Error("two shards expected");
-    const limited = { ...two, generator_limited: true, generator: { ...two.generator, reasons: ["it was busy"] } };
+    const network = { limited: true, reasons: ["it was slow"], seen: { arrived: 1, under_way: 20, stuck: 0 } };
+    const limited = {
+      ...two,
+      generator_limited: true,
+      generator: { ...two.generator, reasons: ["it was busy"] },
+      network,
+    };
     const merged = mergeReports([limited, { ...one, problems: ["it broke off"] }], unjudged);
-    expect(merged.generator).to.deep.equal({
+    const { reasons, workers: threads, throttled_s } = merged.generator;
+    expect({ reasons, threads, throttled_s }).to.deep.equal({
       reasons: ["shard 2/2: it was busy"],
-      workers: [...one.generator.workers, ...two.generator.workers],
+      threads: [...one.generator.workers, ...two.generator.workers],
+      throttled_s: 0.5,
     });
+    const seen = one.network?.seen;
+    expect(merged.network).to.deep.equal({
+      limited: true,
+      reasons: ["shard 2/2: it was slow"],
+      seen: {
+        arrived: (seen?.arrived ?? 0) + 1,
+        under_way: (seen?.under_way ?? 0) + 20,
+        stuck: seen?.stuck,
+      },
+    });
+    // A process that was not told of its network, or of its limit, leaves both open for all.
+    const untold = { ...one, network: null, generator: { ...one.generator, throttled_s: null } };
+    const open = mergeReports([limited, untold], unjudged);
+    expect([open.network, open.generator.throttled_s]).to.deep.equal([null, null]);
     expect([merged.generator_limited, merged.problems]).to.deep.equal([true, ["shard 1/2: it broke off"]]);
     const { shard, workers, "in-flight": inFlight, "clickhouse-url": urls } = merged.options;
     expect([shard, workers, inFlight, urls]).to.deep.equal([null, 2, 16, ["http://db1:8123", "http://db2:8123"]]);

@@ -229,7 +229,7 @@ describe("the summary", () => {
           ...report,
           latency_ms: { ...latency, p99 },
           lateness_ms: { ...lateness, p99: latenessMs },
-          generator: { reasons: [], workers: [{ ...worker, waiting_s: waitingS }] },
+          generator: { ...report.generator, reasons: [], workers: [{ ...worker, waiting_s: waitingS }] },
         }),
       );
       return [text.includes(sentence), text.includes(late)];

@@ -9,6 +9,7 @@ import { Delivery } from "../src/delivery.js";
 import { Fates } from "../src/fates.js";
 import { Inserter, type InsertPlan } from "../src/insert.js";
 import { type FromWorker, subjectOf, type ToWorker } from "../src/messages.js";
+import { Pulse } from "../src/pulse.js";
 import { rehearse } from "../src/rehearsal.js";
 import { ReplayError } from "../src/replay/file.js";
 import { Replayer, type ReplayPlan } from "../src/replay/replayer.js";
@@ -28,6 +29,7 @@ import { Stock } from "../src/stock.js";
 import { milliseconds } from "../src/text.js";
 import { Timesheet, type Wait } from "../src/timesheet.js";
 import { type NeverSent, startTracing, type Trace, type TracePlan, type Tracing } from "../src/tracing.js";
+import { Wire } from "../src/wire.js";
 
 /** Where rows come from. */
 export type RowSource =
@@ -102,15 +104,20 @@ export default async function load({ plan, port }: LoaderTask): Promise<void> {
   }
 }
 
+type Sender = Pick<Inserter, "insert" | "close"> & Partial<Pick<Inserter, "carriers">>;
+
 /** What a loader asks for the time, and what it sends with. */
 export interface LoaderParts {
   clock(startNs: bigint): Pick<Clock, "now" | "until" | "wake">;
-  inserter(plan: InsertPlan): Pick<Inserter, "insert" | "close">;
+  inserter(plan: InsertPlan): Sender;
+  /** Undefined: nobody is asked what threads wait for. */
+  pulse?(own: WorkerCounters): Pick<Pulse, keyof Pulse>;
 }
 
 const REAL_PARTS: LoaderParts = {
   clock: (startNs) => new Clock(startNs),
   inserter: (plan) => new Inserter(plan),
+  pulse: (own) => new Pulse(own),
 };
 
 export class Loader {
@@ -126,7 +133,7 @@ export class Loader {
   readonly #renderer: Renderer | Replayer;
   /** Undefined: bodies are sent as they were rendered. */
   readonly #compressor: Compressor | undefined;
-  readonly #inserter: Pick<Inserter, "insert" | "close">;
+  readonly #inserter: Sender;
   readonly #tracing: Tracing | undefined;
   readonly #slots: Stock<Slot>;
   readonly #permits: Stock<true>;
@@ -151,7 +158,6 @@ export class Loader {
     this.#counters = new Counters(plan.counters, plan.shape);
     this.#own = this.#counters.worker(plan.worker);
     this.#fates = new Fates(plan.fates);
-    this.#timesheet = new Timesheet(this.#own);
     this.#schedule = plan.schedule.kind === "open" ? new Schedule(plan.schedule) : undefined;
     const { kernel, rows, slots, slotBytes } = plan;
     this.#renderer =
@@ -161,18 +167,31 @@ export class Loader {
     const { compression } = plan.insert;
     this.#compressor = compression === "none" ? undefined : new Compressor(compression);
     this.#inserter = parts.inserter(plan.insert);
+    const pulse = parts.pulse?.(this.#own);
+    const wire = this.#wire();
+    this.#timesheet = new Timesheet(
+      this.#own,
+      [pulse, wire].filter((watcher) => watcher !== undefined),
+    );
     this.#tracing = plan.traces && startTracing(plan.traces, this.#own, (message) => this.#say(message));
     this.#delivery = new Delivery({
       plan,
       counters: this.#counters,
       fates: this.#fates,
       inserter: this.#inserter,
+      pulse,
       say: (message) => this.#say(message),
       tell: this.#tell,
       placed: (sentence, batch) => this.#placed(sentence, batch),
     });
     this.#slots = new Stock(this.#renderer.slots);
     this.#permits = new Stock(Array.from({ length: plan.insert.permits }, () => true as const));
+  }
+
+  /** Undefined where there are no connections. */
+  #wire(): Wire | undefined {
+    const carriers = this.#inserter.carriers?.bind(this.#inserter);
+    return carriers && new Wire(this.#own, this.#plan.workers, carriers);
   }
 
   #say(message: FromWorker): void {
@@ -212,6 +231,7 @@ export class Loader {
     this.#own.nextDue(Number.POSITIVE_INFINITY);
     this.#timesheet.tell(clock.now());
     await this.#permits.whole();
+    this.#timesheet.end();
     clearTimeout(this.#drainTimer);
     await this.#inserter.close();
     await this.#tracing?.flush();
@@ -236,7 +256,7 @@ export class Loader {
         await this.#drop(planned, slot, takenNs, waits);
         continue;
       }
-      if (batch.measured) this.#timesheet.begin();
+      if (batch.measured) this.#timesheet.begin(clock);
       // Before it is due: latency is never our own rendering or compressing, unless we are behind.
       const traced = this.#tracing?.wants() === true;
       const beganNs = traced ? await this.#begin(clock, batch, planned) : takenNs;
@@ -340,6 +360,7 @@ export class Loader {
   }
 
   async close(): Promise<void> {
+    this.#timesheet.end();
     if (this.#renderer instanceof Replayer) await this.#renderer.close();
   }
 

@@ -74,10 +74,14 @@ export function mergeReports(
     problems: parts.flatMap((report) => report.problems.map((problem) => named(report, problem))),
     max_lag_ms: Math.max(...all((report) => report.max_lag_ms)),
     generator_cpu_s: sum(all((report) => report.generator_cpu_s)),
+    sending_ms: mergeLatencies(all((report) => report.sending_ms)),
+    network: mergeNetworks(parts, named),
     generator_cpu: mergeCpu(all((report) => report.generator_cpu)),
     generator_limited: parts.some((report) => report.generator_limited),
     generator: {
       reasons: parts.flatMap((report) => report.generator.reasons.map((reason) => named(report, reason))),
+      unheld_service_ms: mergeLatencies(all((report) => report.generator.unheld_service_ms)),
+      throttled_s: sumOrNull(all((report) => report.generator.throttled_s)),
       workers: all((report) => report.generator.workers).flat(),
     },
     series: mergeSeries(
@@ -203,6 +207,19 @@ function mergeTraces(traces: readonly Traces[]): Traces {
   return {
     ...sumFields(sent.map(({ spans, exported }) => ({ spans, exported }))),
     lost: sumFields(sent.map(({ lost }) => lost)),
+  };
+}
+
+function mergeNetworks(
+  parts: readonly Report[],
+  named: (report: Report, sentence: string) => string,
+): Report["network"] {
+  const known = parts.flatMap((report) => (report.network === null ? [] : [{ report, ...report.network }]));
+  if (known.length < parts.length) return null;
+  return {
+    limited: known.some(({ limited }) => limited),
+    reasons: known.flatMap(({ report, reasons }) => reasons.map((reason) => named(report, reason))),
+    seen: sumFields(known.map(({ seen }) => seen)),
   };
 }
 

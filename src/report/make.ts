@@ -12,6 +12,7 @@ import type { Endpoint } from "../endpoint.js";
 import { shown } from "../endpoint.js";
 import { summarize } from "../latency.js";
 import type { BatchLedger, Ledger } from "../ledger.js";
+import { networkLimitsOf } from "../network.js";
 import type { Options } from "../options.js";
 import { quotedSettings } from "../quoted.js";
 import type { Scan } from "../replay/scan.js";
@@ -121,22 +122,42 @@ export function makeReport(result: Result): Report {
     traces: result.hasTraces ? tracesJson(result.spans) : null,
     problems: result.problems,
     max_lag_ms: measured.totals.maxLagNs / 1e6,
+    sending_ms: latencyJson(result.sending, measured.totals.sendingSumNs),
+    network: networkJson(result),
     ...generatorCpu(result.generatorCpu),
     generator_limited: result.limits.length > 0,
     generator: {
       reasons: result.limits,
-      workers: result.shares.map(({ busyNs, idleNs, renderingNs, waitingNs, delayedNs }) => ({
+      unheld_service_ms: latencyJson(result.unheld, measured.totals.serviceSumNs - measured.totals.heldSumNs),
+      throttled_s: secondsOrNull(throttledNs(result.cpuTimes)),
+      workers: result.shares.map(({ busyNs, idleNs, renderingNs, waitingNs, delayedNs }, worker) => ({
         busy_s: seconds(busyNs),
         idle_s: seconds(idleNs),
         rendering_s: seconds(renderingNs),
         waiting_s: seconds(waitingNs),
         delayed_s: seconds(delayedNs),
+        ran_s: secondsOrNull(result.cpuTimes[worker]?.ranNs),
+        waited_for_cpu_s: secondsOrNull(result.cpuTimes[worker]?.waitedNs),
+        stood_still_s: seconds(result.cpuTimes[worker]?.stoodNs ?? 0),
       })),
     },
     series: result.series,
     thresholds: [],
   };
 }
+
+function networkJson(result: Result): Report["network"] {
+  const reasons = networkLimitsOf(result);
+  return { limited: reasons.length > 0, reasons, seen: result.seen };
+}
+
+const secondsOrNull = (ns: number | undefined): number | null => (ns === undefined ? null : seconds(ns));
+
+/** Each worker tells of the same control group. */
+const throttledNs = (times: Result["cpuTimes"]): number | undefined => {
+  const known = times.map(({ throttledNs: ns }) => ns).filter((ns) => ns !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
+};
 
 function generatorCpu(shares: CpuShares): Pick<Report, "generator_cpu_s" | "generator_cpu"> {
   const { startingS, warmupS, measuredS, drainingS } = shares;

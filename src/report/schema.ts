@@ -379,6 +379,30 @@ export const reportSchema = z
     problems: z.array(z.string()).describe("Why the run did not go its way to the end, as sentences"),
     max_lag_ms: amount("Milliseconds the most belated insert was sent after it was due, measured"),
     generator_cpu_s: amount("CPU seconds of the whole run: user and system, all threads"),
+    sending_ms: latency(
+      "From sent until this system had taken the whole body, of acknowledged inserts, measured; null: not counted",
+    )
+      .nullable()
+      .default(null),
+    network: z
+      .object({
+        limited: flag(
+          "Bodies took most of the service time to leave: the network, or a server or proxy that reads slowly",
+        ),
+        reasons: z
+          .array(z.string())
+          .describe("Why it is thought to have been the limit, as sentences; none: it was not"),
+        seen: z
+          .object({
+            arrived: count("Their bodies had arrived at the other end's system: they waited for an answer"),
+            under_way: count("Bytes of theirs were under way"),
+            stuck: count("Bytes of theirs were here, as the other end's system had no room for more"),
+          })
+          .describe("Inserts in flight, looked at now and then; all 0: there were none, or the system does not say"),
+      })
+      .nullable()
+      .default(null)
+      .describe("What lies between generator and server; null: nobody looked"),
     generator_cpu: z
       .object({
         starting_s: amount(
@@ -395,6 +419,16 @@ export const reportSchema = z
     generator_limited: flag("The generator was the limit: the figures are no statement about the server"),
     generator: z.object({
       reasons: z.array(z.string()).describe("Why it is thought to have been the limit, as sentences; none: it was not"),
+      unheld_service_ms: latency(
+        "service_ms without the time that answers may have lain unread, as their thread had no CPU; null: nobody looked",
+      )
+        .nullable()
+        .default(null),
+      throttled_s: amount(
+        "Seconds the control group of the process was held still by its CPU limit, summed over CPUs; null: there is no such group, or the system does not say",
+      )
+        .nullable()
+        .default(null),
       workers: z
         .array(
           z.object({
@@ -403,6 +437,13 @@ export const reportSchema = z
             rendering_s: amount("Seconds spent on making rows and compressing them"),
             waiting_s: amount("Seconds in which a batch was overdue, waiting for a place among --in-flight"),
             delayed_s: amount("Seconds in which a batch was overdue though there was a place: the generator was late"),
+            ran_s: amount("Seconds its thread had a CPU; null: the system does not say").nullable().default(null),
+            waited_for_cpu_s: amount("Seconds its thread could have run and had no CPU; null: the system does not say")
+              .nullable()
+              .default(null),
+            stood_still_s: amount(
+              "Seconds in which it neither ran nor waited nor slept: process or machine were stopped; where the system tells nothing, with all others that it was held up",
+            ).default(0),
           }),
         )
         .describe("Of each worker thread, measured"),

@@ -338,9 +338,11 @@ function thresholdValue(expression: string, value: number | null): string {
   return value === null || typeof threshold === "string" ? "nothing measured" : valueText(value, threshold);
 }
 
-function limitLines({ generator_limited: limited, generator }: Report): Lines {
-  if (!limited) return [];
+function limitLines({ generator_limited: limited, generator, network }: Report): Lines {
+  const between = network?.reasons.flatMap((reason) => words("network", reason)) ?? [];
+  if (!limited) return between;
   return [
+    ...between,
     ...words("limit", "the generator was the limit: this is no statement about the server"),
     ...generator.reasons.flatMap((reason) => words("", reason)),
   ];

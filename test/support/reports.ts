@@ -236,6 +236,8 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
     problems: [],
     max_lag_ms: Math.max(0, ...measured.map(({ dueMs, sentMs }) => sentMs - dueMs)),
     generator_cpu_s: inserts.length / 1024,
+    sending_ms: latency([0, 0.5 * index]),
+    network: { limited: false, reasons: [], seen: { arrived: 3, under_way: index, stuck: 0 } },
     generator_cpu: {
       starting_s: 0,
       warmup_s: (inserts.length - measured.length) / 1024,
@@ -243,7 +245,23 @@ export function madeReport(inserts: readonly MadeInsert[], making: Making): Repo
       draining_s: 0,
     },
     generator_limited: false,
-    generator: { reasons: [], workers: [{ busy_s: 1, idle_s: 2, rendering_s: 0.5, waiting_s: 0, delayed_s: 0 }] },
+    generator: {
+      reasons: [],
+      unheld_service_ms: latency([0, 0, 1.5 * index]),
+      throttled_s: 0.25,
+      workers: [
+        {
+          busy_s: 1,
+          idle_s: 2,
+          rendering_s: 0.5,
+          waiting_s: 0,
+          delayed_s: 0,
+          ran_s: 0.75,
+          waited_for_cpu_s: 0.125,
+          stood_still_s: 0,
+        },
+      ],
+    },
     series: Array.from({ length: seconds }, (_, second): Point => {
       const ended = inserts.filter(({ answeredMs }) => Math.floor(answeredMs / 1000) === second);
       return {

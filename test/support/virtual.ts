@@ -155,5 +155,12 @@ export async function runVirtually(
     problems: [],
   });
   const workers = report.generator.workers.map((share) => ({ ...share, busy_s: 0, idle_s: 0 }));
-  return { options, plan, books, sent, said, report: { ...report, generator: { reasons: [], workers } } };
+  return {
+    options,
+    plan,
+    books,
+    sent,
+    said,
+    report: { ...report, generator: { ...report.generator, reasons: [], workers } },
+  };
 }

@@ -1,0 +1,99 @@
+// Whether the bodies of inserts have left: a worker looks, a few times a second, whether bytes on their connections are still unacknowledged
+// by the system at the other end, and whether that takes any. What a program hands to its own system has not left: that keeps
+// megabytes. Linux says so, other systems do not. Runs in a worker; judges nothing: network.ts does.
+
+import { readFile } from "node:fs/promises";
+import type { Socket } from "node:net";
+import type { WorkerCounters } from "./counters.js";
+
+/** The workers of a process look by turns, so often in all. */
+const LOOK_MS = 250;
+/** The table has all connections of the machine: reading it takes no more than this share of the time, if that leaves a look a second. */
+const SHARE_OF_TIME = 0.005;
+const LONGEST_REST_MS = 1000;
+const FILES = { IPv4: "/proc/self/net/tcp", IPv6: "/proc/self/net/tcp6" } as const;
+
+/** A connection with an insert in flight. */
+export interface Carrier {
+  readonly socket: Pick<Socket, "localPort" | "remotePort" | "remoteFamily"> | undefined;
+  /** The insert; undefined: none. */
+  readonly carrying: object | undefined;
+}
+
+/** arrived: all of it has arrived; under_way: not all; stuck: nor does the other end take any more for now. */
+export const PROGRESSES = ["arrived", "under_way", "stuck"] as const;
+export type Progress = (typeof PROGRESSES)[number];
+
+/** The timer of a connection whose other end has no room. */
+const PROBING = "04";
+
+/** Of the table's connections, by local and remote port. */
+export function parseConnections(table: string): Map<string, Progress> {
+  const connections = new Map<string, Progress>();
+  // sl local_address rem_address st tx_queue:rx_queue tr:tm->when …
+  const lines =
+    /^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]{2} ([0-9A-F]{8}):[0-9A-F]{8} ([0-9A-F]{2}):/gm;
+  for (const [, local = "", remote = "", unacknowledged = "", timer] of table.matchAll(lines)) {
+    const progress = Number.parseInt(unacknowledged, 16) === 0 ? "arrived" : timer === PROBING ? "stuck" : "under_way";
+    connections.set(nameOf(Number.parseInt(local, 16), Number.parseInt(remote, 16)), progress);
+  }
+  return connections;
+}
+
+const nameOf = (local: number | undefined, remote: number | undefined): string => `${local}:${remote}`;
+
+export type Progresses = Readonly<Record<Progress, number>>;
+
+export class Wire {
+  readonly #own: Pick<WorkerCounters, "seen">;
+  readonly #carriers: () => Iterable<Carrier>;
+  readonly #workers: number;
+  #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
+  /** The fastest look so far: others waited for something. */
+  #tookMs = Number.POSITIVE_INFINITY;
+
+  constructor(own: Pick<WorkerCounters, "seen">, workers: number, carriers: () => Iterable<Carrier>) {
+    this.#own = own;
+    this.#carriers = carriers;
+    this.#workers = workers;
+  }
+
+  /** What is measured begins. */
+  begin(): void {
+    this.#lookIn(LOOK_MS);
+  }
+
+  #lookIn(ms: number): void {
+    // Nothing that happens at a regular pace is seen at one stage only.
+    if (!this.#isOver) this.#timer = setTimeout(() => void this.#look(), ms * this.#workers * (0.5 + Math.random()));
+  }
+
+  async #look(): Promise<void> {
+    const beganMs = performance.now();
+    const before = [...this.#carriers()].flatMap((carrier) => {
+      const { socket, carrying } = carrier;
+      return socket === undefined || carrying === undefined ? [] : [{ carrier, carrying, socket }];
+    });
+    if (before.length > 0) {
+      const families = new Set(before.map(({ socket }) => (socket.remoteFamily === "IPv6" ? "IPv6" : "IPv4")));
+      const tables = await Promise.all(
+        [...families].map((family) => readFile(FILES[family], "latin1").catch(() => "")),
+      );
+      this.#tookMs = Math.min(this.#tookMs, performance.now() - beganMs);
+      const known = parseConnections(tables.join("\n"));
+      for (const { carrier, carrying, socket } of before) {
+        const progress = known.get(nameOf(socket.localPort, socket.remotePort));
+        // One that was answered meanwhile may have been seen before or after that.
+        if (progress !== undefined && carrier.carrying === carrying) this.#own.seen(progress);
+      }
+    }
+    const restMs = before.length > 0 ? this.#tookMs / SHARE_OF_TIME : 0;
+    this.#lookIn(Math.min(LONGEST_REST_MS, Math.max(LOOK_MS, restMs)));
+  }
+
+  end(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+  }
+}
