@@ -16,7 +16,8 @@ export interface Args {
 /** `--name`, `-name` (as vegeta and other Go programs write it), each with or without `=value`. */
 const FLAG = /^(--?)([A-Za-z][\w-]*)(?:=(.*))?$/s;
 
-export function readyForYargs(words: readonly string[], flags: readonly KnownFlag[]): Args {
+/** `between`: what a `--` becomes, behind which flags are flags still; undefined: all behind it is plain words. */
+export function readyForYargs(words: readonly string[], flags: readonly KnownFlag[], between?: string): Args {
   const known = (word: string | undefined): KnownFlag | undefined => {
     const name = FLAG.exec(word ?? "")?.[2];
     return flags.find((flag) => flag.name === name);
@@ -25,7 +26,11 @@ export function readyForYargs(words: readonly string[], flags: readonly KnownFla
   const missing: string[] = [];
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? "";
-    if (word === "--") return { words: [...ready, ...words.slice(at)], missing };
+    if (word === "--") {
+      if (between === undefined) return { words: [...ready, ...words.slice(at)], missing };
+      ready.push(between);
+      continue;
+    }
     const flag = known(word);
     if (flag === undefined) {
       ready.push(withoutSecret(word));

@@ -4,7 +4,7 @@ import type { WriteStream } from "node:tty";
 import yargs from "yargs";
 import { type KnownFlag, readyForYargs } from "./args.js";
 import { InterruptedError, TargetError } from "./asked.js";
-import { resolveCompare } from "./compare/options.js";
+import { BETWEEN, resolveCompare } from "./compare/options.js";
 import type { Config } from "./config.js";
 import { EmbeddedError } from "./embedded/server.js";
 import { EXIT } from "./exit.js";
@@ -32,12 +32,15 @@ import {
   configFileOf,
   type Environment,
   type FileText,
+  type Options,
   OptionsError,
   type RawFlags,
   resolveRun,
   resolveServe,
   type ServeOptions,
 } from "./options.js";
+import { isUrl } from "./repeat/options.js";
+import { repeat } from "./repeat/repeat.js";
 import { run } from "./run.js";
 import { sample } from "./sample.js";
 import { isLearning, resolveSample } from "./sample-options.js";
@@ -63,6 +66,7 @@ const RUN: Command = {
     "clickstorm --embedded --rate 200k --duration 15s",
     "clickstorm --clickhouse-url http://db1:8123 --rate max --duration 1m",
     "clickstorm --rate 1.5M --duration 10m --report run.json",
+    "clickstorm --rate 200k --repeat 5 --report base.json",
   ],
   exits: [
     ["0", "done and complete"],
@@ -70,11 +74,17 @@ const RUN: Command = {
     ["2", "bad options"],
     ["3", "the target cannot be reached, authenticated or prepared"],
     ["99", "a threshold was crossed, or nothing was measured for it"],
+    ["98", "with --strict: a threshold cannot be judged"],
     ["129, 130, 143", "interrupted by SIGHUP, SIGINT or SIGTERM, and drained whole"],
   ],
   prepare: async (raw, _files, interrupt) => {
     const options = await withConfig(RUN_FLAGS, raw, resolveRun, interrupt);
-    return (interrupt) => run(options, { out: process.stdout, err: process.stderr as WriteStream, interrupt });
+    const { times = 1, against } = options.repeat ?? {};
+    const other = against === undefined ? undefined : await otherSide(raw, against, interrupt);
+    return (interrupt) => {
+      const surroundings = { out: process.stdout, err: process.stderr as WriteStream, interrupt };
+      return options.repeat === undefined ? run(options, surroundings) : repeat(options, other, times, surroundings);
+    };
   },
 };
 
@@ -138,10 +148,11 @@ const MAX: Command = {
     "clickstorm max --embedded",
     "clickstorm max --clickhouse-url http://db1:8123 --table shop.orders --p99 500ms",
     "clickstorm max --from 200k --step 1m --precision 2% --report max.json",
+    "clickstorm max --table shop.orders --scratch --budget 5m",
   ],
   exits: [
     ["0", "a rate was found that is sustained"],
-    ["1", "none was, or the search could not go on"],
+    ["1", "none was, the search could not go on, or the copy of --scratch is left"],
     ["2", "bad options, config file or rules"],
     ["3", "the target cannot be reached, authenticated or prepared"],
     ["129, 130, 143", "interrupted by SIGHUP, SIGINT or SIGTERM; what was found so far is told"],
@@ -172,18 +183,19 @@ const SERVE: Command = {
 
 const COMPARE: Command = {
   name: "compare",
-  summary: "Compare the reports of two runs: what changed by more than noise",
-  files: "BASE.json NEW.json",
+  summary: "Compare the reports of two sides, of several runs each: what changed by more than noise",
+  files: "BASE.json … -- NEW.json …",
   flags: COMPARE_FLAGS,
   examples: [
+    "clickstorm compare base-*.json -- new-*.json --fail-on 'p99>+50%' --fail-on 'rate<-5%' --strict",
     "clickstorm compare base.json new.json",
-    "clickstorm compare a.json b.json --fail-on 'p99>+10%' --fail-on 'rate<-5%'",
     "clickstorm compare base.json new.json --markdown >> $GITHUB_STEP_SUMMARY",
   ],
   exits: [
     ["0", "compared, and every --fail-on passed"],
     ["2", "bad options, or a file that is not the report of a run"],
     ["99", "a figure changed by more than a --fail-on allows, and by more than noise, or is missing"],
+    ["98", "with --strict: a --fail-on cannot be judged"],
   ],
   prepare: async (raw, files) => {
     const options = resolveCompare(raw, process.env, files);
@@ -256,6 +268,22 @@ async function withConfig<T>(
   }
 }
 
+/** The options of the side that --against names. Rejects with an OptionsError. */
+async function otherSide(raw: RawFlags, against: string, interrupt: AbortSignal): Promise<Options> {
+  try {
+    if (isUrl(against))
+      return await withConfig(RUN_FLAGS, { ...raw, "clickhouse-url": against }, resolveRun, interrupt);
+    const overlay = await (await import("./repeat/against.js")).readAgainst(against, raw, interrupt);
+    const resolve: Resolve<Options> = (given, environment, config, files) =>
+      resolveRun(given, environment, overlay.config(config), files);
+    return await withConfig(RUN_FLAGS, overlay.raw, resolve, interrupt);
+  } catch (error) {
+    if (!(error instanceof OptionsError)) throw error;
+    // Its file is read as a config file is.
+    throw new OptionsError(error.problems.map((problem) => `--against: ${problem.replace(/^--config /, "")}`));
+  }
+}
+
 const warn = (sentence: string): void => void process.stderr.write(`warning: ${printable(sentence)}\n`);
 
 /** The first is the default. */
@@ -301,12 +329,16 @@ interface Line {
   readonly text: string | undefined;
 }
 
+/** Stands for a `--` that is a word of its own; no word of a command line can be it. */
+const DASHES = "\0";
+
 function parse(argv: readonly string[]): Line {
   const flags: readonly KnownFlag[] = [...COMMANDS.flatMap((command) => command.flags), ...SWITCHES];
-  const { words, missing } = readyForYargs(argv, flags);
+  const isBetween = argv.slice(0, Math.max(0, argv.indexOf(BETWEEN))).includes(COMPARE.name);
+  const { words, missing } = readyForYargs(argv, flags, isBetween ? DASHES : undefined);
   const { _: plain, $0: _script, help, h, version, ...raw } = readWords(words, flags);
 
-  const [first, ...others] = plain.map(String);
+  const [first, ...others] = plain.map((word) => (word === DASHES ? BETWEEN : String(word)));
   const named = COMMANDS.find(({ name }) => name === first || (first === "help" && name === others[0]));
   const asked = (name: string, ...given: unknown[]): boolean => first === name || given.includes("true");
   let text: string | undefined;

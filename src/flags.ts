@@ -111,6 +111,12 @@ export const MAX_FLAGS: readonly Flag[] = [
       "Ask the server nothing, so that parts and merges are not watched; for discarding endpoints and proxies",
   },
   {
+    name: "scratch",
+    group: "Target",
+    kind: "switch",
+    description: "Insert into a copy of the table, with its materialized views, which is dropped at the end",
+  },
+  {
     name: "from",
     group: "Load",
     kind: "text",
@@ -132,7 +138,16 @@ export const MAX_FLAGS: readonly Flag[] = [
     kind: "text",
     placeholder: "TIME",
     fallback: "10s",
-    description: "How long each rate is held, after a warm-up of a fifth of it, at most 2 s",
+    description:
+      "How long each rate is held, after a warm-up of a fifth of it, at most 2 s; longer where that does not decide",
+  },
+  {
+    name: "budget",
+    group: "Load",
+    kind: "text",
+    placeholder: "TIME",
+    fallbackDescription: "as long as it takes",
+    description: "No hold begins that would not be over by then: fewer searches, a wider interval",
   },
   {
     name: "precision",
@@ -222,7 +237,13 @@ export const COMPARE_FLAGS = [
     kind: "texts",
     placeholder: "CHANGE",
     description:
-      "Exit 99 where a figure changed by more, and by more than noise: 'p99>+10%', 'rate<-5%'; figures are rate, p50, p90, p99, p99.9, service_p50 to service_p99.9, error_rate and cpu; repeatable",
+      "Exit 99 where a figure changed by more, and by more than noise: 'p99>+10%', 'rate<-5%'; figures are rate, p50, p90, p95, p99, p99.9, service_p50 to service_p99.9, error_rate and cpu; repeatable",
+  },
+  {
+    name: "strict",
+    group: "Reports",
+    kind: "switch",
+    description: "Exit 98 where a --fail-on cannot be judged: too few inserts, or more noise than it allows",
   },
   {
     name: "markdown",

@@ -11,6 +11,7 @@ import { readLoad } from "./load-options.js";
 import { LAST_NS, MS, parseHttpUrl, parseTable, parseTime, SPANS, type TableName } from "./quantities.js";
 import { quoted, quotedUrl } from "./quoted.js";
 import { type Environment, type FileText, type RawFlags, Reader, unfitForHeader } from "./reader.js";
+import { type RepeatOptions, readRepeat } from "./repeat/options.js";
 import { type ReplayOptions, readReplay } from "./replay/options.js";
 import { readRetries } from "./retry-options.js";
 import { FORMATS, type Format } from "./rows/program.js";
@@ -98,6 +99,8 @@ export interface Options {
   readonly rules: Rules;
   /** Undefined: rows are generated. */
   readonly replay: ReplayOptions | undefined;
+  /** Undefined: it is one run. */
+  readonly repeat: RepeatOptions | undefined;
   readonly reportFile: string | undefined;
   /** Undefined: batches are counted, and not written down. */
   readonly ledgerFile: string | undefined;
@@ -230,6 +233,7 @@ export function resolveRun(
     configFile: readConfigFile(reader),
     rules: config?.rules ?? NO_RULES,
     replay: readReplay(reader, config?.rules ?? NO_RULES),
+    repeat: readRepeat(reader),
     reportFile: reader.word("report", "a file name"),
     ledgerFile: readLedgerFile(reader),
     thresholds: readThresholds(reader, load.rate === "max"),

@@ -82,14 +82,14 @@ export class Load {
   }
 
   /**
-   * Ends the schedule now, as if the duration were over. Rows not yet due are never scheduled; due ones go on being sent
-   * for at most `drainNs` more.
+   * Ends the schedule now, as if the duration were over, or at a later time. Rows due after that are never scheduled; due ones go
+   * on being sent for at most `drainNs` more.
    */
-  end(drainNs: bigint): void {
+  end(drainNs: bigint, atNs = 0): void {
     // Before the start there is time enough.
-    const nowNs = BigInt(Math.max(0, this.clock.now() + NOTICE_NS));
-    if (nowNs < this.#counters.endNs) this.#counters.endNs = nowNs;
-    if (nowNs + drainNs < this.#counters.drainedNs) this.#counters.drainedNs = nowNs + drainNs;
+    const endNs = BigInt(Math.round(Math.max(0, this.clock.now() + NOTICE_NS, atNs)));
+    if (endNs < this.#counters.endNs) this.#counters.endNs = endNs;
+    if (endNs + drainNs < this.#counters.drainedNs) this.#counters.drainedNs = endNs + drainNs;
     for (const port of this.#ports) port.postMessage({ kind: "wake" } satisfies ToWorker);
   }
 

@@ -203,6 +203,22 @@ export const RUN_FLAGS = [
     description: "Begin at this time: 2026-01-31T12:00:00Z, or with +02:00; UTC where it has no zone",
   },
   {
+    name: "repeat",
+    group: "Load",
+    kind: "text",
+    placeholder: "N",
+    fallbackDescription: "1; with --against 5",
+    description: "Run it N times, the server at rest in between; --report base.json becomes base-1.json …",
+  },
+  {
+    name: "against",
+    group: "Load",
+    kind: "text",
+    placeholder: "URL|FILE",
+    description:
+      "In turn with another side, A B B A …: at this URL, or with what this YAML file says in place of options; the sides are compared at the end",
+  },
+  {
     name: "drain",
     group: "Load",
     kind: "text",

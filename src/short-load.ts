@@ -7,6 +7,7 @@ import type { Plan } from "./plan.js";
 import { type Load, type Notice, startLoad } from "./pool.js";
 import { Progress } from "./progress.js";
 import { Snapshots } from "./snapshot.js";
+import { rowsDueBy } from "./watch.js";
 
 /** A load that came to its end, whether it went well or not. */
 export interface Played {
@@ -26,13 +27,14 @@ export function named(plan: Plan, name: string): Plan {
 
 /**
  * Undefined when it was interrupted. Rejects when a worker cannot get ready. `during` is called at the start and waited for:
- * it has to look at load.finished.
+ * it has to look at load.finished. `lastsNs`: how long it is shown to last, where its plan may go on for longer.
  */
 export async function play(
   plan: Plan,
   err: WriteStream,
   interrupt: AbortSignal,
   during: (load: Load) => Promise<void>,
+  lastsNs = Number(plan.counters.endNs),
 ): Promise<Played | undefined> {
   const notices: Notice[] = [];
   let load: Load | undefined;
@@ -45,7 +47,7 @@ export async function play(
   const end = (): void => started.end(0n);
   if (interrupt.aborted || notices.some(isFailure)) end();
   interrupt.addEventListener("abort", end, { once: true });
-  const live = showLive(plan, started, err);
+  const live = showLive(plan, started, err, lastsNs);
   await during(started);
   const failure = await started.finished;
   clearInterval(live);
@@ -58,8 +60,16 @@ export async function play(
 
 const isFailure = ({ kind }: Notice): boolean => kind === "error" || kind === "refused";
 
-function showLive({ schedule, counters }: Plan, { clock }: Load, err: WriteStream): NodeJS.Timeout {
-  const progress = new Progress(err, counters.endNs);
-  const snapshots = new Snapshots(counters, schedule === undefined);
-  return setInterval(() => progress.update(snapshots.take(clock.now()), counters.endNs), LIVE_MS);
+function showLive(plan: Plan, { clock }: Load, err: WriteStream, lastsNs: number): NodeJS.Timeout {
+  const { schedule, counters } = plan;
+  const isClosedLoop = schedule === undefined;
+  const progress = new Progress(err, BigInt(Math.round(lastsNs)));
+  const snapshots = new Snapshots(counters, isClosedLoop, isClosedLoop ? {} : { rowsDueBefore: rowsDueBy(plan) });
+  return setInterval(() => {
+    const nowNs = clock.now();
+    const isLonger = nowNs >= lastsNs;
+    if (isLonger) progress.lasts(counters.endNs);
+    const endNs = Number(counters.endNs);
+    progress.update(snapshots.take(nowNs), BigInt(isLonger ? endNs : Math.min(Math.round(lastsNs), endNs)));
+  }, LIVE_MS);
 }

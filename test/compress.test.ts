@@ -14,7 +14,7 @@ import { compareReports } from "../src/compare/compare.js";
 import { type Codec, Compressor, compressionThreads, whyNotCompressed, whyTooFewThreads } from "../src/compress.js";
 import { resolveLadder } from "../src/ladder/options.js";
 import { resolveMax } from "../src/max/options.js";
-import { headText } from "../src/max/report.js";
+import { headText } from "../src/max/text.js";
 import type { Report } from "../src/report/schema.js";
 import { toText } from "../src/report/text.js";
 import { FORMATS } from "../src/rows/program.js";
@@ -336,7 +336,7 @@ describe("compress", function () {
   it("max says what it compresses with above its holds", () => {
     const head = (compress: string): string => {
       const subject = { table: "t", url: "u", versions: { clickstorm: "0", clickhouse: undefined } };
-      const rest = { unwatched: undefined, startedAt: new Date(0) };
+      const rest = { unwatched: undefined, scratch: undefined, startedAt: new Date(0) };
       return headText({ ...subject, ...rest, options: resolveMax({ compress }, {}) }, 50_000);
     };
     expect(head("lz4")).to.include("   JSONEachRow with lz4   10 s a hold");
@@ -361,7 +361,7 @@ describe("compress", function () {
       MAKING,
     );
     const other = { ...base, run_id: "other", options: { ...base.options, compress: "zstd" as const } };
-    const { warnings } = compareReports({ file: "a", report: base }, { file: "b", report: other });
+    const { warnings } = compareReports([{ file: "a", report: base }], [{ file: "b", report: other }]);
     expect(warnings).to.include("compress differs: none, then zstd");
   });
 });

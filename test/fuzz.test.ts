@@ -128,7 +128,7 @@ describe("fuzz: a report", () => {
     const { report } = reading;
     within(LIMIT_MS, () => {
       toText(report);
-      toTable(compareReports({ file: "a.json", report }, { file: "b.json", report: second }), []);
+      toTable(compareReports([{ file: "a.json", report }], [{ file: "b.json", report: second }]), []);
       try {
         mergeReports([report, second], () => []);
       } catch (error) {

@@ -2,7 +2,8 @@
 
 import { expect } from "chai";
 import fc from "fast-check";
-import { type Bounds, type Finding, findingOf, type Outcome, trials, type Verdict } from "../src/max/search.js";
+import { type Finding, findingOf } from "../src/max/finding.js";
+import { type Bounds, type Outcome, trials, type Verdict } from "../src/max/search.js";
 
 type Server = (rowsPerSecond: number, held: number) => Verdict;
 const verdict = (passed: boolean, generatorLimited = false): Verdict => ({ passed, generatorLimited });

@@ -349,6 +349,7 @@ describe("a planted secret is in no sentence", function () {
     (secret) => `a: *${secret}`,
     (secret) => `&${secret}`,
     (secret) => `|${secret}`,
+    (secret) => `| ${secret}`,
     (secret) => `a: >${secret}\n x`,
     (secret) => `{${secret}: 1}`,
     (secret) => `{"${secret}": {}}`,

@@ -133,7 +133,8 @@ describe("the ladder's sentences", () => {
 });
 
 describe("the engine of a copy", () => {
-  const copied = (engineFull: string): CopyEngine => copyEngine(/^\w+/.exec(engineFull)?.[0] ?? "", engineFull);
+  const copied = (engineFull: string): CopyEngine =>
+    copyEngine(/^\w+/.exec(engineFull)?.[0] ?? "", engineFull, "the ladder");
 
   const clauses: readonly (readonly [engineFull: string, clause: string])[] = [
     [

@@ -1,10 +1,11 @@
-// `clickstorm compare`: two reports, read, compared and shown. Asks no server, writes no file. Loads zod: imported when the
-// command is given.
+// `clickstorm compare`: reports of two sides, read, compared and shown. Asks no server, writes no file. Loads zod: imported when
+// the command is given.
 
 import { EXIT } from "../exit.js";
 import { OptionsError } from "../options.js";
-import { readReports } from "../report/read.js";
-import { compareReports, isKept } from "./compare.js";
+import { type Named, readReports } from "../report/read.js";
+import { compareReports } from "./compare.js";
+import { outcomeOf } from "./gate.js";
 import type { CompareOptions } from "./options.js";
 import { toMarkdown, toTable } from "./table.js";
 
@@ -12,15 +13,24 @@ import { toMarkdown, toTable } from "./table.js";
 export async function compare(
   options: CompareOptions,
   out: NodeJS.WritableStream,
-  interrupt: AbortSignal,
+  interrupt?: AbortSignal,
 ): Promise<number> {
-  const { reports, problems } = await readReports([options.base, options.new], interrupt);
-  const [base, other] = reports;
-  if (base === undefined || other === undefined) throw new OptionsError(problems);
+  const base = await readReports(options.base, interrupt);
+  const other = await readReports(options.new, interrupt);
+  const problems = [...base.problems, ...other.problems];
+  if (problems.length > 0) throw new OptionsError(problems);
+  return tell(base.reports, other.reports, options, out);
+}
+
+function tell(
+  base: readonly Named[],
+  other: readonly Named[],
+  { markdown, demands, strict }: CompareOptions,
+  out: NodeJS.WritableStream,
+): number {
   const comparison = compareReports(base, other);
-  out.write(options.markdown ? toMarkdown(comparison, options.demands) : toTable(comparison, options.demands));
-  const kept = options.demands.every((demand) =>
-    comparison.changes.some((change) => change.name === demand.name && isKept(demand, change)),
-  );
-  return kept ? EXIT.done : EXIT.crossed;
+  out.write(markdown ? toMarkdown(comparison, demands) : toTable(comparison, demands));
+  const kinds = demands.map((demand) => outcomeOf(demand, comparison.changes).kind);
+  if (kinds.includes("crossed")) return EXIT.crossed;
+  return strict && kinds.includes("unjudged") ? EXIT.unjudged : EXIT.done;
 }

@@ -1,162 +1,150 @@
-// Two reports → what changed, by how much, whether that is more than noise, and what must be known to read it. Pure.
+// Two sides of runs → what changed, by how much, whether that is more than noise, and what must be known to read it. Pure.
+// One run a side: the noise is what each shows of itself (noise.ts). Several: what the runs differ by (runs.ts).
 
-import { isDeepStrictEqual } from "node:util";
 import type { Named } from "../report/read.js";
-import type { Report } from "../report/schema.js";
-import { isIncomplete } from "../report/text.js";
-import { type Figure, figuresOf, measuredPoints } from "./figures.js";
-import { FEWEST_POINTS } from "./noise.js";
+import { type Figure, figuresOf } from "./figures.js";
+import { type Few, isNoChance, type Reach } from "./noise.js";
+import { effectOf } from "./runs.js";
+import { warningsOf } from "./warnings.js";
 
-/** none: one of the runs has no such figure. */
-export type Verdict = "better" | "worse" | "no change" | "none";
+/** unknown: the runs are too short to tell. none: one of the runs has no such figure. */
+export type Verdict = "better" | "worse" | "no change" | "unknown" | "none";
 
 export interface Change {
   readonly name: string;
+  readonly shown: Figure["shown"];
+  /** Of several runs their mean, or geometric mean. */
   readonly base: number | undefined;
   readonly new: number | undefined;
-  readonly shown: Figure["shown"];
   /** A share of the base: 0.1 for a tenth more, Infinity for anything from 0; undefined where there is nothing to compare. */
   readonly change: number | undefined;
-  /** In the unit of the figures: what both runs' unrest explains; undefined: not known. */
-  readonly noise: number | undefined;
+  /** The ends of its 99% interval, each undefined where it is not known. */
+  readonly low: number | undefined;
+  readonly high: number | undefined;
+  /** A rise and a fall that are noise still, as shares of the base above 0; undefined: not known. */
+  readonly noise: { readonly rise: number; readonly fall: number } | undefined;
+  /** So many inserts a run would give the figure, or bound it, and so many there are. */
+  readonly few: Few | undefined;
   readonly verdict: Verdict;
 }
 
 export interface Comparison {
-  readonly base: Named;
-  readonly new: Named;
+  readonly base: readonly Named[];
+  readonly new: readonly Named[];
   readonly changes: readonly Change[];
   readonly warnings: readonly string[];
 }
 
-/** A change that is not to be: of more than `limit`, a share of the base. */
-export interface Demand {
-  readonly expression: string;
-  readonly name: string;
-  readonly direction: "rise" | "fall";
-  readonly limit: number;
-}
-
-export function compareReports(base: Named, other: Named): Comparison {
-  const others = figuresOf(other.report);
-  const changes = figuresOf(base.report).map((figure, index) => changeOf(figure, others[index] ?? figure));
+/** Of each side at least one. */
+export function compareReports(base: readonly Named[], other: readonly Named[]): Comparison {
+  const sides = [base, other].map((side) => side.map(({ report }) => figuresOf(report)));
+  const [bases = [], others = []] = sides;
+  const changes = (bases[0] ?? []).map((_, index) => {
+    const of = (side: readonly (readonly Figure[])[]) => side.flatMap((figures) => figures[index] ?? []);
+    return changeOf(of(bases), of(others));
+  });
   return { base, new: other, changes, warnings: warningsOf(base, other) };
 }
 
-function changeOf(base: Figure, other: Figure): Change {
-  const { name, shown, better } = base;
-  const values = { name, shown, base: base.value, new: other.value };
-  if (base.value === undefined || other.value === undefined) {
-    return { ...values, change: undefined, noise: undefined, verdict: "none" };
+function changeOf(bases: readonly Figure[], others: readonly Figure[]): Change {
+  const all = [...bases, ...others];
+  const [figure] = all;
+  if (figure === undefined) throw new RangeError("there is nothing to compare");
+  const { name, shown } = figure;
+  const unknown = { change: undefined, low: undefined, high: undefined, noise: undefined };
+  const values = all.flatMap(({ value }) => value ?? []);
+  if (values.length < all.length) {
+    const [few] = all.flatMap((one) => one.few ?? []).sort((a, b) => a.has - b.has);
+    const [base, other] = [bases, others].map((side) => (side.length === 1 ? side[0]?.value : undefined));
+    return { name, shown, base, new: other, ...unknown, few, verdict: "none" };
   }
-  const difference = other.value - base.value;
-  const noise = base.noise === undefined || other.noise === undefined ? undefined : Math.hypot(base.noise, other.noise);
-  const change = difference === 0 ? 0 : difference / base.value;
-  // Errors that come all at once have a noise larger than themselves; none at all, and some, are not the same.
-  const isFromNone = name === "error_rate" && Math.min(base.value, other.value) === 0;
-  const isNoise = difference === 0 || (!isFromNone && noise !== undefined && Math.abs(difference) <= noise);
-  const isBetter = difference > 0 === (better === "higher");
-  return { ...values, change, noise, verdict: isNoise ? "no change" : isBetter ? "better" : "worse" };
+  // Of nothing there is no logarithm.
+  const isLog = figure.scale === "log" && values.every((value) => value > 0);
+  const difference = all.length === 2 ? ofTwo(figure, others[0] ?? figure, isLog) : ofMany(bases, others, isLog);
+  const { base, other, by, reach } = difference;
+  const share = (much: number): number => (much === 0 ? 0 : isLog ? Math.expm1(much) : much / base);
+  const known = { name, shown, base, new: other, ...unknown, change: share(by), few: undefined };
+  if (reach === undefined) return { ...known, verdict: by === 0 ? "no change" : "unknown" };
+  return {
+    ...known,
+    low: difference.isOpenBelow ? undefined : share(by - reach.down),
+    high: difference.isOpenAbove ? undefined : share(by + reach.up),
+    noise: { rise: share(reach.down), fall: -share(-reach.up) },
+    few: reach.few,
+    verdict: verdictOf(figure, difference),
+  };
 }
 
-/** Whether it is kept: what is no change keeps every demand, a figure that is missing none. */
-export function isKept({ direction, limit }: Demand, { change, verdict }: Change): boolean {
-  if (change === undefined) return false;
-  if (verdict === "no change") return true;
-  return direction === "rise" ? change <= limit : change >= -limit;
+/** In the unit of the scale. */
+interface Difference {
+  /** Of the figure, as is `other`. */
+  readonly base: number;
+  readonly other: number;
+  readonly by: number;
+  /** How far up and down the truth may be; undefined: not known. */
+  readonly reach: Reach | undefined;
+  readonly isOpenBelow?: boolean;
+  readonly isOpenAbove?: boolean;
+  /** Whether it is one, whatever the noise; undefined: the noise decides. */
+  readonly isChange?: boolean | undefined;
 }
 
-/** Whether more than is demanded could be noise, and the difference is: then another pair of runs may say otherwise. */
-export function isUnsure({ limit }: Demand, { base, noise, verdict }: Change): boolean {
-  return verdict === "no change" && base !== undefined && noise !== undefined && noise > limit * base;
+function verdictOf({ better }: Figure, { by, reach, isChange }: Difference): Verdict {
+  const isNoise = reach !== undefined && Math.abs(by) <= (by > 0 ? reach.down : reach.up);
+  if (by === 0 || !(isChange ?? !isNoise)) return "no change";
+  return by > 0 === (better === "higher") ? "better" : "worse";
 }
 
-/** Of the options, those that make it another load. */
-const LOAD = [
-  "table",
-  "rate",
-  "stages",
-  "arrivals",
-  "warmup_s",
-  "overload",
-  "max-lag_s",
-  "workers",
-  "in-flight",
-  "batch-rows",
-  "rows_per_batch",
-  "flush-interval_s",
-  "format",
-  "compress",
-  "async-insert",
-  "settings",
-  "quorum",
-  "timeout_s",
-  "retries",
-  "retry-for_s",
-  "retry-ambiguous",
-  "replay",
-  "config",
-  "data-span_s",
-  "embedded",
-  "blind",
-] as const satisfies readonly (keyof Report["options"])[];
-
-function warningsOf(base: Named, other: Named): readonly string[] {
-  const [a, b] = [base.report, other.report];
-  const differs = (name: string, one: unknown, two: unknown): readonly string[] =>
-    isDeepStrictEqual(one, two) ? [] : [`${name} differs: ${shown(one)}, then ${shown(two)}`];
-  const isSame = a.run_id === b.run_id && a.started_at === b.started_at;
-  return [
-    ...(isSame ? [`both are of run ${a.run_id}`] : []),
-    ...LOAD.flatMap((name) => differs(name, a.options[name], b.options[name])),
-    // Each embedded server has a port of its own.
-    ...(a.options.embedded && b.options.embedded
-      ? []
-      : differs("clickhouse-url", a.options["clickhouse-url"], b.options["clickhouse-url"])),
-    ...differs("ClickHouse", a.versions.clickhouse, b.versions.clickhouse),
-    ...differs("clickstorm", a.versions.clickstorm, b.versions.clickstorm),
-    ...differs("the table's engine", a.server.table.engine, b.server.table.engine),
-    ...named("the table's columns differ", typesOf(a), typesOf(b)),
-    ...named("the server's settings differ", a.server.settings, b.server.settings),
-    ...differs("the machine", machineText(a), machineText(b)),
-    ...[base, other].flatMap(({ file, report }) => [
-      ...(report.generator_limited
-        ? [`${file}: the generator was the limit; its figures are no statement about the server`]
-        : []),
-      ...(report.interrupted ? [`${file}: the run was interrupted after ${report.schedule_s.toFixed(1)} s`] : []),
-      ...(isIncomplete(report)
-        ? [`${file}: the run is incomplete: rows failed, unknown, unsent, lost or duplicated, or it broke off`]
-        : []),
-      ...(measuredPoints(report).length < FEWEST_POINTS
-        ? [`${file} is too short to know its noise: every difference is shown as a change`]
-        : []),
-    ]),
-  ];
+/** Three runs and more. */
+function ofMany(bases: readonly Figure[], others: readonly Figure[], isLog: boolean): Difference {
+  const scaled = (side: readonly Figure[]) => side.map(({ value = 0 }) => (isLog ? Math.log(value) : value));
+  const grain = Math.max(...[...bases, ...others].map((one) => one.grain));
+  const isInUnit = isLog || bases[0]?.scale === "linear";
+  const effect = effectOf(scaled(bases), scaled(others), isInUnit ? grain : 0);
+  const plain = (value: number): number => (isLog ? Math.exp(value) : value);
+  return {
+    base: plain(effect.base),
+    other: plain(effect.new),
+    by: effect.new - effect.base,
+    reach: { up: effect.half, down: effect.half },
+  };
 }
 
-const typesOf = ({ server }: Report): Readonly<Record<string, string>> =>
-  Object.fromEntries(server.table.columns.map(({ name, type }) => [name, type]));
-
-/** So many differences of a kind are told. */
-const TOLD = 5;
-
-/** "…: ts DateTime, then Date; n UInt8, then missing". */
-function named(what: string, one: Readonly<Record<string, string>>, two: Readonly<Record<string, string>>) {
-  const names = [...new Set([...Object.keys(one), ...Object.keys(two)])].filter((name) => one[name] !== two[name]);
-  if (names.length === 0) return [];
-  const told = names
-    .slice(0, TOLD)
-    .map((name) => `${name} ${one[name] ?? "is missing"}, then ${two[name] ?? "missing"}`);
-  const more = names.length > TOLD ? [`and ${names.length - TOLD} more`] : [];
-  return [`${what}: ${[...told, ...more].join("; ")}`];
+/** One run a side. What the base may lie higher, or the other lower, takes from a rise. */
+function ofTwo(base: Figure, other: Figure, isLog: boolean): Difference {
+  const [one = 0, two = 0] = [base.value, other.value];
+  const [a, b] = [reachOf(base, isLog), reachOf(other, isLog)];
+  const by = isLog ? Math.log(two / one) : two - one;
+  const values = { base: one, other: two, by };
+  if (a === undefined || b === undefined) return { ...values, reach: undefined };
+  const grain = isLog || base.scale === "linear" ? Math.max(base.grain, other.grain) : 0;
+  const least = (noise: number): number => (by === 0 ? noise : Math.max(noise, grain));
+  const few = [a, b].flatMap((reach) => reach.few ?? []).sort((x, y) => x.has - y.has)[0];
+  return {
+    ...values,
+    reach: { up: least(Math.hypot(a.down, b.up)), down: least(Math.hypot(a.up, b.down)), ...(few && { few }) },
+    isOpenBelow: a.few !== undefined,
+    isOpenAbove: b.few !== undefined,
+    isChange: base.name === "error_rate" ? isFromNone(base, other) : by > 0 ? isBeyond(b, a) : isBeyond(a, b),
+  };
 }
 
-const machineText = ({ machine }: Report): string =>
-  `${machine.cores} cores of ${machine.cpu || "an unnamed processor"}, ${machine.platform}`;
+/** Errors that come all at once have a noise larger than themselves; none at all, and more than a few, are not the same. */
+function isFromNone(base: Figure, other: Figure): boolean | undefined {
+  const [none, some] = [base, other].toSorted((a, b) => (a.value ?? 0) - (b.value ?? 0));
+  if (none?.value !== 0 || some?.value === undefined) return undefined;
+  return isNoChance(some.value / some.grain, 1 / some.grain, 1 / none.grain);
+}
 
-function shown(value: unknown): string {
-  if (typeof value === "string") return value;
-  return Array.isArray(value) && value.every((item) => typeof item === "string")
-    ? value.join(" ")
-    : JSON.stringify(value);
+/** False: the faster run is not bounded above, and too few seconds of the slower one are beyond its slowest insert. */
+function isBeyond({ tail: slow }: Reach, { tail: fast, few }: Reach): false | undefined {
+  if (few === undefined || slow === undefined || fast === undefined) return undefined;
+  return isNoChance(slow.beyond(fast.largest), slow.points, fast.points) ? undefined : false;
+}
+
+function reachOf(figure: Figure, isLog: boolean): Reach | undefined {
+  const reach = figure.noise();
+  if (reach === undefined || isLog || figure.scale === "linear") return reach;
+  const { value = 0 } = figure;
+  return { ...reach, up: value * Math.expm1(reach.up), down: -value * Math.expm1(-reach.down) };
 }

@@ -1,8 +1,18 @@
 // What of a report is compared, each figure with its noise. Pure; the noise is noise.ts.
 
+import { QUANTILES } from "../latency.js";
 import type { LatencyJson, Point, PointLatency, Report } from "../report/schema.js";
 import { milliseconds, percent, short, whole } from "../text.js";
-import { orderNoise, type Part, ratioNoise, spreadNoise } from "./noise.js";
+import {
+  type Few,
+  type Glimpse,
+  levelNoise,
+  orderNoise,
+  type Part,
+  type Reach,
+  ratioNoise,
+  shareNoise,
+} from "./noise.js";
 
 export interface Figure {
   readonly name: string;
@@ -11,16 +21,18 @@ export interface Figure {
   readonly shown: (value: number) => string;
   /** Undefined: the run has none. */
   readonly value: number | undefined;
-  /** In the unit of the value; undefined where the series is too short to tell. */
-  readonly noise: number | undefined;
+  /** Where there is no value as its inserts are too few. */
+  readonly few?: Few;
+  /** Its differences are those of logarithms, as what makes it larger multiplies it; or of the values themselves. */
+  readonly scale: "log" | "linear";
+  /** In the unit of the scale: less than this the figure does not tell. */
+  readonly grain: number;
+  /** In the unit of the scale, by the run itself; undefined where the series is too short to tell. Takes its time. */
+  readonly noise: () => Reach | undefined;
 }
 
-const QUANTILES = [
-  { name: "p50", field: "p50", quantile: 0.5 },
-  { name: "p90", field: "p90", quantile: 0.9 },
-  { name: "p99", field: "p99", quantile: 0.99 },
-  { name: "p99.9", field: "p999", quantile: 0.999 },
-] as const;
+/** Histograms keep three digits; a cost is not known better. */
+const GRAIN = 0.001;
 
 /** Points of whole intervals within the measured window: neither the warm-up, nor half of it, nor the drain. */
 export function measuredPoints({ series, measured }: Report): readonly Point[] {
@@ -39,23 +51,43 @@ function noiseOf(
   amount: (point: Point) => number,
   per: (point: Point) => number,
 ): number | undefined {
-  return ratioNoise(points.map((point): Part => ({ amount: amount(point), per: per(point) })));
+  const parts = points.map((point): Part => ({ amount: amount(point), per: per(point) }));
+  return ratioNoise(parts, points[0]?.seconds);
 }
 
-const errorNoise = (points: readonly Point[]): number | undefined =>
-  noiseOf(
-    points,
-    (point) => point.errors,
-    (point) => point.inserts,
-  );
+/** No less than that of a share of so many inserts: of few errors the waves know little. */
+function errorNoise(points: readonly Point[]): number | undefined {
+  const errors = (point: Point): number => point.errors;
+  const inserts = (point: Point): number => point.inserts;
+  const waves = noiseOf(points, errors, inserts);
+  if (waves === undefined) return undefined;
+  return Math.max(waves, shareNoise(sumOf(points, errors), sumOf(points, inserts)));
+}
 
-/** An open loop that sent all that was due. */
-const isAllSent = ({ latency_ms, measured }: Report): boolean =>
-  latency_ms !== null && latency_ms.count > 0 && measured.dropped === 0 && measured.unsent === 0;
+/** Both ways as far, in the unit of the value. */
+const even = (noise: number | undefined): Reach | undefined =>
+  noise === undefined ? undefined : { up: noise, down: noise };
+
+/** Of a value and its noise, as logarithms have it: what may be less by all of itself has no bound below. */
+function relative(value: number | undefined, noise: number | undefined): Reach | undefined {
+  if (value === undefined || noise === undefined) return undefined;
+  if (noise === 0 || value === 0) return { up: 0, down: 0 };
+  const share = noise / value;
+  return { up: Math.log1p(share), down: share < 1 ? -Math.log1p(-share) : Number.POSITIVE_INFINITY };
+}
+
+/** An open loop that sent all that was due and had its answers in time. */
+const isKept = ({ latency_ms, measured }: Report): boolean =>
+  latency_ms !== null &&
+  latency_ms.count > 0 &&
+  measured.dropped === 0 &&
+  measured.unsent === 0 &&
+  measured.backlog === null &&
+  measured.error_rows === null;
 
 /** Rows per second. */
 function rateNoise(report: Report, points: readonly Point[]): number | undefined {
-  const { measured, options, latency_ms } = report;
+  const { measured, options } = report;
   const windowS = measured.to_s - measured.from_s;
   const unrest = noiseOf(
     points,
@@ -63,13 +95,10 @@ function rateNoise(report: Report, points: readonly Point[]): number | undefined
     (point) => point.seconds,
   );
   if (unrest === undefined || windowS <= 0) return undefined;
-  // A closed loop ends within an insert.
-  const whole = Math.max(unrest, options.rows_per_batch / windowS);
   const failing = errorNoise(points);
-  if (!isAllSent(report) || latency_ms === null || failing === undefined) return whole;
-  // The total is exact but for a row that is cut in two by the end, the window but for the last answer.
-  const ending = (report.achieved_rows_per_s * ((latency_ms.p999 ?? latency_ms.max ?? 0) / 1000) + 1) / windowS;
-  return Math.min(whole, Math.hypot(ending, (measured.scheduled / windowS) * failing));
+  // All that was due was answered, but for what failed: no run of this schedule has more, and a row may be cut in two by its end.
+  if (isKept(report) && failing !== undefined) return Math.hypot(1 / windowS, (measured.scheduled / windowS) * failing);
+  return Math.max(unrest, (measured.error_rows ?? options.rows_per_batch) / windowS);
 }
 
 /** CPU seconds per million rows, of the measured seconds: without what starting the workers took. */
@@ -80,12 +109,21 @@ function costOf(report: Report, points: readonly Point[]) {
   // Rows that are due in a second are not answered in the next; the answers to the last of them are behind all points.
   const share = measured.scheduled === 0 ? 0 : measured.acknowledged / measured.scheduled;
   const due = (point: Point): number => (point.scheduled * share) / 1e6;
-  const millions = sumOf(points, isAllSent(report) ? due : answered);
-  const noises = [answered, ...(isAllSent(report) ? [due] : [])].flatMap((per) => noiseOf(points, cpu, per) ?? []);
+  const millions = sumOf(points, isKept(report) ? due : answered);
+  const value = millions === 0 ? undefined : sumOf(points, cpu) / millions;
   return {
-    value: millions === 0 ? undefined : sumOf(points, cpu) / millions,
-    noise: noises.length === 0 ? undefined : Math.min(...noises),
+    value,
+    noise: () => {
+      const noises = [answered, ...(isKept(report) ? [due] : [])].flatMap((per) => noiseOf(points, cpu, per) ?? []);
+      return noises.length === 0 ? undefined : relative(value, Math.min(...noises));
+    },
   };
+}
+
+/** With digits for differences of a tenth of a percent, in no more than the table has room for. */
+function rateText(value: number): string {
+  if (value < 100) return short(value);
+  return value < 1e6 ? whole(value) : `${(value / 1e6).toPrecision(5)}M`;
 }
 
 /** In the order of the table. */
@@ -93,13 +131,17 @@ export function figuresOf(report: Report): readonly Figure[] {
   const { measured, latency_ms, service_ms } = report;
   const points = measuredPoints(report);
   const inserts = measured.inserts.acknowledged + measured.inserts.failed + measured.inserts.unknown;
+  const rate = report.achieved_rows_per_s;
+  const rows = rate * (measured.to_s - measured.from_s);
   return [
     {
       name: "rate",
       better: "higher",
-      shown: (value) => `${value >= 100 ? whole(value) : short(value)} rows/s`,
-      value: report.achieved_rows_per_s,
-      noise: rateNoise(report, points),
+      shown: (value) => `${rateText(value)} rows/s`,
+      value: rate,
+      scale: "log",
+      grain: rows > 0 ? 1 / rows : 0,
+      noise: () => relative(rate, rateNoise(report, points)),
     },
     ...latencyFigures("", latency_ms, (point) => point.latency_ms, points),
     ...latencyFigures("service_", service_ms, (point) => point.service_ms, points),
@@ -108,12 +150,16 @@ export function figuresOf(report: Report): readonly Figure[] {
       better: "lower",
       shown: percent,
       value: inserts === 0 ? undefined : (measured.inserts.failed + measured.inserts.unknown) / inserts,
-      noise: errorNoise(points),
+      scale: "linear",
+      grain: inserts === 0 ? 0 : 1 / inserts,
+      noise: () => even(errorNoise(points)),
     },
     {
       name: "cpu",
       better: "lower",
       shown: (value) => `${short(value)} s/M rows`,
+      scale: "log",
+      grain: GRAIN,
       ...costOf(report, points),
     },
   ];
@@ -125,15 +171,52 @@ function latencyFigures(
   pick: (point: Point) => PointLatency,
   points: readonly Point[],
 ): readonly Figure[] {
-  return QUANTILES.map(({ name, field, quantile }) => {
-    const figure = { name: prefix + name, better: "lower" as const, shown: milliseconds };
-    if (latency === null || latency.count === 0) return { ...figure, value: undefined, noise: undefined };
-    const value = latency[field];
-    if (value === null) return { ...figure, value: undefined, noise: undefined };
-    const spread = spreadNoise(points.flatMap((point) => pick(point)[field] ?? []));
-    const noise = spread === undefined ? undefined : Math.max(value * spread, orderNoise(latency.hdr, quantile));
-    return { ...figure, value, noise };
+  return QUANTILES.map(({ name, field, percentile, samples }): Figure => {
+    const value = latency?.[field] ?? undefined;
+    const count = latency?.count ?? 0;
+    return {
+      name: prefix + name,
+      better: "lower",
+      shown: milliseconds,
+      value,
+      ...(count > 0 && count < samples && { few: { needs: samples, has: count } }),
+      scale: "log",
+      grain: GRAIN,
+      noise: () =>
+        latency === null || value === undefined
+          ? undefined
+          : quantileNoise(latency.hdr, field, percentile / 100, value, points.map(pick), points),
+    };
   });
+}
+
+type Field = (typeof QUANTILES)[number]["field"];
+
+/** The levels of points: of the highest quantile up to this one that nearly all of them have. */
+const MOST = 0.8;
+
+function quantileNoise(
+  hdr: string,
+  field: Field,
+  quantile: number,
+  value: number,
+  latencies: readonly PointLatency[],
+  points: readonly Point[],
+): Reach | undefined {
+  if (value === 0) return { up: 0, down: 0 };
+  const seconds = points[0]?.seconds ?? 1;
+  const some = latencies.filter(({ count }) => count > 0);
+  const levelsOf = (one: Field): readonly number[] => some.flatMap((latency) => latency[one] || []);
+  const fields = QUANTILES.map((one) => one.field);
+  const from = fields.slice(0, fields.indexOf(field) + 1).reverse();
+  const known = from.find((one) => levelsOf(one).length >= MOST * some.length) ?? "p50";
+  const level = levelNoise(levelsOf(known), seconds);
+  if (level === undefined) return undefined;
+  const glimpses = latencies.map((latency): Glimpse => ({ count: latency.count, max: latency.max ?? 0 }));
+  const order = orderNoise(hdr, quantile, value, glimpses);
+  // The levels of its own quantile have the unrest of the sample in them, those of another have not.
+  const joined = known === field ? Math.max : Math.hypot;
+  return { ...order, up: joined(order.up, level), down: joined(order.down, level) };
 }
 
 /** All that can be asked for. */

@@ -3,13 +3,14 @@
 import { wrap } from "../help.js";
 import type { Named } from "../report/read.js";
 import { printable } from "../text.js";
-import type { Change, Comparison, Demand } from "./compare.js";
-import { isKept, isUnsure } from "./compare.js";
+import type { Change, Comparison } from "./compare.js";
+import { type Demand, outcomeOf } from "./gate.js";
+import { changeText, intervalText } from "./shown.js";
 
 const WIDTH = 80;
-/** Of the columns: name, base, new, change, noise; behind them the verdict. */
-const WIDTHS = [13, 16, 17, 10, 10] as const;
-const HEADS = ["", "base", "new", "change", "noise"] as const;
+/** Of the columns: name, base, new, change, its interval; behind them the verdict. */
+const WIDTHS = [13, 16, 16, 8, 16] as const;
+const HEADS = ["", "base", "new", "change", "99% interval"] as const;
 const DASH = "–";
 
 interface Row {
@@ -19,11 +20,8 @@ interface Row {
 
 export function toTable(comparison: Comparison, demands: readonly Demand[]): string {
   const lines = [
-    ...[
-      { name: "base", side: comparison.base },
-      { name: "new ", side: comparison.new },
-    ].flatMap(({ name, side }) =>
-      wrap(`${name}  ${sideText(side)}`, WIDTH - 6).map((line, index) => (index === 0 ? line : `      ${line}`)),
+    ...sidesOf(comparison).flatMap(({ name, text }) =>
+      wrap(text, WIDTH - 6).map((line, index) => `${(index === 0 ? name : "").padEnd(6)}${line}`),
     ),
     "",
     aligned(HEADS),
@@ -32,7 +30,7 @@ export function toTable(comparison: Comparison, demands: readonly Demand[]): str
       return `${aligned(cells)}  ${verdict}`.trimEnd();
     }),
   ];
-  const notes = warningsOf(comparison, demands).map((warning) => `warning: ${warning}`);
+  const notes = comparison.warnings.map((warning) => `warning: ${warning}`);
   if (notes.length > 0) lines.push("", ...notes.flatMap((note) => wrap(note, WIDTH)));
   if (demands.length > 0) lines.push("", ...demandLines(comparison, demands));
   return `${lines.map(printable).join("\n")}\n`;
@@ -41,17 +39,16 @@ export function toTable(comparison: Comparison, demands: readonly Demand[]): str
 export function toMarkdown(comparison: Comparison, demands: readonly Demand[]): string {
   const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   const lines = [
-    `- base: ${inert(sideText(comparison.base))}`,
-    `- new: ${inert(sideText(comparison.new))}`,
+    ...sidesOf(comparison).map(({ name, text }) => `- ${name}: ${inert(text)}`),
     "",
     row([...HEADS, "verdict"]),
     "| :--- | ---: | ---: | ---: | ---: | :--- |",
     ...comparison.changes.map((change) => {
       const { cells, verdict } = rowOf(change);
-      return row([...cells.map(escaped), verdict === "no change" || verdict === "" ? verdict : `**${verdict}**`]);
+      return row([...cells.map(escaped), verdict === "better" || verdict === "worse" ? `**${verdict}**` : verdict]);
     }),
   ];
-  const notes = warningsOf(comparison, demands).map((warning) => `> warning: ${inert(warning)}`);
+  const notes = comparison.warnings.map((warning) => `> warning: ${inert(warning)}`);
   if (notes.length > 0) lines.push("", ...notes.flatMap((note, index) => (index === 0 ? [note] : [">", note])));
   if (demands.length > 0) lines.push("", ...demandLines(comparison, demands).map((line) => `- ${escaped(line)}`));
   return `${lines.map(printable).join("\n")}\n`;
@@ -86,23 +83,28 @@ const escaped = (text: string): string => text.replace(/[\\|*_<>`[\]]/g, (charac
 
 const aligned = (cells: readonly string[]): string =>
   cells
-    .map((cell, index) => (index === 0 ? cell.padEnd(WIDTHS[0]) : cell.padStart(WIDTHS[index] ?? 0)))
+    .map((cell, index) => (index === 0 ? cell.padEnd(WIDTHS[0]) : ` ${cell.padStart((WIDTHS[index] ?? 1) - 1)}`))
     .join("")
     .trimEnd();
 
-function sideText({ file, report }: Named): string {
-  const server = report.versions.clickhouse === null ? "" : `, ClickHouse ${report.versions.clickhouse}`;
-  const at = report.started_at.replace(/\.\d+Z$/, "Z");
-  return `${file}: run ${report.run_id}, ${at}, ${report.options.table}${server}`;
+const sidesOf = (comparison: Comparison) =>
+  [
+    { name: "base", side: comparison.base },
+    { name: "new", side: comparison.new },
+  ].map(({ name, side }) => ({ name, text: sideText(side) }));
+
+/** "base.json: run …", or "5 runs, a.json to e.json: …". */
+function sideText(side: readonly Named[]): string {
+  const [first, last] = [side[0], side.at(-1)];
+  if (first === undefined || last === undefined) return "no run";
+  const { versions, options } = first.report;
+  const server = versions.clickhouse === null ? "" : `, ClickHouse ${versions.clickhouse}`;
+  const at = ({ report }: Named): string => report.started_at.replace(/\.\d+Z$/, "Z");
+  if (first === last) return `${first.file}: run ${first.report.run_id}, ${at(first)}, ${options.table}${server}`;
+  return `${side.length} runs, ${first.file} to ${last.file}: ${at(first)} to ${at(last)}, ${options.table}${server}`;
 }
 
-/** ±3.2%; undefined: not known. */
-function noiseText({ base, noise }: Change): string | undefined {
-  return noise !== undefined && base !== undefined && base !== 0 ? `±${digits((noise / base) * 100)}%` : undefined;
-}
-
-function rowOf(whole: Change): Row {
-  const { name, base, new: other, shown, change, verdict } = whole;
+function rowOf({ name, base, new: other, shown, change, low, high, verdict }: Change): Row {
   const value = (figure: number | undefined): string => (figure === undefined ? DASH : shown(figure));
   return {
     cells: [
@@ -110,52 +112,16 @@ function rowOf(whole: Change): Row {
       value(base),
       value(other),
       change === undefined ? DASH : changeText(change),
-      noiseText(whole) ?? DASH,
+      change === undefined ? DASH : intervalText(low, high),
     ],
     verdict: verdict === "none" ? "" : verdict,
   };
 }
 
-/** +3.21%, -0.5%, 0%; "from 0" where there was nothing. */
-export function changeText(change: number): string {
-  if (!Number.isFinite(change)) return "from 0";
-  return `${change > 0 ? "+" : ""}${digits(change * 100)}%`;
-}
+const SAYS = { kept: "pass", crossed: "FAIL", unjudged: "cannot judge:" } as const;
 
-/** Two decimals below 10, one below 100. */
-function digits(percentage: number): string {
-  const size = Math.abs(percentage);
-  return String(Number(percentage.toFixed(size < 10 ? 2 : size < 100 ? 1 : 0)));
-}
-
-function demandLines({ changes }: Comparison, demands: readonly Demand[]): readonly string[] {
-  return demands.map((demand) => {
-    const change = changes.find(({ name }) => name === demand.name);
-    const kept = change !== undefined && isKept(demand, change);
-    const why =
-      change?.change === undefined
-        ? "nothing to compare"
-        : [changeText(change.change), ...unsure(demand, change)].join(", ");
-    return `fail-on ${demand.expression}  ${kept ? "pass" : "FAIL"}  ${why}`;
+const demandLines = ({ changes }: Comparison, demands: readonly Demand[]): readonly string[] =>
+  demands.map((demand) => {
+    const { kind, why } = outcomeOf(demand, changes);
+    return `fail-on ${demand.expression}  ${SAYS[kind]}${kind === "unjudged" ? " " : "  "}${why}`;
   });
-}
-
-/** Why the difference says little. */
-function unsure(demand: Demand, change: Change): readonly string[] {
-  if (!isUnsure(demand, change)) return [];
-  const noise = noiseText(change);
-  return [`cannot be judged: the noise ${noise === undefined ? "" : `(${noise}) `}is larger`];
-}
-
-/** Of the comparison, and of what is demanded of it. */
-function warningsOf({ changes, warnings }: Comparison, demands: readonly Demand[]): readonly string[] {
-  return [
-    ...warnings,
-    ...demands.flatMap((demand) =>
-      changes
-        .filter(({ name }) => name === demand.name)
-        .flatMap((change) => unsure(demand, change))
-        .map((why) => `fail-on ${demand.expression} ${why}; longer runs have less`),
-    ),
-  ];
-}

@@ -159,7 +159,7 @@ function sentenceOf(code: string, message: string): string {
   if (code === "BAD_DIRECTIVE")
     return "no directive but %YAML 1.2 means anything here; a text that begins with % needs quotes";
   // What quotes the text does so at its end.
-  return message.replace(/: (?:"|[|>]).*$/s, "").replace(/(escape sequence) .*$/s, "$1");
+  return message.replace(/: (?:"|[|>]).*$/s, "").replace(/(escape sequence|plain scalar|YAML token).*$/s, "$1");
 }
 
 interface Built {

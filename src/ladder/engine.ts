@@ -8,13 +8,19 @@ export type CopyEngine =
   | { readonly kind: "copy"; readonly clause: string; readonly note: string | undefined }
   | { readonly kind: "refused"; readonly why: string };
 
+/** Of a table that keeps no rows, where that is no reason against a copy: its materialized views may. */
+export const NULL_COPY: CopyEngine = { kind: "copy", clause: "Null", note: undefined };
+
 const MERGE_TREE = /^(Replicated|Shared)?(\w*MergeTree)\b/;
 /** Others that keep rows by themselves and no state but these. */
 const PLAIN = /^(Log|TinyLog|StripeLog|Memory)\b/;
 const LITERAL = /^'(?:[^'\\]|\\.|'')*'$/;
 
-/** @param engineFull of system.tables: `ReplicatedMergeTree('/path', '{replica}', ver) ORDER BY a SETTINGS …` */
-export function copyEngine(engine: string, engineFull: string): CopyEngine {
+/**
+ * @param engineFull of system.tables: `ReplicatedMergeTree('/path', '{replica}', ver) ORDER BY a SETTINGS …`
+ * @param who wants a copy: "the ladder"
+ */
+export function copyEngine(engine: string, engineFull: string, who: string): CopyEngine {
   const refused = (why: string): CopyEngine => ({ kind: "refused", why });
   if (engine === "Null") return refused("is of engine Null, which keeps no rows: there would be no last rung");
   if (engine === "Distributed") {
@@ -27,7 +33,7 @@ export function copyEngine(engine: string, engineFull: string): CopyEngine {
   const match = MERGE_TREE.exec(engine);
   if (match === null) {
     return refused(
-      `is of engine ${engine}, which the ladder does not copy: it copies the MergeTree family, Log, TinyLog, StripeLog and Memory`,
+      `is of engine ${engine}, which ${who} does not copy: it copies the MergeTree family, Log, TinyLog, StripeLog and Memory`,
     );
   }
   if (/\btable_disk\s*=/.test(engineFull)) {

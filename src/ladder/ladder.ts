@@ -120,14 +120,14 @@ async function climbAll(ladder: Ladder, findings: Findings): Promise<number> {
   const facts = new Facts([await askServer(endpoint, patience)]);
   const source = run.tableGiven ? await askGiven(ladder) : undefined;
   if (source === undefined) progress.say("note: without --table, the ladder is of events as it would be created");
-  for (const left of await leftovers(endpoint, patience)) {
+  for (const left of await leftovers(endpoint, "ladder", patience)) {
     progress.say(`warning: ${left} is left of a ladder that was killed, or of one under way: ${dropStatement(left)}`);
   }
   if (interrupt.aborted) throw new InterruptedError("interrupted before the first rung");
 
   // Events are created as they would be: a MergeTree.
   const engine = /^\w+/.exec(source?.clause ?? "")?.[0] ?? "MergeTree";
-  const scratch = await Scratch.create(endpoint, { runId: run.runId, engine, facts });
+  const scratch = await Scratch.create(endpoint, { purpose: "ladder", runId: run.runId, engine, facts });
   const announce = (): void => {
     if (died?.aborted) return;
     progress.say(
@@ -153,7 +153,7 @@ async function climbAll(ladder: Ladder, findings: Findings): Promise<number> {
     }
   } finally {
     await discarder?.close();
-    const left = await dropped(scratch);
+    const left = await scratch.dropped();
     interrupt.removeEventListener("abort", announce);
     // With an embedded server goes all it had.
     if (left !== undefined && !died?.aborted) {
@@ -168,21 +168,10 @@ async function climbAll(ladder: Ladder, findings: Findings): Promise<number> {
   return code;
 }
 
-/** Undefined when it is gone. */
-async function dropped(scratch: Scratch): Promise<string | undefined> {
-  try {
-    await scratch.drop();
-    return undefined;
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return `the scratch database is left (${why}): ${dropStatement(scratch.database)}`;
-  }
-}
-
 /** The table of --table. Throws where it is not there, no table, or not one that rows can be made for. */
 async function askGiven({ endpoint, options, interrupt, progress }: Ladder): Promise<Source> {
   const patience = { signal: interrupt, onSlow: (sentence: string) => progress.say(sentence) };
-  const source = await askSource(endpoint, options.run.table, patience);
+  const source = await askSource(endpoint, options.run.table, "ladder", patience);
   await askTable(endpoint, options.run, patience);
   if (source === undefined) throw new TargetError(`there is no table ${options.run.table.table}`);
   for (const note of source.notes) progress.say(`note: ${note}`);
@@ -209,11 +198,19 @@ async function climbFormats(
   const prepare = (options: Options): Promise<Target> => prepareTarget([endpoint], options, { signal: interrupt });
 
   if (given === undefined) await prepare(within(run.table.table, run.format, false));
-  const source = given ?? (await askSource(endpoint, { database: scratch.database, table: run.table.table }, {}));
+  const source =
+    given ?? (await askSource(endpoint, { database: scratch.database, table: run.table.table }, "ladder", {}));
   if (source === undefined) throw new TargetError(`${run.table.table} was created, and is not there`);
   findings.table = given === undefined ? run.table.table : fullName(given.place);
+  let said = false;
   const copied = async (rung: keyof typeof COPY, format: Format): Promise<Target> => {
     await scratch.copy(COPY[rung], source.place, rung === "null" ? "Null" : source.clause);
+    if (rung === "table") {
+      const notes = await scratch.copyViews(COPY.table, source.place);
+      // The same in every format.
+      if (!said) for (const note of notes) ladder.progress.say(`note: ${note}`);
+      said = true;
+    }
     return prepare(within(COPY[rung], format));
   };
 
@@ -236,7 +233,7 @@ async function climbFormats(
       makePlan({ ...within(COPY.null, format), batchRows }, target, [to], VERSION);
     for (const kind of RUNGS) {
       if (interrupt.aborted) return;
-      const rung = await climbRung(ladder, kind, format, { copied, planOf, discarder });
+      const rung = await climbRung(ladder, kind, format, { copied, planOf, discarder, scratch });
       if (rung === undefined) return;
       climb.rungs.push(rung);
       if (rung.problems.length > 0) return;
@@ -263,6 +260,7 @@ interface Means {
   readonly copied: (rung: keyof typeof COPY, format: Format) => Promise<Target>;
   readonly planOf: (target: Target, to: Endpoint) => Plan;
   readonly discarder: Discarder;
+  readonly scratch: Scratch;
 }
 
 /** Undefined when it was interrupted. */
@@ -270,7 +268,7 @@ async function climbRung(
   { options, endpoint, err, interrupt, progress }: Ladder,
   kind: RungKind,
   format: Format,
-  { copied, planOf, discarder }: Means,
+  { copied, planOf, discarder, scratch }: Means,
 ): Promise<Rung | undefined> {
   progress.say(`${format}: ${RUNGS.indexOf(kind) + 1} of ${RUNGS.length}, ${DOES[kind]}`);
   // The first rungs take columns and statement from there.
@@ -295,6 +293,7 @@ async function climbRung(
       }
       case "table":
         if (keepsRows(target)) return countLanded(target, options.run.runId, books);
+        if (scratch.views > 0) return { kind: "none", why: "its materialized views insert rows as well" };
         return countInserted(endpoint, before, options.run.asyncInsert || target.queues, books);
       case "null":
         return countInserted(endpoint, before, options.run.asyncInsert, books);

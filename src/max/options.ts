@@ -8,6 +8,8 @@ import { type Options, OptionsError } from "../options.js";
 import { MS, parseRate, parseShare, SPANS, type Span } from "../quantities.js";
 import { type Environment, type FileText, type RawFlags, Reader } from "../reader.js";
 import { ratioOf } from "../schedule.js";
+import { timespan } from "../text.js";
+import { BETWEEN_NS } from "./pace.js";
 import { type Bounds, LOWEST_RATE } from "./search.js";
 
 /** What `max` is asked to do. */
@@ -19,6 +21,10 @@ export interface MaxOptions {
   readonly stepNs: bigint;
   /** A hold with a higher p99 fails; undefined: none does for that. */
   readonly p99Ms: number | undefined;
+  /** No hold begins that would not be over by then; undefined: it takes what it takes. */
+  readonly budgetNs: bigint | undefined;
+  /** Rows go into a copy of the table, with its materialized views. */
+  readonly scratch: boolean;
   readonly reportFile: string | undefined;
 }
 
@@ -30,7 +36,7 @@ const DRAIN_NS = 1000n * MS;
 const THIRDS = 3n;
 const FINEST = 0.001;
 
-const OWN: ReadonlySet<string> = new Set(["from", "to", "step", "precision", "p99", "report"]);
+const OWN: ReadonlySet<string> = new Set(["from", "to", "step", "precision", "p99", "budget", "scratch", "report"]);
 /** What max decides on by itself, hold by hold. */
 const DECIDED = { rate: "1", "no-metrics": "true", "no-traces": "true", "no-verify": "true" } as const;
 
@@ -45,6 +51,13 @@ export function resolveMax(
   const bounds = readBounds(reader);
   const stepNs = reader.duration("step", STEP);
   const p99Ns = readP99(reader);
+  const budgetNs = reader.text("budget").value === undefined ? undefined : reader.duration("budget", STEP);
+  const scratch = reader.switch("scratch");
+  if (scratch && reader.switch("blind")) {
+    reader.problem(
+      `${reader.label("scratch")} cannot be used with ${reader.label("blind")}: a copy is made by asking the server`,
+    );
+  }
   const reportFile = reader.word("report", "a file name");
   const run = resolveBorrowed(reader, OWN, DECIDED, config);
   if (run !== undefined && stepNs < THIRDS * run.flushNs) {
@@ -52,13 +65,21 @@ export function resolveMax(
       `${reader.label("step")} must be at least three times ${reader.label("flush-interval")}: each third of a hold is to have a batch`,
     );
   }
-  if (run === undefined || reader.problems.length > 0) throw new OptionsError(reader.problems);
   const warmUpNs = stepNs / 5n < LONGEST_WARM_UP_NS ? stepNs / 5n : LONGEST_WARM_UP_NS;
+  const leastNs = warmUpNs + stepNs + BigInt(BETWEEN_NS);
+  if (budgetNs !== undefined && budgetNs < leastNs) {
+    reader.problem(
+      `${reader.label("budget")} must have room for a hold of ${reader.label("step")}: at least ${timespan(leastNs)}`,
+    );
+  }
+  if (run === undefined || reader.problems.length > 0) throw new OptionsError(reader.problems);
   return {
     run: { ...run, warmUpNs, durationNs: warmUpNs + stepNs, drainNs: DRAIN_NS },
     bounds,
     stepNs,
     p99Ms: p99Ns === undefined ? undefined : Number(p99Ns) / 1e6,
+    budgetNs,
+    scratch,
     reportFile,
   };
 }

@@ -1,32 +1,37 @@
-// Which rate is held next, and what follows from the holds. Pure: no clock, no server. Called by max.ts, which holds them.
+// Which rate is held next. Pure: no clock, no server. Called by max.ts, which holds them; what follows is finding.ts.
 //
 // First the limit is looked for: twice the rate while holds pass (half of it until one does, if the first fails), then
-// the geometric middle between what passed and what failed, until they are as near as --precision. The first rate that fails
-// is held again before it counts, so that a hiccup does not end the climb at a fraction of what the server takes; so is every
-// rate at which it was the generator that failed, so that a hiccup of its machine does not pass for its limit.
+// the middle between what passed and what failed, until they are as near as --precision. A hold in which answers fell behind
+// tells what the server takes: then rates next to that are held, together a precision apart, and no middle. A first
+// rate that fails for something else is held again before it counts, so that a hiccup does not end the climb at a
+// fraction of what the server takes; so is every rate at which it was the generator that failed.
 //
-// That search may have been lucky or not, so it says nothing of how sure its end is. Hence six more, each from the same rate:
+// That search may have been lucky or not, so it says nothing of how sure its end is. Hence six more, each from where the last
+// one ended:
 //
-//     passed      failed        it passes: up until one fails        it fails: down until one passes
-//   ──● low ──────○ high──▶     by 1, 2, 4 … times the gap from low to high, mostly 1
+//     passed      failed        it passes: up until one fails        it fails: down until one passes by as much,
+//   ──● low ──────○ high──▶     by 1, 2, 4 … times the gap from      or at once to just below what it took, where
+//                               low to high, mostly 1                that is far less
 //
-// Each ends between a rate that passed and the next that failed. Chance (a merge, another user) moves that end; all six are
-// alike and know nothing of each other. Half of such searches end above their middle, the median: that all six end above it,
-// or all below, has a probability of 2 / 2^6. So the interval from the lowest rate that passed to the highest that failed
-// holds it with a confidence of 97 %, whatever the law of chance: it is the sign test's interval, and takes no model of the
-// server. What it does not know is what changes slower than the whole search takes.
+// Each ends between a rate that passed and the next that failed.
 
 /** A rate to hold. */
 export interface Trial {
   readonly rowsPerSecond: number;
   /** 0: the limit is looked for; from 1: the number of the search near it. */
   readonly search: number;
+  /** It is near the limit, and to be held for long enough to tell. */
+  readonly isNear: boolean;
 }
 
 export interface Verdict {
   readonly passed: boolean;
   /** It failed, and not by the server. */
   readonly generatorLimited: boolean;
+  /** Rows per second that were answered in a hold that failed for that alone: about what the server takes. */
+  readonly takes?: number | undefined;
+  /** So much above the limit, a share of 1, may a hold be that passes; undefined: none. */
+  readonly resolution?: number | undefined;
 }
 
 export type Outcome = Trial & Verdict;
@@ -45,15 +50,24 @@ export const SEARCHES = 6;
 /** Four significant digits are finer than any precision there is, and fit for an eye. */
 const rounded = (rate: number): number => Number(rate.toPrecision(4));
 
+/** Of what a server took, so many precisions below and above are held: together a little less than one, as rates are rounded. */
+const BELOW = -0.25;
+const ABOVE = 0.73;
+/** A server that took less than this share of a rate was no hiccup. */
+const CLEARLY = 0.9;
+/** A rate that is held next is so much below what a server took that was far behind: it may take less when it is not. */
+const SAFELY_BELOW = 1.1;
+
 type Trials<T> = Generator<Trial, T, Verdict>;
 
+/** Where a search stands. */
 interface Bracket {
   /** Undefined: nothing passed. */
   readonly low: number | undefined;
   /** Undefined: nothing failed. */
   readonly high: number | undefined;
   /** Of the hold at `high`. */
-  readonly generatorLimited: boolean;
+  readonly failed: Verdict | undefined;
 }
 
 /** Once more where it was the generator that failed. */
@@ -63,156 +77,99 @@ function* held(trial: Trial): Trials<Verdict> {
 }
 
 /** All rates in turn; each is answered with the verdict on its hold. */
-export function* trials({ from, to, precision }: Bounds): Trials<void> {
-  const { low, high, generatorLimited } = yield* narrowed(yield* bracket(from, to), precision);
+export function* trials(bounds: Bounds): Trials<void> {
+  const { precision } = bounds;
+  const first = yield* narrowed(yield* bracket(bounds), precision, 0);
   // Where the generator was the limit there is none of the server to be found.
-  if (low === undefined || high === undefined || generatorLimited) return;
+  if (first.low === undefined || first.high === undefined || first.failed?.generatorLimited) return;
+  let { low } = first;
+  const gap = first.high / low;
   for (let search = 1; search <= SEARCHES; search++) {
     // Where it went by several gaps at once, it comes back to the precision.
-    yield* narrowed(yield* around(low, high, to, search), Math.max(precision, high / low - 1), search);
+    const found: Bracket = yield* narrowed(
+      yield* around(low, gap, bounds, search),
+      Math.max(precision, gap - 1),
+      search,
+    );
+    low = found.low ?? low;
   }
 }
 
-function* bracket(from: number, to: number): Trials<Bracket> {
+function* bracket({ from, to }: Bounds): Trials<Bracket> {
   let low: number | undefined;
   for (let rate = from; ; rate = Math.min(rounded(rate * 2), to)) {
-    const trial = { rowsPerSecond: rate, search: 0 };
+    const trial = { rowsPerSecond: rate, search: 0, isNear: false };
     let verdict = yield trial;
-    if (!verdict.passed) verdict = yield trial;
+    const { takes } = verdict;
+    const isExplained = takes !== undefined && takes > CLEARLY * (low ?? 0) && takes < CLEARLY * rate;
+    if (!verdict.passed && !isExplained) verdict = yield trial;
     if (!verdict.passed && low === undefined) return yield* downwards(rate, verdict);
-    if (!verdict.passed) return { low, high: rate, generatorLimited: verdict.generatorLimited };
-    if (rate >= to) return { low: rate, high: undefined, generatorLimited: false };
+    if (!verdict.passed) return { low, high: rate, failed: verdict };
+    if (rate >= to) return { low: rate, high: undefined, failed: undefined };
     low = rate;
   }
 }
 
+/** What it takes is known to be below, and may be far below. */
 function* downwards(from: number, first: Verdict): Trials<Bracket> {
-  let { generatorLimited } = first;
+  let failed = first;
   for (let high = from; high > LOWEST_RATE; ) {
-    const rate = Math.max(rounded(high / 2), LOWEST_RATE);
-    const verdict = yield* held({ rowsPerSecond: rate, search: 0 });
-    if (verdict.passed) return { low: rate, high, generatorLimited };
-    ({ generatorLimited } = verdict);
-    high = rate;
+    const half = Math.max(rounded(high / 2), LOWEST_RATE);
+    const takes = Math.max(rounded((failed.takes ?? high) / SAFELY_BELOW), LOWEST_RATE);
+    const rate = Math.min(half, takes);
+    const verdict = yield* held({ rowsPerSecond: rate, search: 0, isNear: false });
+    if (verdict.passed) return { low: rate, high, failed };
+    [failed, high] = [verdict, rate];
   }
-  return { low: undefined, high: from, generatorLimited };
+  return { low: undefined, high: from, failed };
 }
 
-function* narrowed(found: Bracket, precision: number, search = 0): Trials<Bracket> {
-  let { low, high, generatorLimited } = found;
+/** The next rate between them: just below what the server took, then just above, else the middle. */
+function between(low: number, high: number, takes: number | undefined, precision: number): number {
+  if (takes !== undefined) {
+    for (const precisions of [BELOW, ABOVE]) {
+      const rate = rounded(takes * (1 + precision) ** precisions);
+      if (rate > low && rate < high) return rate;
+    }
+  }
+  return rounded(Math.sqrt(low * high));
+}
+
+function* narrowed(found: Bracket, precision: number, search: number): Trials<Bracket> {
+  let { low, high, failed } = found;
+  let takes = failed?.takes;
   while (low !== undefined && high !== undefined && high > low * (1 + precision)) {
-    const rate = rounded(Math.sqrt(low * high));
+    const rate = between(low, high, takes, precision);
     if (rate <= low || rate >= high) break;
-    const verdict = yield* held({ rowsPerSecond: rate, search });
+    const verdict = yield* held({ rowsPerSecond: rate, search, isNear: true });
     if (verdict.passed) {
       low = rate;
     } else {
-      high = rate;
-      ({ generatorLimited } = verdict);
+      [high, failed, takes] = [rate, verdict, verdict.takes];
     }
   }
-  return { low, high, generatorLimited };
+  return { low, high, failed };
 }
 
-function* around(low: number, high: number, to: number, search: number): Trials<Bracket> {
-  let verdict = yield* held({ rowsPerSecond: low, search });
+function* around(low: number, gap: number, { to, precision }: Bounds, search: number): Trials<Bracket> {
+  let verdict = yield* held({ rowsPerSecond: low, search, isNear: true });
   const { passed } = verdict;
-  const gap = high / low;
   let [rate, before] = [low, low];
   for (let gaps = 1; ; gaps *= 2) {
     const next = passed
       ? Math.min(rounded(rate * gap ** gaps), to)
-      : Math.max(rounded(rate / gap ** gaps), LOWEST_RATE);
-    if (next === rate) return { low: passed ? rate : undefined, high: undefined, generatorLimited: false };
+      : below(rate, gap ** gaps, verdict.takes, precision);
+    if (next === rate) return { low: passed ? rate : undefined, high: undefined, failed: undefined };
+    const failed = verdict;
     [before, rate] = [rate, next];
-    const { generatorLimited } = verdict;
-    verdict = yield* held({ rowsPerSecond: rate, search });
+    verdict = yield* held({ rowsPerSecond: rate, search, isNear: true });
     if (verdict.passed === passed) continue;
-    return passed
-      ? { low: before, high: rate, generatorLimited: verdict.generatorLimited }
-      : { low: rate, high: before, generatorLimited };
+    return passed ? { low: before, high: rate, failed: verdict } : { low: rate, high: before, failed };
   }
 }
 
-/** About how many holds a search takes, if chance does not lengthen it. */
-export function expectedHolds({ from, to, precision }: Bounds): number {
-  const doublings = Math.ceil(Math.log2(to / from)) + 1;
-  const halvings = Math.ceil(Math.log2(Math.LN2 / Math.log1p(precision)));
-  return doublings + 1 + Math.max(0, halvings) + 2 * SEARCHES;
-}
-
-/** What follows from the holds. */
-export interface Finding {
-  /** Rows per second; undefined: no hold passed, or none that another one at the same or a lower rate did not deny. */
-  readonly sustained: number | undefined;
-  /** The limit is from here … */
-  readonly low: number | undefined;
-  /** … to here; undefined: nobody knows. */
-  readonly high: number | undefined;
-  /** With this probability, a share of 1; undefined: the limit was not looked for again. */
-  readonly confidence: number | undefined;
-  /** How many searches near the limit came to their end. */
-  readonly searches: number;
-  /** What failed did so by the generator: the server takes at least what is sustained. */
-  readonly generatorLimited: boolean;
-}
-
-/** The rates between which a search ended. */
-interface End {
-  readonly passed: number;
-  readonly failed: number;
-  readonly generatorLimited: boolean;
-}
-
-export function findingOf(outcomes: readonly Outcome[], { to }: Pick<Bounds, "to">): Finding {
-  const ends = Array.from({ length: SEARCHES }, (_, index) =>
-    endOf(
-      outcomes.filter(({ search }) => search === index + 1),
-      to,
-    ),
-  ).filter((end) => end !== undefined);
-  if (ends.length === 0) return firstFinding(outcomes);
-  const passed = ends.map((end) => end.passed).toSorted((one, other) => one - other);
-  // Of two middles the lower: at least half of the searches passed there.
-  const middle = passed[Math.ceil(passed.length / 2) - 1] ?? 0;
-  const high = Math.max(...ends.map(({ failed }) => failed));
-  return {
-    sustained: middle > 0 ? middle : undefined,
-    low: passed[0],
-    high: Number.isFinite(high) ? high : undefined,
-    confidence: 1 - 2 / 2 ** ends.length,
-    searches: ends.length,
-    generatorLimited: 2 * ends.filter(({ generatorLimited }) => generatorLimited).length > ends.length,
-  };
-}
-
-/** Undefined: it was broken off. */
-function endOf(outcomes: readonly Outcome[], to: number): End | undefined {
-  const { passed, failure } = betweenOf(outcomes);
-  const low = passed ?? (failure?.rowsPerSecond === LOWEST_RATE ? 0 : undefined);
-  const failed = failure?.rowsPerSecond ?? (passed === to ? Number.POSITIVE_INFINITY : undefined);
-  if (low === undefined || failed === undefined) return undefined;
-  return { passed: low, failed, generatorLimited: failure?.generatorLimited ?? false };
-}
-
-/** Of the first search alone, as far as it came. */
-function firstFinding(all: readonly Outcome[]): Finding {
-  const { passed, failure } = betweenOf(all.filter(({ search }) => search === 0));
-  return {
-    sustained: passed,
-    low: passed,
-    high: failure?.rowsPerSecond,
-    confidence: undefined,
-    searches: 0,
-    generatorLimited: failure?.generatorLimited ?? false,
-  };
-}
-
-/** The highest rate that passed, and the lowest hold above it that failed: the last one, if it was held twice. */
-function betweenOf(outcomes: readonly Outcome[]): { readonly passed?: number; readonly failure?: Outcome } {
-  const highest = Math.max(0, ...outcomes.filter(({ passed }) => passed).map(({ rowsPerSecond }) => rowsPerSecond));
-  const above = outcomes.filter(({ passed, rowsPerSecond }) => !passed && rowsPerSecond > highest);
-  const lowest = Math.min(...above.map(({ rowsPerSecond }) => rowsPerSecond));
-  const failure = above.findLast(({ rowsPerSecond }) => rowsPerSecond === lowest);
-  return { ...(highest > 0 && { passed: highest }), ...(failure && { failure }) };
+/** Below a rate that failed: by some gaps, or at once where it took far less, which is no chance. */
+function below(rate: number, factor: number, takes: number | undefined, precision: number): number {
+  const guess = (takes ?? rate) * (1 + precision) ** BELOW;
+  return Math.max(rounded(guess < rate / factor ** 2 ? guess : rate / factor), LOWEST_RATE);
 }

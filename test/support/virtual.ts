@@ -40,6 +40,12 @@ export interface VirtualRun {
   readonly report: Report;
 }
 
+/** Who looks at the counters while a run goes on. */
+export interface Watching {
+  readonly everyNs: number;
+  readonly look: (atNs: number, counters: Plan["counters"]) => void;
+}
+
 interface Happening {
   readonly atNs: number;
   readonly order: number;
@@ -58,6 +64,7 @@ export async function runVirtually(
   service: Service,
   outcome: (batch: number, sent: Sent) => Outcome = () => ACKNOWLEDGED,
   leaves: Service = (askedMs) => askedMs,
+  watching?: Watching,
 ): Promise<VirtualRun> {
   const options = resolveRun({ blind: "true", "no-traces": "true", ...flags }, {});
   const target = blindTarget(options);
@@ -72,6 +79,7 @@ export async function runVirtually(
   const said: FromWorker[] = [];
   let nowNs = 0;
   let order = 0;
+  let lookNs = watching?.everyNs ?? 0;
   const at = (atNs: number, happen: () => void): void => void happenings.push({ atNs, order: order++, happen });
   const clock = {
     now: () => nowNs,
@@ -120,6 +128,8 @@ export async function runVirtually(
     if (next === undefined) throw new Error("everybody waits and nothing is to happen");
     // What happens at the end of a second is part of it.
     for (let second = Math.floor(nowNs / 1e9) + 1; second * 1e9 < next.atNs; second++) series.at(second * 1e9);
+    for (; watching !== undefined && lookNs < next.atNs; lookNs += watching.everyNs)
+      watching.look(lookNs, plan.counters);
     nowNs = Math.max(nowNs, next.atNs);
     next.happen();
   }
