@@ -316,6 +316,12 @@ export class WorkerCounters {
     this.#cells[cell] = this.get(cell) + 1;
   }
 
+  /** Of measured inserts so far; Infinity where none was acknowledged. To be asked in the worker's own thread. */
+  get meanServiceNs(): number {
+    const { totalCount } = this.#measured.service;
+    return totalCount === 0 ? Number.POSITIVE_INFINITY : this.#measured.get(PHASE.serviceSumNs) / totalCount;
+  }
+
   /** A span that is sampled begins. */
   spanBegun(): void {
     this.#cells[STATE.spansBegun] = this.get(STATE.spansBegun) + 1;

@@ -3,11 +3,10 @@
 
 import type { Books } from "./books.js";
 import { bytes, milliseconds, percent } from "./text.js";
+import { LEAST_SERVICE_NS } from "./wire.js";
 
 /** So much of the service time, and it is what inserts take. */
 const SHARE = 0.5;
-/** The bodies of shorter ones leave faster than anything could be done about. */
-const LEAST_NS = 10_000_000;
 /** Fewer looks at inserts in flight tell nothing. */
 const LEAST_SEEN = 10;
 /** Of the looks at which bytes had not arrived: with more of them stuck, it is the other end that takes no more. */
@@ -45,7 +44,7 @@ export function networkLimitsOf(books: Judged): string[] {
   const { sending, unarrived = 0, stuck = 0 } = leavingOf(books);
   const share = Math.min(1, Math.max(sending, unarrived));
   const meanNs = totals.serviceSumNs / totals.inserts.acknowledged;
-  if (share < SHARE || share * meanNs < LEAST_NS) return [];
+  if (share < SHARE || share * meanNs < LEAST_SERVICE_NS) return [];
   const who =
     unarrived > 0 && stuck < STUCK * unarrived
       ? "the network was the limit"

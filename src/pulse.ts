@@ -8,8 +8,8 @@ import type { WorkerCounters } from "./counters.js";
 import { ThreadClock, type ThreadTimes, Throttle } from "./cpu-wait.js";
 
 const BEAT_NS = 20_000_000;
-/** After so many beats it says what it knows: reading limits takes some ten microseconds. */
-const BEATS_PER_WORD = 5;
+/** After so many beats it says what it knows: reading limits takes a hundred microseconds. */
+const BEATS_PER_WORD = 25;
 /** Where the thread had its turn so short a time ago, nothing held it up: the system is not asked, which takes some ten microseconds. */
 const TURN_NS = 1_500_000;
 /** Timers have whole milliseconds. */

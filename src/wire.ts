@@ -8,9 +8,11 @@ import type { WorkerCounters } from "./counters.js";
 
 /** The workers of a process look by turns, so often in all. */
 const LOOK_MS = 250;
-/** The table has all connections of the machine: reading it takes no more than this share of the time, if that leaves a look a second. */
+/** The table has all connections of the machine: reading it takes no more than this share of the time, if that leaves two looks a second. */
 const SHARE_OF_TIME = 0.005;
-const LONGEST_REST_MS = 1000;
+const LONGEST_REST_MS = 500;
+/** Bodies of shorter inserts leave faster than anything could be done about. */
+export const LEAST_SERVICE_NS = 10_000_000;
 const FILES = { IPv4: "/proc/self/net/tcp", IPv6: "/proc/self/net/tcp6" } as const;
 
 /** A connection with an insert in flight. */
@@ -45,7 +47,7 @@ const nameOf = (local: number | undefined, remote: number | undefined): string =
 export type Progresses = Readonly<Record<Progress, number>>;
 
 export class Wire {
-  readonly #own: Pick<WorkerCounters, "seen">;
+  readonly #own: Pick<WorkerCounters, "seen" | "meanServiceNs">;
   readonly #carriers: () => Iterable<Carrier>;
   readonly #workers: number;
   #timer: NodeJS.Timeout | undefined;
@@ -53,7 +55,7 @@ export class Wire {
   /** The fastest look so far: others waited for something. */
   #tookMs = Number.POSITIVE_INFINITY;
 
-  constructor(own: Pick<WorkerCounters, "seen">, workers: number, carriers: () => Iterable<Carrier>) {
+  constructor(own: Pick<WorkerCounters, "seen" | "meanServiceNs">, workers: number, carriers: () => Iterable<Carrier>) {
     this.#own = own;
     this.#carriers = carriers;
     this.#workers = workers;
@@ -71,7 +73,8 @@ export class Wire {
 
   async #look(): Promise<void> {
     const beganMs = performance.now();
-    const before = [...this.#carriers()].flatMap((carrier) => {
+    const isWorthIt = this.#own.meanServiceNs >= LEAST_SERVICE_NS;
+    const before = (isWorthIt ? [...this.#carriers()] : []).flatMap((carrier) => {
       const { socket, carrying } = carrier;
       return socket === undefined || carrying === undefined ? [] : [{ carrier, carrying, socket }];
     });
