@@ -55,7 +55,7 @@ describe("achieved, for real", function () {
       ],
       ["inserts", queue(1, perInsert(1000 / 15)), 20, ["--rate", "20", "--batch-rows", "1", "--in-flight", "64"]],
       // More in flight than places: the way there and back takes nothing off what the server can do.
-      ["places", queue(4, perInsert(200)), 12, ["--rate", "40", "--batch-rows", "1", "--in-flight", "16"]],
+      ["places", queue(4, perInsert(200)), 24, ["--rate", "40", "--batch-rows", "1", "--in-flight", "16"]],
       ["closed", queue(4, perInsert(2900)), 10, ["--rate", "max", "--batch-rows", "10", "--in-flight", "4"]],
       [
         "kept",
@@ -94,7 +94,7 @@ describe("achieved, for real", function () {
     it(`${says}: achieved ${Math.round(truth)}, by arithmetic and by what the server answered`, () => {
       const { report } = of(name);
       // In a closed loop no more are in flight than there are places: on a busy machine the way there and back takes something off.
-      expect(report.achieved_rows_per_s).to.be.within(truth * (name === "closed" ? 0.9 : 0.97), truth * 1.03);
+      expect(report.achieved_rows_per_s).to.be.within(truth * (name === "closed" ? 0.9 : 0.95), truth * 1.03);
       if (name !== "closed") {
         expect(report.achieved_rows_per_s).to.be.within(of(name).served * 0.97, of(name).served * 1.03);
       }
