@@ -1,6 +1,8 @@
 // Changes as a person reads them. Pure.
 
 const DASH = "–";
+/** Percent. */
+const LARGEST = 9999;
 
 /** +3.21%, -0.5%, 0%; "from 0" where there was nothing. */
 export function changeText(change: number): string {
@@ -16,9 +18,10 @@ export function intervalText(low: number | undefined, high: number | undefined):
   return `${from} to ${to}${to === "?" ? "" : "%"}`;
 }
 
-/** In percent: two decimals below 10, one below 100. */
+/** In percent: two decimals below 10, one below 100; what is more than a hundredfold is not told apart. */
 function signed(share: number): string {
   const size = Math.abs(share * 100);
+  if (size > LARGEST) return `>+${LARGEST}`;
   const text = String(Number((share * 100).toFixed(size < 10 ? 2 : size < 100 ? 1 : 0)));
   return share > 0 && text !== "0" ? `+${text}` : text === "-0" ? "0" : text;
 }
