@@ -7,7 +7,7 @@ import type { Counters, CpuTimes, EndpointTotals, Part, Share, Totals } from "./
 import { record } from "./latency.js";
 import type { Claim, RowTimes } from "./ledger.js";
 import type { Plan } from "./plan.js";
-import { claimedRows, type MaxSpec, rowsPerBatch } from "./schedule.js";
+import { claimedRows, isConstantRate, type MaxSpec, rowsPerBatch } from "./schedule.js";
 import { type SpanTotals, spansPending } from "./spans.js";
 import { type Answered, answeredClosed, answeredOpen, type Backlog, type Ended } from "./window.js";
 import type { Progresses } from "./wire.js";
@@ -93,6 +93,8 @@ export function closeBooks(plan: Plan, clock: Pick<Clock, "now">, startEpochNs?:
   const answered = answeredOf(plan, ends.endNs, measured, totals.lastAnswerNs, {
     endsEarly,
     overNs,
+    isConstant: isConstantRate(spec),
+    measured: measuredRows,
     due: scheduled - totals.dropped,
     dropped: totals.dropped,
     unsent: scheduled - totals.generated - totals.dropped,
@@ -200,7 +202,7 @@ function answeredOf(
   endNs: number,
   { acknowledged, inserts }: Totals,
   lastAnswerNs: number,
-  rest: Pick<Ended, "endsEarly" | "overNs" | "due" | "dropped" | "unsent">,
+  rest: Pick<Ended, "endsEarly" | "isConstant" | "overNs" | "due" | "dropped" | "unsent" | "measured">,
 ): Rates {
   const { spec, counters } = plan;
   const warmUpNs = Number(spec.warmUpNs);

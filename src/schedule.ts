@@ -91,6 +91,14 @@ export function rowsPerBatch(spec: ScheduleSpec): number {
   return largest < BigInt(spec.batchRows) ? Number(largest) : spec.batchRows;
 }
 
+/** Whether rows come at one rate from the start to the end. */
+export function isConstantRate(spec: ScheduleSpec): boolean {
+  if (spec.kind === "max") return false;
+  const lasting = spec.pieces.filter(({ durationNs }) => durationNs > 0n);
+  const [first] = lasting;
+  return first !== undefined && lasting.every(({ from, to }) => isEqual(from, first.from) && isEqual(to, first.from));
+}
+
 const isEqual = (one: Ratio, other: Ratio): boolean =>
   one.numerator * other.denominator === other.numerator * one.denominator;
 

@@ -5,7 +5,7 @@ import { QUANTILES as KEPT_QUANTILES, type Latency } from "./latency.js";
 import { parseDecimal, parseDuration, parseInteger, parseRate } from "./quantities.js";
 import { quoted } from "./quoted.js";
 import { ratioOf } from "./schedule.js";
-import { nearest } from "./text.js";
+import { nearest, percent } from "./text.js";
 
 const OPERATORS = {
   "<": (value: number, bound: number) => value < bound,
@@ -41,6 +41,8 @@ export interface Figures {
   readonly errorRate: number | undefined;
   readonly achievedRowsPerS: number | undefined;
   readonly targetRowsPerS: number | undefined;
+  /** By so much achieved may be off, in rows per second. */
+  readonly achievedErrorRowsPerS: number;
   readonly maxLagMs: number | undefined;
   readonly rowsLost: number | undefined;
 }
@@ -174,13 +176,23 @@ export function evaluate(threshold: Threshold, figures: Figures): Verdict {
   const few = tooFew(threshold, figures);
   if (few !== undefined) return fewVerdict(threshold, few);
   const value = measured(threshold, figures);
+  const passed = value !== undefined && OPERATORS[operator](value, bound);
   return {
     expression,
     value,
     text: value === undefined ? "nothing measured" : valueText(value, threshold),
-    passed: value !== undefined && OPERATORS[operator](value, bound),
-    unjudged: undefined,
+    passed,
+    unjudged: passed ? rateError(threshold, value, figures) : undefined,
   };
+}
+
+/** Why a rate that passes may not have: inserts are few or long. */
+function rateError({ subject, operator, bound, unit }: Threshold, value: number, figures: Figures): string | undefined {
+  if (subject !== "achieved_rate") return undefined;
+  const { achievedErrorRowsPerS: error, targetRowsPerS: target = 1 } = figures;
+  const off = unit === "share" ? error / target : error;
+  if (OPERATORS[operator](value - off, bound) && OPERATORS[operator](value + off, bound)) return undefined;
+  return `achieved is right to ${percent(off / value)} only`;
 }
 
 /** How many inserts it takes to judge it; undefined: any number. */

@@ -10,14 +10,19 @@
 //   answered     ├────────── as much later ───────────────┤   with a warm-up: the same window
 //
 // A run kept up if all was answered within the time one insert takes after the end: a hundredth of the window, half the time
-// between two inserts, or three times what the first inserts took (3% at most). It also did if what was due and unanswered was
-// level: grown by less than a hundredth of all rows from the first half to the second (mean against mean, which knows no phase), and at the end
-// no more than twice the mean. A server with less room than is asked of it fails both, wherever the rows wait.
+// between two inserts, or three times what the first inserts took (3% at most). At a constant rate it also did if what was due and unanswered
+// was level: grown by less than a hundredth of the window's rows, or half a batch, from its first half to the second (mean against mean, which
+// knows no phase), and at the end no more than twice the mean, nor than what comes in three times what the inserts of its first 3% took. A server with
+// less room than is asked of it fails both, wherever the rows wait. What the answers were later at the end than at first, or unanswered
+// rows grew, is what that may hide.
 //
 // Closed loop. There are always as many inserts in flight, so an insert that lies partly within the window counts for that part of
 // its time. The window of a worker begins when each of its places has had an answer: until then they are in step.
 
 import type { Counters, WorkerCounters } from "./counters.js";
+
+/** So many of a worker's first answers say how long an insert takes before a queue can have grown. */
+const EARLY = 3;
 
 /** Cells of a worker's tally. */
 export const WINDOW = {
@@ -30,17 +35,19 @@ export const WINDOW = {
   secondHalf: 3,
   /** Inserts over. */
   over: 4,
-  /** Latencies of the first measured inserts that were acknowledged, in nanoseconds. */
-  earlyInserts: 5,
-  early: 6,
   /** Closed loop: when the worker's window begins; 0: not yet. Rows answered in it, by the part of their time. */
-  fromNs: 9,
-  partialRows: 10,
+  fromNs: 5,
+  partialRows: 6,
   /** When the last insert was over, sent or not. */
-  lastNs: 11,
-  cells: 12,
+  lastNs: 7,
+  /** Inserts due in the first part of the window, and the sum of their latencies: slow ones are not the last to count. */
+  usualInserts: 8,
+  usualSumNs: 9,
+  /** Latencies of the first measured inserts that were acknowledged, in nanoseconds. */
+  earlyInserts: 10,
+  early: 11,
+  cells: 11 + EARLY,
 } as const;
-const EARLY = 3;
 
 export interface WindowSpec {
   readonly isClosedLoop: boolean;
@@ -98,6 +105,10 @@ export class WindowTally {
     const endNs = Number(this.#counters.endNs);
     if (answeredNs <= endNs) this.#add(WINDOW.settledRows, rows);
     if (!acknowledged) return;
+    if (measured && dueNs <= fromNs + LATEST * (toNs - fromNs)) {
+      this.#add(WINDOW.usualInserts, 1);
+      this.#add(WINDOW.usualSumNs, answeredNs - dueNs);
+    }
     if (answeredNs > endNs) this.#own.late.recordNs(answeredNs - endNs, rows);
     else if (answeredNs > fromNs) this.#add(WINDOW.answeredRows, rows);
     const early = this.#cells[WINDOW.earlyInserts] ?? 0;
@@ -124,6 +135,8 @@ export interface Ended {
   readonly toNs: number;
   /** Before its time. */
   readonly endsEarly: boolean;
+  /** The same rate from the start on. */
+  readonly isConstant: boolean;
   /** Nothing more was sent then. */
   readonly overNs: number;
   readonly rowsPerBatch: number;
@@ -133,7 +146,8 @@ export interface Ended {
   readonly dropped: number;
   /** … of those that were due, those that were never sent … */
   readonly unsent: number;
-  /** … and what was acknowledged of those that are measured. */
+  /** … and of those that are measured, all that were due and what was acknowledged. */
+  readonly measured: number;
   readonly acknowledged: number;
   /** Measured ones. */
   readonly inserts: number;
@@ -149,7 +163,7 @@ export interface Backlog {
 export interface Answered {
   /** Rows that count as answered in the window. */
   readonly rows: number;
-  /** By so many the ends of the window may be off; undefined: by nothing that is known. */
+  /** By so many it may be off; undefined: by next to nothing (1% where the run kept up), or, in a closed loop, nobody knows. */
   readonly errorRows: number | undefined;
   /** Undefined: the run kept up. */
   readonly backlog: Backlog | undefined;
@@ -160,6 +174,8 @@ const SOON = 0.01;
 const LATEST = 0.03;
 /** Times what the first inserts took. */
 const USUAL = 3;
+/** Of the rows: less is not worth telling. */
+const EXACT = 0.01;
 const LEVEL = { growth: 0.01, end: 2 } as const;
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
@@ -174,11 +190,12 @@ export function answeredOpen(workers: readonly Pick<WorkerCounters, "window" | "
   const { fromNs, toNs, rowsPerBatch, due, unsent, inserts } = ended;
   const windowNs = toNs - fromNs;
   const total = (cell: number): number => sum(workers.map(({ window }) => window[cell] ?? 0));
-  const firstNs = median(
-    workers.flatMap(({ window }) => [
-      ...window.subarray(WINDOW.early, WINDOW.early + (window[WINDOW.earlyInserts] ?? 0)),
-    ]),
-  );
+  const early = workers.map(({ window }) => [
+    ...window.subarray(WINDOW.early, WINDOW.early + (window[WINDOW.earlyInserts] ?? 0)),
+  ]);
+  const firstNs = median(early.flat());
+  const usualInserts = total(WINDOW.usualInserts);
+  const usualNs = usualInserts > 0 ? total(WINDOW.usualSumNs) / usualInserts : firstNs;
   const lastNs = Math.max(...workers.map(({ window }) => window[WINDOW.lastNs] ?? 0));
   const left = Math.max(0, due - total(WINDOW.settledRows));
   const soonNs = Math.max(
@@ -188,9 +205,15 @@ export function answeredOpen(workers: readonly Pick<WorkerCounters, "window" | "
   );
   const isSoon = unsent === 0 && lastNs <= toNs + soonNs;
   const means = [total(WINDOW.firstHalf), total(WINDOW.secondHalf)].map((rowNs) => rowNs / (windowNs / 2));
-  if (windowNs > 0 && (isSoon || isLevel(means, left, ended))) {
-    return { rows: ended.acknowledged, errorRows: undefined, backlog: undefined };
-  }
+  const [first = 0, second = 0] = means;
+  const keptUp = (errorRows: number): Answered => ({
+    rows: ended.acknowledged,
+    errorRows: errorRows > EXACT * ended.measured ? errorRows : undefined,
+    backlog: undefined,
+  });
+  if (windowNs > 0 && isSoon) return keptUp((ended.measured * (lastNs - toNs - firstNs)) / windowNs);
+  if (windowNs > 0 && isLevel(means, left, (usualNs * ended.measured) / windowNs, ended))
+    return keptUp(2 * (second - first));
   // Filled by the warm-up, the server had as much in flight at the beginning.
   const laterNs = fromNs > 0 ? 0 : firstNs;
   const later = (ns: number): number => sum(workers.map(({ late }) => late.countUpToNs(ns)));
@@ -205,16 +228,16 @@ export function answeredOpen(workers: readonly Pick<WorkerCounters, "window" | "
 }
 
 /**
- * Whether what was due and had no outcome was as much in the second half of the window as in the first, and no more at its end. Where
- * rows were dropped it is the dropping that keeps it level.
+ * Whether what was due and had no outcome was as much in the second half of the window as in the first, and no more at its end than is
+ * usual: `usual` rows come in while an insert takes as long as the first ones did. Where rows were dropped it is the dropping that keeps it level.
  */
-function isLevel([first = 0, second = 0]: readonly number[], left: number, ended: Ended): boolean {
-  const { due, dropped, unsent, rowsPerBatch, endsEarly } = ended;
-  if (dropped + unsent > 0 || endsEarly) return false;
+function isLevel([first = 0, second = 0]: readonly number[], left: number, usual: number, ended: Ended): boolean {
+  const { measured, dropped, unsent, rowsPerBatch, endsEarly, isConstant } = ended;
+  if (dropped + unsent > 0 || endsEarly || !isConstant) return false;
   const grown = 2 * (second - first);
   return (
-    grown <= Math.max(LEVEL.growth * due, rowsPerBatch / 2) &&
-    left <= LEVEL.end * Math.max(first, second) + rowsPerBatch
+    grown <= Math.max(LEVEL.growth * measured, rowsPerBatch / 2) &&
+    left <= Math.min(LEVEL.end * Math.max(first, second), USUAL * usual) + rowsPerBatch
   );
 }
 

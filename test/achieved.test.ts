@@ -2,6 +2,8 @@
 // at a time that follows from a queue of a few lines. A server that takes C inserts a second has taken C times the window.
 
 import { expect } from "chai";
+import { judge } from "../src/report/judge.js";
+import { percent } from "../src/text.js";
 import { runVirtually, type Service } from "./support/virtual.js";
 
 /** One after the other, each for so long. */
@@ -190,5 +192,49 @@ describe("achieved, of servers of known capacity", () => {
       4 / 2.9,
       0.001,
     );
+  });
+
+  it("a warm-up three times as long as the window hides nothing: 96.5 of 100 a second are 96.5", async () => {
+    const short = { perS: 100, inFlight: 1000, seconds: 20, warmupS: 60 };
+    const report = await achieved(
+      100,
+      short,
+      oneQueue(() => 1000 / 96.5),
+    );
+    near(report.achieved_rows_per_s, 96.5, 0.01);
+    expect(report.measured.backlog?.rows).to.be.greaterThan(200);
+  });
+
+  it("a burst that is never worked off is a backlog: 50 a second taken, after 500 rows in the first half second", async () => {
+    const { report } = await runVirtually(
+      {
+        stage: ["0s:1000", "500ms:1000", "0s:50", "29500ms:50"],
+        "batch-rows": "1",
+        "flush-interval": "10s",
+        "in-flight": "2000",
+        workers: "1",
+        drain: "1h",
+      },
+      oneQueue(() => 20),
+    );
+    near(report.achieved_rows_per_s, 50, 0.01);
+    expect(report.measured.backlog?.rows).to.be.within(470, 480);
+    expect(report.measured.backlog?.seconds).to.be.closeTo(475 / 50, 0.2);
+  });
+
+  it("of ten inserts, and a server that takes 46 of 50, what cannot be told is said: right to some percent, not judged", async () => {
+    const { report } = await runVirtually(
+      { rate: "50", duration: "5s", "batch-rows": "50", "in-flight": "8", workers: "1", drain: "1h" },
+      oneQueue(() => 50_000 / 46),
+    );
+    const { measured, achieved_rows_per_s: found } = report;
+    const error = (measured.error_rows ?? 0) / 5;
+    expect(found - error).to.be.at.most(46.5);
+    expect(judge(["achieved_rate>=99%"], report)).to.deep.include({
+      expression: "achieved_rate>=99%",
+      value: found / 50,
+      passed: found === 50,
+      unjudged: found === 50 ? `achieved is right to ${percent(error / found)} only` : null,
+    });
   });
 });

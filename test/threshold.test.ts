@@ -43,6 +43,7 @@ const FIGURES: Figures = {
   errorRate: 0.01,
   achievedRowsPerS: 99_000,
   targetRowsPerS: 100_000,
+  achievedErrorRowsPerS: 0,
   maxLagMs: 1500,
   rowsLost: 3,
 };
@@ -52,6 +53,7 @@ const UNMEASURED: Figures = {
   errorRate: undefined,
   achievedRowsPerS: undefined,
   targetRowsPerS: undefined,
+  achievedErrorRowsPerS: 0,
   maxLagMs: undefined,
   rowsLost: undefined,
 };

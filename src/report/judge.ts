@@ -26,6 +26,7 @@ function figuresOf(report: Report): Figures {
     achievedRowsPerS:
       measured.to_s > measured.from_s && measured.scheduled > 0 ? report.achieved_rows_per_s : undefined,
     targetRowsPerS: target ?? undefined,
+    achievedErrorRowsPerS: (measured.error_rows ?? 0) / Math.max(measured.to_s - measured.from_s, Number.MIN_VALUE),
     maxLagMs: latency === null || inserts === 0 ? undefined : report.max_lag_ms,
     rowsLost: rows.lost ?? undefined,
   };

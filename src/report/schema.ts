@@ -279,7 +279,7 @@ export const reportSchema = z
           .nullable()
           .default(null),
         error_rows: amount(
-          "By so many rows the ends of the window may be off; null: by nothing that is known, as the run kept up or is a closed loop",
+          "By so many rows it may be off, as inserts are few or long; null: the run kept up, and by less than 1%, or is a closed loop",
         )
           .nullable()
           .default(null),

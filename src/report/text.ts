@@ -181,7 +181,7 @@ function backlogLines({ measured, rows, achieved_rows_per_s: achieved }: Report,
   const { backlog, error_rows: errorRows } = measured;
   const error = errorRows === null || windowS <= 0 ? 0 : errorRows / windowS;
   const sure =
-    error > achieved * WORTH_A_WORD
+    achieved > 0 && error > achieved * WORTH_A_WORD
       ? `; achieved is right to ${percent(error / achieved)}, as inserts are few or long`
       : "";
   if (backlog === null) return sure === "" ? [] : words("", sure.slice(2));
