@@ -109,6 +109,25 @@ describe("repeat", () => {
     });
   }
 
+  for (const [against, got] of [
+    ["load:hunter2@db:8123", "one that does not begin with http:// or https://"],
+    ["load:hun ter2@db", "one that does not begin with http:// or https://"],
+    ["http:/load:hunter2@db:8123", "one that does not begin with http:// or https://"],
+    ["https:/db/hunter2", "one that does not begin with http:// or https://"],
+    ["clickhouse://load:hunter2@db:9000/x", "one that begins with clickhouse: and not with http:// or https://"],
+  ] as const) {
+    it(`--against ${against} is no file: it is described, and not shown`, () =>
+      expect(problemsOf({ against, report: "r.json" })).to.deep.equal([
+        `--against must be a URL such as http://localhost:8123 or the name of a YAML file, got ${got}`,
+      ]));
+  }
+
+  it("names of files that are taken for files: with a colon, an @ or a folder", () => {
+    for (const against of ["other.yaml", "./a@b/other.yaml", "a:b.yaml", "db@home:8123.yaml", "C:/tmp/other.yaml"]) {
+      expect(problemsOf({ against, report: "r.json" }), against).to.deep.equal([]);
+    }
+  });
+
   it("what a YAML file says goes before flags and the base's config file: async-insert, rules", async () => {
     const file = join(folder, "other.yaml");
     writeFileSync(file, "async-insert: true\nrate: 7\ncolumns:\n  user_id: { constant: u }\n");
@@ -221,6 +240,10 @@ describe("repeat", () => {
       expect([code, stderr.split("\n")[0]?.startsWith("error: --against: --rate must be")]).to.deep.equal([2, true]);
       const missing = await clickstorm([...given, "--against", join(folder, "missing.yaml")]);
       expect(missing.stderr).to.equal(`error: --against: ${join(folder, "missing.yaml")}: there is no such file\n`);
+      for (const login of ["load:hunter2@db:8123", "clickhouse://load:hunter2@db:9000/x", "http://load:hunter2"]) {
+        const hidden = await clickstorm([...given, "--against", login]);
+        expect([hidden.code, /hunter2/.test(hidden.stderr + hidden.stdout)], login).to.deep.equal([2, false]);
+      }
       expect(existsSync(join(folder, "r-1.json"))).to.equal(false);
     });
   });
