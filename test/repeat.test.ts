@@ -5,12 +5,13 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { OptionsError, type RawFlags, resolveRun } from "../src/options.js";
+import { type Environment, type Options, OptionsError, type RawFlags, resolveRun } from "../src/options.js";
 import { readAgainst } from "../src/repeat/against.js";
 import { settlingOf } from "../src/repeat/settle.js";
 import { type Turn, turnsOf, worstOf } from "../src/repeat/turns.js";
 import { parseReport } from "../src/report/read.js";
 import type { Report } from "../src/report/schema.js";
+import { NO_RULES } from "../src/rows/rule.js";
 import { clickstorm, start } from "./support/cli.js";
 import { nextPort } from "./support/ports.js";
 import { perInsert, QueueServer, queue } from "./support/queue.js";
@@ -135,6 +136,59 @@ describe("repeat", () => {
     const options = resolveRun(raw, {}, config(undefined));
     expect([options.rateText, options.asyncInsert, options.table.table]).to.deep.equal(["7", true, "t"]);
     expect([...options.rules.columns.keys()]).to.deep.equal(["user_id"]);
+  });
+
+  const SECRET = new Map([["p", { text: "of the file\n", mode: 0o600 }]]);
+  const replaced: readonly (readonly [
+    yaml: string,
+    base: RawFlags,
+    variables: Environment,
+    config: Record<string, string>,
+    of: (options: Options) => unknown,
+    expected: unknown,
+  ])[] = [
+    ["stage: [5s:100]", { rate: "10", duration: "1" }, {}, {}, ({ stages }) => stages.length, 1],
+    ["stage: [5s:100]", {}, { EVENT_RATE: "10" }, { duration: "1" }, ({ durationNs }) => durationNs, 5_000_000_000n],
+    [
+      "rate: 10",
+      { stage: ["5s:100", "5s:200"] },
+      {},
+      {},
+      ({ rateText, stages }) => [rateText, stages.length],
+      ["10", 0],
+    ],
+    ["rate: 10", { rate: "5", duration: "7s" }, {}, {}, ({ durationNs }) => durationNs, 7_000_000_000n],
+    ["password: x", { "password-file": "p" }, {}, {}, ({ credentials }) => credentials.password, "x"],
+    ["password: x", {}, { CLICKSTORM_PASSWORD_FILE: "p" }, {}, ({ credentials }) => credentials.password, "x"],
+    ["password-file: p", { password: "x" }, {}, {}, ({ credentials }) => credentials.password, "of the file"],
+    [
+      "password-file: p",
+      {},
+      { CLICKHOUSE_PASSWORD: "x" },
+      {},
+      ({ credentials }) => credentials.password,
+      "of the file",
+    ],
+    ["embedded: true", { "clickhouse-url": "http://a" }, {}, {}, ({ embedded }) => embedded, true],
+    ["embedded: false", { "clickhouse-url": "http://a" }, {}, {}, ({ endpoints }) => endpoints[0]?.host, "a"],
+    ["clickhouse-url: http://b", { embedded: "true" }, {}, {}, ({ endpoints }) => endpoints[0]?.host, "b"],
+    ["clickhouse-url: http://b", {}, {}, { embedded: "true" }, ({ endpoints }) => endpoints[0]?.host, "b"],
+  ];
+  for (const [yaml, base, variables, options, of, expected] of replaced) {
+    it(`a file that says ${yaml} beside ${JSON.stringify([base, variables, options])}: the file's holds`, async () => {
+      const file = join(folder, "instead.yaml");
+      writeFileSync(file, `${yaml}\n`);
+      const overlay = await readAgainst(file, base, QUIET);
+      const config = overlay.config({ file: "base.yaml", options, rules: NO_RULES });
+      expect(of(resolveRun(overlay.raw, overlay.environment(variables), config, SECRET))).to.deep.equal(expected);
+    });
+  }
+
+  it("what cannot stand together within the file is refused", async () => {
+    const file = join(folder, "both.yaml");
+    writeFileSync(file, "stage: [5s:100]\nrate: 10\n");
+    const { raw } = await readAgainst(file, { duration: "1" }, QUIET);
+    expect(problemsOf(raw)).to.deep.equal(["--rate cannot be used with --stage: each stage has a time and a rate"]);
   });
 
   describe("the program", () => {
