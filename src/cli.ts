@@ -235,31 +235,35 @@ async function withFiles<T>(
   config: Config | undefined,
   resolve: Resolve<T>,
   interrupt: AbortSignal,
+  environment: Environment = process.env,
 ): Promise<T> {
-  const files = await readNamedFiles(flags, raw, process.env, config, interrupt);
-  const options = resolve(raw, process.env, config, files);
-  for (const sentence of openSecrets(flags, raw, process.env, config, files)) warn(sentence);
+  const files = await readNamedFiles(flags, raw, environment, config, interrupt);
+  const options = resolve(raw, environment, config, files);
+  for (const sentence of openSecrets(flags, raw, environment, config, files)) warn(sentence);
   return options;
 }
 
-/** Options of flags, environment and config file; rejects with the problems of all three. */
+/** Options of flags, environment and config file; rejects with the problems of all three. `changed`: the config, as it is to be. */
 async function withConfig<T>(
   flags: readonly Flag[],
   raw: RawFlags,
   resolve: Resolve<T>,
   interrupt: AbortSignal,
+  environment: Environment = process.env,
+  changed: (config: Config | undefined) => Config | undefined = (config) => config,
 ): Promise<T> {
-  const file = configFileOf(raw, process.env);
-  if (file === undefined) return withFiles(flags, raw, undefined, resolve, interrupt);
+  const resolved = (config: Config | undefined): Promise<T> =>
+    withFiles(flags, raw, changed(config), resolve, interrupt, environment);
+  const file = configFileOf(raw, environment);
+  if (file === undefined) return resolved(undefined);
   // YAML and validation take some 100 ms to load: whoever has no config file does not wait for them.
   const { ConfigError, readConfig } = await import("./config.js");
   try {
-    const config = await readConfig(file, RUN_FLAGS, interrupt);
-    return await withFiles(flags, raw, config, resolve, interrupt);
+    return await resolved(await readConfig(file, RUN_FLAGS, interrupt));
   } catch (error) {
     if (!(error instanceof ConfigError) || error.config === undefined) throw error;
     try {
-      await withFiles(flags, raw, error.config, resolve, interrupt);
+      await resolved(error.config);
     } catch (other) {
       if (other instanceof OptionsError) throw new OptionsError([...error.problems, ...other.problems]);
       throw other;
@@ -274,9 +278,8 @@ async function otherSide(raw: RawFlags, against: string, interrupt: AbortSignal)
     if (isUrl(against))
       return await withConfig(RUN_FLAGS, { ...raw, "clickhouse-url": against }, resolveRun, interrupt);
     const overlay = await (await import("./repeat/against.js")).readAgainst(against, raw, interrupt);
-    const resolve: Resolve<Options> = (given, environment, config, files) =>
-      resolveRun(given, environment, overlay.config(config), files);
-    return await withConfig(RUN_FLAGS, overlay.raw, resolve, interrupt);
+    const environment = overlay.environment(process.env);
+    return await withConfig(RUN_FLAGS, overlay.raw, resolveRun, interrupt, environment, overlay.config);
   } catch (error) {
     if (!(error instanceof OptionsError)) throw error;
     // Its file is read as a config file is.

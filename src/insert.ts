@@ -48,20 +48,27 @@ export interface InsertRequest {
   readonly onSent: (step?: "whole") => boolean;
 }
 
-/** A connection of the pool that knows its socket, and which insert it carries. */
+/** A connection of the pool that knows its socket, and which insert it carries. It is among the `open` ones while it is connected. */
 class Connection extends Client implements Carrier {
   socket: Socket | undefined;
   carrying: InsertHandler | undefined;
 
-  constructor(origin: URL, options: Pool.Options) {
+  constructor(origin: URL, options: Pool.Options, open: Set<Carrier>) {
     const connect = options.connect as Connector;
     super(origin, {
       ...(options as Client.Options),
       connect: (target, callback) =>
         connect(target, (...result) => {
           const socket = result[1] ?? undefined;
-          if (this !== undefined) this.socket = socket;
-          socket?.on("drain", () => this.carrying?.onDrain());
+          this.socket = socket;
+          if (socket !== undefined) {
+            open.add(this);
+            socket.on("drain", () => this.carrying?.onDrain());
+            socket.once("close", () => {
+              // It may have another one by now.
+              if (this.socket === socket) open.delete(this);
+            });
+          }
           callback(...result);
         }),
     });
@@ -182,7 +189,8 @@ function hushed(outcome: Outcome, secrets: readonly string[]): Outcome {
 /** The keep-alive pools of one worker, one an endpoint. */
 export class Inserter {
   readonly #plan: InsertPlan;
-  readonly #connections: Connection[] = [];
+  /** The pool makes a new one whenever connecting fails: only those that are connected are kept. */
+  readonly #connected = new Set<Carrier>();
   /** `path` ends where each insert's query id begins. */
   readonly #targets: readonly Target[];
 
@@ -194,7 +202,7 @@ export class Inserter {
         pool: new Pool(endpoint.origin, {
           connections: plan.permits,
           connect: connectorOf(endpoint, { timeout: plan.timeoutMs }),
-          factory: (origin, options) => this.#connection(origin, options as Pool.Options),
+          factory: (origin, options) => new Connection(origin, options as Pool.Options, this.#connected),
           // Each insert has a time limit of its own.
           headersTimeout: 0,
           bodyTimeout: 0,
@@ -211,15 +219,9 @@ export class Inserter {
     });
   }
 
-  #connection(origin: URL, options: Pool.Options): Connection {
-    const made = new Connection(origin, options);
-    this.#connections.push(made);
-    return made;
-  }
-
   /** Its connections, with inserts and without. */
-  carriers(): readonly Carrier[] {
-    return this.#connections;
+  carriers(): ReadonlySet<Carrier> {
+    return this.#connected;
   }
 
   /** Resolves when the insert is over and the body is no longer read; never rejects. */

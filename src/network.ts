@@ -1,5 +1,6 @@
 // The verdict on what lies between generator and server: did the bodies of inserts take most of what would pass for the server's
-// time to leave? Pure; called when a run is over.
+// time to leave? Pure; called when a run is over. A generator at its own limit is late to see that a body has left, so that nothing
+// is said of the network then.
 
 import type { Books } from "./books.js";
 import { bytes, milliseconds, percent } from "./text.js";
@@ -35,8 +36,9 @@ export function leavingOf({ measured, seen }: Judged): Leaving {
   };
 }
 
-/** Why the network was the limit, as sentences; none: it was not, or nobody knows. */
-export function networkLimitsOf(books: Judged): string[] {
+/** Why the network was the limit, as sentences; none: it was not, or nobody knows. `limits`: why the generator was. */
+export function networkLimitsOf(books: Judged, limits: readonly string[]): string[] {
+  if (limits.length > 0) return [];
   const { measured } = books;
   const { totals } = measured;
   const windowNs = measured.toNs - measured.fromNs;

@@ -4,6 +4,7 @@
 
 import { readFile } from "node:fs/promises";
 import type { Socket } from "node:net";
+import { endianness } from "node:os";
 import type { WorkerCounters } from "./counters.js";
 
 /** The workers of a process look by turns, so often in all. */
@@ -15,9 +16,11 @@ const LONGEST_REST_MS = 500;
 export const LEAST_SERVICE_NS = 10_000_000;
 const FILES = { IPv4: "/proc/self/net/tcp", IPv6: "/proc/self/net/tcp6" } as const;
 
+type Ends = Pick<Socket, "localPort" | "remoteAddress" | "remotePort">;
+
 /** A connection with an insert in flight. */
 export interface Carrier {
-  readonly socket: Pick<Socket, "localPort" | "remotePort" | "remoteFamily"> | undefined;
+  readonly socket: (Ends & Pick<Socket, "remoteFamily">) | undefined;
   /** The insert; undefined: none. */
   readonly carrying: object | undefined;
 }
@@ -29,20 +32,43 @@ export type Progress = (typeof PROGRESSES)[number];
 /** The timer of a connection whose other end has no room. */
 const PROBING = "04";
 
-/** Of the table's connections, by local and remote port. */
+/** Of the table's connections, by nameOf. */
 export function parseConnections(table: string): Map<string, Progress> {
   const connections = new Map<string, Progress>();
   // sl local_address rem_address st tx_queue:rx_queue tr:tm->when …
   const lines =
-    /^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]{2} ([0-9A-F]{8}):[0-9A-F]{8} ([0-9A-F]{2}):/gm;
-  for (const [, local = "", remote = "", unacknowledged = "", timer] of table.matchAll(lines)) {
+    /^ *\d+: [0-9A-F]+:([0-9A-F]{4}) ([0-9A-F]+):([0-9A-F]{4}) [0-9A-F]{2} ([0-9A-F]{8}):[0-9A-F]{8} ([0-9A-F]{2}):/gm;
+  for (const [, local = "", address = "", remote = "", unacknowledged = "", timer] of table.matchAll(lines)) {
     const progress = Number.parseInt(unacknowledged, 16) === 0 ? "arrived" : timer === PROBING ? "stuck" : "under_way";
-    connections.set(nameOf(Number.parseInt(local, 16), Number.parseInt(remote, 16)), progress);
+    connections.set(`${Number.parseInt(local, 16)} ${address}:${Number.parseInt(remote, 16)}`, progress);
   }
   return connections;
 }
 
-const nameOf = (local: number | undefined, remote: number | undefined): string => `${local}:${remote}`;
+/** By the local port and the remote end: connections to other machines may have the same ports. */
+export const nameOf = ({ localPort, remoteAddress = "", remotePort }: Ends): string =>
+  `${localPort} ${hexOf(remoteAddress)}:${remotePort}`;
+
+/** An address as the table has it: words of four bytes, each a number of this machine. */
+function hexOf(address: string): string {
+  const bytes = address.includes(":") ? bytesOfIPv6(address) : address.split(".").map(Number);
+  const words = Array.from({ length: bytes.length / 4 }, (_, word) => bytes.slice(4 * word, 4 * word + 4));
+  if (endianness() === "LE") for (const word of words) word.reverse();
+  return Buffer.from(words.flat()).toString("hex").toUpperCase();
+}
+
+function bytesOfIPv6(address: string): number[] {
+  const [plain = ""] = address.split("%");
+  // Of ::ffff:127.0.0.1 the end is written as IPv4 is.
+  const [head = [], tail] = plain.split("::").map((half) => half.split(":").filter(Boolean).flatMap(bytesOfGroup));
+  return tail === undefined ? head : [...head, ...Array(16 - head.length - tail.length).fill(0), ...tail];
+}
+
+function bytesOfGroup(group: string): number[] {
+  if (group.includes(".")) return group.split(".").map(Number);
+  const value = Number.parseInt(group, 16);
+  return [value >> 8, value & 255];
+}
 
 export type Progresses = Readonly<Record<Progress, number>>;
 
@@ -86,7 +112,7 @@ export class Wire {
       this.#tookMs = Math.min(this.#tookMs, performance.now() - beganMs);
       const known = parseConnections(tables.join("\n"));
       for (const { carrier, carrying, socket } of before) {
-        const progress = known.get(nameOf(socket.localPort, socket.remotePort));
+        const progress = known.get(nameOf(socket));
         // One that was answered meanwhile may have been seen before or after that.
         if (progress !== undefined && carrier.carrying === carrying) this.#own.seen(progress);
       }

@@ -2,13 +2,13 @@
 // behind a proxy may say; what ClickHouse itself says is tried in run.test.ts.
 
 import { createServer, type OutgoingHttpHeaders, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import type { Outcome } from "../src/answer.js";
 import { Inserter } from "../src/insert.js";
 import { query } from "../src/server.js";
-import { stranger } from "./support/strangers.js";
+import { closedPort, stranger } from "./support/strangers.js";
 
 /** What became of so many inserts, one after the other, each answered so. `leaves`: whether that one is still to be sent. */
 async function insertsTo(answer: RequestListener, inserts: number, leaves: (batch: number) => boolean = () => true) {
@@ -155,6 +155,49 @@ describe("an insert", () => {
       ["/?query=INSERT&query_id=run-2-1&insert_deduplication_token=run-2", "row 2"],
     ]);
     expect(new Set(received.map(([, , port]) => port)).size).to.equal(1);
+  });
+});
+
+describe("the connections of inserts", () => {
+  function inserterTo({ port, url: origin }: { readonly port: number; readonly url: string }) {
+    const inserter = new Inserter({
+      sends: "bodies",
+      compression: "none",
+      endpoints: [{ origin, path: "/", host: "127.0.0.1", port, database: undefined, headers: {} }],
+      parameters: { query: "INSERT" },
+      permits: 1,
+      timeoutMs: 5000,
+    });
+    const rest = { endpoint: 0, body: Buffer.from("row"), token: undefined, traceparent: undefined };
+    return { inserter, insert: () => inserter.insert({ ...rest, queryId: "run-0-1", onSent: () => true }) };
+  }
+
+  it("30 that are refused leave none behind", async () => {
+    const port = await closedPort();
+    const { inserter, insert } = inserterTo({ port, url: `http://127.0.0.1:${port}` });
+    for (let batch = 0; batch < 30; batch++) expect((await insert()).kind).to.equal("failed");
+    expect([...inserter.carriers()]).to.deep.equal([]);
+    await inserter.close();
+  });
+
+  it("one is known while it is connected, and forgotten when it is closed; the next insert has another", async () => {
+    let connections = 0;
+    const peer = await stranger((socket) => {
+      connections++;
+      socket.on("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+    });
+    const { inserter, insert } = inserterTo(peer);
+    for (let life = 1; life <= 3; life++) {
+      expect(await insert()).to.deep.equal({ kind: "acknowledged" });
+      expect([inserter.carriers().size, connections]).to.deep.equal([1, life]);
+      const socket = [...inserter.carriers()][0]?.socket as Socket;
+      const closed = new Promise((resolve) => socket.once("close", resolve));
+      socket.destroy();
+      await closed;
+      expect(inserter.carriers().size).to.equal(0);
+    }
+    await inserter.close();
+    await peer.close();
   });
 });
 

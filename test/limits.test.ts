@@ -260,23 +260,51 @@ describe("was it the network", () => {
   });
 
   it("80 of 100 looks see bytes under way: the network, 320 of the 400 ms, at 10 MB/s", () => {
-    expect(networkLimitsOf(books([20, 80, 0]))).to.deep.equal([
+    expect(networkLimitsOf(books([20, 80, 0]), [])).to.deep.equal([
       "the network was the limit: bodies took 80% of the service time to leave, 320 ms each, at 10 MB/s",
     ]);
   });
   it("70 of 100 see no room at the other end: the network, or who reads slowly", () => {
-    const [sentence, ...others] = networkLimitsOf(books([20, 10, 70]));
+    const [sentence, ...others] = networkLimitsOf(books([20, 10, 70]), []);
     expect(others).to.deep.equal([]);
     expect(sentence).to.contain("the network was the limit, or a server or proxy that reads slowly: bodies took 80%");
   });
   it("the system took 300 ms to take bodies, and does not say what arrived: the same", () => {
-    expect(networkLimitsOf(books([0, 0, 0], 300))[0]).to.contain(
+    expect(networkLimitsOf(books([0, 0, 0], 300), [])[0]).to.contain(
       "or a server or proxy that reads slowly: bodies took 75%",
     );
   });
+  it("nothing is said of the network where the generator was the limit: it may have been late to see that bodies had left", () => {
+    const busy = verdictOf({
+      windowNs: 10 * S,
+      missing: undefined,
+      dropped: 0,
+      workers: [
+        {
+          busyNs: 9.9 * S,
+          idleNs: 0.1 * S,
+          renderingNs: 0,
+          waitingNs: 0,
+          delayedNs: 0,
+          ranNs: 9.9 * S,
+          waitedNs: 0,
+          stoodNs: 0,
+          throttledNs: undefined,
+        },
+      ],
+      late: undefined,
+      filled: 1,
+      serviceMeanNs: 0.4 * S,
+      heldMeanNs: 0,
+      quantile: undefined,
+    });
+    expect(busy).to.have.length(1);
+    expect(networkLimitsOf(books([0, 0, 0], 300), busy)).to.deep.equal([]);
+    expect(networkLimitsOf(books([20, 80, 0]), busy)).to.deep.equal([]);
+  });
   it("not the network: bodies that have arrived, too few looks, or 5 ms of 6", () => {
     for (const fine of [books([80, 20, 0]), books([1, 8, 0]), books([20, 80, 0], 0, 6)]) {
-      expect(networkLimitsOf(fine)).to.deep.equal([]);
+      expect(networkLimitsOf(fine, [])).to.deep.equal([]);
     }
     expect(leavingOf(books([1, 8, 0])).unarrived).to.equal(undefined);
   });

@@ -226,6 +226,8 @@ describe("a planted secret is in no sentence", function () {
         [{}, { CLICKHOUSE_URL: url }],
         [{ "otlp-endpoint": url }, {}],
         [{}, { CLICKSTORM_OTLP_ENDPOINT: url }],
+        [{ against: url, report: "r.json" }, {}],
+        [{}, { CLICKSTORM_AGAINST: url }],
       ];
       for (const [raw, environment] of given) {
         expectHidden(

@@ -5,12 +5,13 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { OptionsError, type RawFlags, resolveRun } from "../src/options.js";
+import { type Environment, type Options, OptionsError, type RawFlags, resolveRun } from "../src/options.js";
 import { readAgainst } from "../src/repeat/against.js";
 import { settlingOf } from "../src/repeat/settle.js";
 import { type Turn, turnsOf, worstOf } from "../src/repeat/turns.js";
 import { parseReport } from "../src/report/read.js";
 import type { Report } from "../src/report/schema.js";
+import { NO_RULES } from "../src/rows/rule.js";
 import { clickstorm, start } from "./support/cli.js";
 import { nextPort } from "./support/ports.js";
 import { perInsert, QueueServer, queue } from "./support/queue.js";
@@ -109,6 +110,25 @@ describe("repeat", () => {
     });
   }
 
+  for (const [against, got] of [
+    ["load:hunter2@db:8123", "one that does not begin with http:// or https://"],
+    ["load:hun ter2@db", "one that does not begin with http:// or https://"],
+    ["http:/load:hunter2@db:8123", "one that does not begin with http:// or https://"],
+    ["https:/db/hunter2", "one that does not begin with http:// or https://"],
+    ["clickhouse://load:hunter2@db:9000/x", "one that begins with clickhouse: and not with http:// or https://"],
+  ] as const) {
+    it(`--against ${against} is no file: it is described, and not shown`, () =>
+      expect(problemsOf({ against, report: "r.json" })).to.deep.equal([
+        `--against must be a URL such as http://localhost:8123 or the name of a YAML file, got ${got}`,
+      ]));
+  }
+
+  it("names of files that are taken for files: with a colon, an @ or a folder", () => {
+    for (const against of ["other.yaml", "./a@b/other.yaml", "a:b.yaml", "db@home:8123.yaml", "C:/tmp/other.yaml"]) {
+      expect(problemsOf({ against, report: "r.json" }), against).to.deep.equal([]);
+    }
+  });
+
   it("what a YAML file says goes before flags and the base's config file: async-insert, rules", async () => {
     const file = join(folder, "other.yaml");
     writeFileSync(file, "async-insert: true\nrate: 7\ncolumns:\n  user_id: { constant: u }\n");
@@ -116,6 +136,59 @@ describe("repeat", () => {
     const options = resolveRun(raw, {}, config(undefined));
     expect([options.rateText, options.asyncInsert, options.table.table]).to.deep.equal(["7", true, "t"]);
     expect([...options.rules.columns.keys()]).to.deep.equal(["user_id"]);
+  });
+
+  const SECRET = new Map([["p", { text: "of the file\n", mode: 0o600 }]]);
+  const replaced: readonly (readonly [
+    yaml: string,
+    base: RawFlags,
+    variables: Environment,
+    config: Record<string, string>,
+    of: (options: Options) => unknown,
+    expected: unknown,
+  ])[] = [
+    ["stage: [5s:100]", { rate: "10", duration: "1" }, {}, {}, ({ stages }) => stages.length, 1],
+    ["stage: [5s:100]", {}, { EVENT_RATE: "10" }, { duration: "1" }, ({ durationNs }) => durationNs, 5_000_000_000n],
+    [
+      "rate: 10",
+      { stage: ["5s:100", "5s:200"] },
+      {},
+      {},
+      ({ rateText, stages }) => [rateText, stages.length],
+      ["10", 0],
+    ],
+    ["rate: 10", { rate: "5", duration: "7s" }, {}, {}, ({ durationNs }) => durationNs, 7_000_000_000n],
+    ["password: x", { "password-file": "p" }, {}, {}, ({ credentials }) => credentials.password, "x"],
+    ["password: x", {}, { CLICKSTORM_PASSWORD_FILE: "p" }, {}, ({ credentials }) => credentials.password, "x"],
+    ["password-file: p", { password: "x" }, {}, {}, ({ credentials }) => credentials.password, "of the file"],
+    [
+      "password-file: p",
+      {},
+      { CLICKHOUSE_PASSWORD: "x" },
+      {},
+      ({ credentials }) => credentials.password,
+      "of the file",
+    ],
+    ["embedded: true", { "clickhouse-url": "http://a" }, {}, {}, ({ embedded }) => embedded, true],
+    ["embedded: false", { "clickhouse-url": "http://a" }, {}, {}, ({ endpoints }) => endpoints[0]?.host, "a"],
+    ["clickhouse-url: http://b", { embedded: "true" }, {}, {}, ({ endpoints }) => endpoints[0]?.host, "b"],
+    ["clickhouse-url: http://b", {}, {}, { embedded: "true" }, ({ endpoints }) => endpoints[0]?.host, "b"],
+  ];
+  for (const [yaml, base, variables, options, of, expected] of replaced) {
+    it(`a file that says ${yaml} beside ${JSON.stringify([base, variables, options])}: the file's holds`, async () => {
+      const file = join(folder, "instead.yaml");
+      writeFileSync(file, `${yaml}\n`);
+      const overlay = await readAgainst(file, base, QUIET);
+      const config = overlay.config({ file: "base.yaml", options, rules: NO_RULES });
+      expect(of(resolveRun(overlay.raw, overlay.environment(variables), config, SECRET))).to.deep.equal(expected);
+    });
+  }
+
+  it("what cannot stand together within the file is refused", async () => {
+    const file = join(folder, "both.yaml");
+    writeFileSync(file, "stage: [5s:100]\nrate: 10\n");
+    const { raw } = await readAgainst(file, { duration: "1" }, QUIET);
+    expect(problemsOf(raw)).to.deep.equal(["--rate cannot be used with --stage: each stage has a time and a rate"]);
   });
 
   describe("the program", () => {
@@ -221,6 +294,10 @@ describe("repeat", () => {
       expect([code, stderr.split("\n")[0]?.startsWith("error: --against: --rate must be")]).to.deep.equal([2, true]);
       const missing = await clickstorm([...given, "--against", join(folder, "missing.yaml")]);
       expect(missing.stderr).to.equal(`error: --against: ${join(folder, "missing.yaml")}: there is no such file\n`);
+      for (const login of ["load:hunter2@db:8123", "clickhouse://load:hunter2@db:9000/x", "http://load:hunter2"]) {
+        const hidden = await clickstorm([...given, "--against", login]);
+        expect([hidden.code, /hunter2/.test(hidden.stderr + hidden.stdout)], login).to.deep.equal([2, false]);
+      }
       expect(existsSync(join(folder, "r-1.json"))).to.equal(false);
     });
   });

@@ -2,9 +2,10 @@
 // since it was made.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,7 +13,7 @@ import { expect } from "chai";
 import { cpuStatFiles, parseCpuStat, parseSchedstat, ThreadClock, Throttle } from "../src/cpu-wait.js";
 import { holdUpOf } from "../src/pulse.js";
 import type { Report } from "../src/report/schema.js";
-import { parseConnections } from "../src/wire.js";
+import { nameOf, parseConnections } from "../src/wire.js";
 import { start } from "./support/cli.js";
 import { Sink } from "./support/sink.js";
 
@@ -140,12 +141,61 @@ describe("what the system says of our threads", () => {
       "   2: 0000000000000000FFFF00000100007F:9C41 0000000000000000FFFF00000100007F:1FBB 01 00001388:00000007 04:00000014 00000000     0        0 2720",
     ].join("\n");
     expect([...parseConnections(table)]).to.deep.equal([
-      ["8080:8081", "arrived"],
-      ["40000:8123", "under_way"],
-      ["40001:8123", "stuck"],
+      ["8080 0100007F:8081", "arrived"],
+      ["40000 0100007F:8123", "under_way"],
+      ["40001 0000000000000000FFFF00000100007F:8123", "stuck"],
     ]);
     expect(parseConnections("").size).to.equal(0);
   });
+
+  it("connections to other machines by the same ports are others: of two, one has arrived", () => {
+    const known = parseConnections(
+      [
+        "   0: 0100000A:9C40 0200000A:1FBB 01 00000000:00000000 00:00000000 00000000     0        0 2718 1 0 20 4 30 10 -1",
+        "   1: 0100000A:9C40 0300000A:1FBB 01 00001388:00000000 01:00000014 00000000     0        0 2719 1 0 20 4 30 10 -1",
+      ].join("\n"),
+    );
+    const progresses = ["10.0.0.2", "10.0.0.3", "10.0.0.4"].map((remoteAddress) =>
+      known.get(nameOf({ localPort: 40_000, remoteAddress, remotePort: 8123 })),
+    );
+    expect(progresses).to.deep.equal(["arrived", "under_way", undefined]);
+  });
+
+  for (const [address, hex] of [
+    ["192.168.1.20", "1401A8C0"],
+    ["::1", "00000000000000000000000001000000"],
+    ["::ffff:127.0.0.1", "0000000000000000FFFF00000100007F"],
+    ["2001:db8::8a2e:370:7334", "B80D0120000000002E8A000034737003"],
+    ["fe80::1%eth0", "000080FE000000000000000001000000"],
+    ["1:2:3:4:5:6:7:8", "02000100040003000600050008000700"],
+  ] as const) {
+    it(`the table of a system has ${address} as ${hex}`, () =>
+      expect(nameOf({ localPort: 1, remoteAddress: address, remotePort: 2 })).to.equal(`1 ${hex}:2`));
+  }
+
+  for (const [host, remote, table] of [
+    ["127.0.0.1", "127.0.0.1", "tcp"],
+    ["::1", "::1", "tcp6"],
+    ["::", "::ffff:127.0.0.1", "tcp6"],
+  ] as const) {
+    it(`a connection to ${remote} is found in the table of this system${where}`, async function () {
+      if (!isLinux) this.skip();
+      const server = createServer();
+      const isOpen = await new Promise<boolean>((resolve) => {
+        server.once("error", () => resolve(false)).listen(0, host, () => resolve(true));
+      });
+      // Not every system has IPv6.
+      if (!isOpen) this.skip();
+      const { port } = server.address() as AddressInfo;
+      const socket = connect(port, remote);
+      await once(socket, "connect");
+      expect(parseConnections(readFileSync(`/proc/self/net/${table}`, "latin1")).get(nameOf(socket))).to.equal(
+        "arrived",
+      );
+      socket.destroy();
+      server.close();
+    });
+  }
 });
 
 describe(`runs whose limit is known${where}`, function () {

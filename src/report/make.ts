@@ -147,7 +147,7 @@ export function makeReport(result: Result): Report {
 }
 
 function networkJson(result: Result): Report["network"] {
-  const reasons = networkLimitsOf(result);
+  const reasons = networkLimitsOf(result, result.limits);
   return { limited: reasons.length > 0, reasons, seen: result.seen };
 }
 
