@@ -112,6 +112,16 @@ describe("compare, several runs a side", () => {
     expect([kind, why]).to.deep.equal(["unjudged", "needs 100 inserts, has 40"]);
   });
 
+  it("a run without any acknowledged insert has no p99 at all: crossed, though the other has only too few inserts", () => {
+    const [report] = sideOf(INDEPENDENT, "open", 2, 1, 1) as readonly [Report];
+    const having = (count: number): Report =>
+      report.latency_ms === null ? report : { ...report, latency_ms: { ...report.latency_ms, count, p99: null } };
+    const outcome = (base: number, other: number): string =>
+      outcomeOf(demandOf("p99>+10%"), compareReports(named([having(base)]), named([having(other)])).changes).kind;
+    expect([outcome(40, 0), outcome(0, 40), outcome(0, 0)]).to.deep.equal(["crossed", "crossed", "crossed"]);
+    expect(outcome(40, 40)).to.equal("unjudged");
+  });
+
   it("a load that differs within a side is warned of, and a run that is there twice", () => {
     const base = sideOf(INDEPENDENT, "open", 3, 1, 2);
     const [one, two] = base as readonly [Report, Report];

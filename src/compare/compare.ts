@@ -54,7 +54,9 @@ function changeOf(bases: readonly Figure[], others: readonly Figure[]): Change {
   const unknown = { change: undefined, low: undefined, high: undefined, noise: undefined };
   const values = all.flatMap(({ value }) => value ?? []);
   if (values.length < all.length) {
-    const [few] = all.flatMap((one) => one.few ?? []).sort((a, b) => a.has - b.has);
+    // More inserts help only where each run that lacks it has some.
+    const isNone = all.some((one) => one.value === undefined && one.few === undefined);
+    const [few] = isNone ? [] : all.flatMap((one) => one.few ?? []).sort((a, b) => a.has - b.has);
     const [base, other] = [bases, others].map((side) => (side.length === 1 ? side[0]?.value : undefined));
     return { name, shown, base, new: other, ...unknown, few, verdict: "none" };
   }
