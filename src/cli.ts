@@ -214,6 +214,7 @@ const MERGE: Command = {
     ["1", "merged: rows of the run failed, unknown, unsent, lost or duplicated, or a shard was interrupted"],
     ["2", "bad options, or files that are not the reports of all shards of one run: nothing is written"],
     ["99", "merged: the run crossed a threshold"],
+    ["98", "merged: with --strict of its shards: a threshold cannot be judged"],
   ],
   prepare: async (raw, files) => {
     const options = resolveMerge(raw, process.env, files);

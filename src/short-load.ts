@@ -27,7 +27,7 @@ export function named(plan: Plan, name: string): Plan {
 
 /**
  * Undefined when it was interrupted. Rejects when a worker cannot get ready. `during` is called at the start and waited for:
- * it has to look at load.finished. `lastsNs`: how long it is shown to last, where its plan may go on for longer.
+ * it has to look at load.finished; what it throws ends the load. `lastsNs`: how long it is shown to last, where its plan may go on for longer.
  */
 export async function play(
   plan: Plan,
@@ -48,11 +48,18 @@ export async function play(
   if (interrupt.aborted || notices.some(isFailure)) end();
   interrupt.addEventListener("abort", end, { once: true });
   const live = showLive(plan, started, err, lastsNs);
-  await during(started);
-  const failure = await started.finished;
-  clearInterval(live);
-  interrupt.removeEventListener("abort", end);
-  new Progress(err, 0n).stop();
+  let failure: Error | undefined;
+  try {
+    await during(started);
+  } catch (error) {
+    end();
+    throw error;
+  } finally {
+    failure = await started.finished;
+    clearInterval(live);
+    interrupt.removeEventListener("abort", end);
+    new Progress(err, 0n).stop();
+  }
   return interrupt.aborted
     ? undefined
     : { books: closeBooks(plan, started.clock, started.startEpochNs), notices, failure };

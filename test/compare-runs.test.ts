@@ -112,6 +112,41 @@ describe("compare, several runs a side", () => {
     expect([kind, why]).to.deep.equal(["unjudged", "needs 100 inserts, has 40"]);
   });
 
+  it("a run without any acknowledged insert has no p99 at all: crossed, though the other has only too few inserts", () => {
+    const [report] = sideOf(INDEPENDENT, "open", 2, 1, 1) as readonly [Report];
+    const having = (count: number): Report =>
+      report.latency_ms === null ? report : { ...report, latency_ms: { ...report.latency_ms, count, p99: null } };
+    const outcome = (base: number, other: number): string =>
+      outcomeOf(demandOf("p99>+10%"), compareReports(named([having(base)]), named([having(other)])).changes).kind;
+    expect([outcome(40, 0), outcome(0, 40), outcome(0, 0)]).to.deep.equal(["crossed", "crossed", "crossed"]);
+    expect(outcome(40, 40)).to.equal("unjudged");
+  });
+
+  describe("two runs a side that are alike to the last digit", () => {
+    // Service times of 10 to 15 ms, and of so many times that; each second's own level is up to a fifth higher.
+    const run = (times: number, durationS = 40): Report =>
+      madeReport(
+        steadyInserts(durationS, 20, (index) => times * (10 + (index % 5)) * (1 + 0.2 * Math.sin(index / 150) ** 2)),
+        { durationS, warmupS: 0, rowsPerS: 2000, shard: null },
+      );
+    const verdict = (runs: number, times: number, durationS?: number) => {
+      const [base, other] = [run(1, durationS), run(times, durationS)].map((one) => named(Array(runs).fill(one)));
+      return compareReports(base ?? [], other ?? []).changes.find(({ name }) => name === "p50")?.verdict;
+    };
+
+    it("2% are no change where seconds swing by 20%, as with one run a side; twice as slow is worse", () => {
+      expect([verdict(1, 1.02), verdict(2, 1.02), verdict(1, 2), verdict(2, 2)]).to.deep.equal([
+        ...["no change", "no change", "worse", "worse"],
+      ]);
+      // Five that are alike are no chance.
+      expect(verdict(5, 1.02)).to.equal("worse");
+    });
+
+    it("of 4 s, which tell nothing of their noise: unknown", () => {
+      expect([verdict(2, 1.02, 4), verdict(2, 1, 4)]).to.deep.equal(["unknown", "no change"]);
+    });
+  });
+
   it("a load that differs within a side is warned of, and a run that is there twice", () => {
     const base = sideOf(INDEPENDENT, "open", 3, 1, 2);
     const [one, two] = base as readonly [Report, Report];

@@ -91,6 +91,28 @@ describe("reading a report", () => {
       'a.json: options.arrivals must be "constant" or "poisson", got a text',
     ],
   ];
+  const { service_ms: times } = REPORT;
+  const cut = { ...times, hdr: times.hdr.slice(0, 20) };
+  const miscounted = { ...times, count: times.count + 1 };
+  for (const [name, of] of [
+    ["latency_ms", (given: typeof times) => ({ latency_ms: { ...given, lower_bounds: 0 } })],
+    ["service_ms", (given: typeof times) => ({ service_ms: given })],
+    ["refused_ms", (given: typeof times) => ({ refused_ms: given })],
+    ["lateness_ms", (given: typeof times) => ({ lateness_ms: given })],
+    ["sending_ms", (given: typeof times) => ({ sending_ms: given })],
+    [
+      "generator.unheld_service_ms",
+      (given: typeof times) => ({ generator: { ...REPORT.generator, unheld_service_ms: given } }),
+    ],
+  ] as const) {
+    it(`a damaged histogram of ${name}, or one of other inserts: told by its name`, () => {
+      const problem = (given: typeof times) => problemOf(JSON.stringify({ ...REPORT, ...of(given) }));
+      expect(problem(times)).to.equal(undefined);
+      expect(problem(cut)?.startsWith(`a.json: ${name}.hdr cannot be read: `)).to.equal(true);
+      // Two seconds of ten inserts.
+      expect(problem(miscounted)).to.equal(`a.json: ${name}.hdr holds 20 values, and its count is 21`);
+    });
+  }
   for (const [what, text, problem] of texts) {
     it(`${what}: ${problem}`, () => expect(problemOf(text)).to.equal(problem));
   }

@@ -54,7 +54,9 @@ function changeOf(bases: readonly Figure[], others: readonly Figure[]): Change {
   const unknown = { change: undefined, low: undefined, high: undefined, noise: undefined };
   const values = all.flatMap(({ value }) => value ?? []);
   if (values.length < all.length) {
-    const [few] = all.flatMap((one) => one.few ?? []).sort((a, b) => a.has - b.has);
+    // More inserts help only where each run that lacks it has some.
+    const isNone = all.some((one) => one.value === undefined && one.few === undefined);
+    const [few] = isNone ? [] : all.flatMap((one) => one.few ?? []).sort((a, b) => a.has - b.has);
     const [base, other] = [bases, others].map((side) => (side.length === 1 ? side[0]?.value : undefined));
     return { name, shown, base, new: other, ...unknown, few, verdict: "none" };
   }
@@ -102,13 +104,34 @@ function ofMany(bases: readonly Figure[], others: readonly Figure[], isLog: bool
   const isInUnit = isLog || bases[0]?.scale === "linear";
   const effect = effectOf(scaled(bases), scaled(others), isInUnit ? grain : 0);
   const plain = (value: number): number => (isLog ? Math.exp(value) : value);
+  const by = effect.new - effect.base;
+  const isFew = Math.min(bases.length, others.length) < FEWEST_RUNS;
+  const reach = isFew && by !== 0 ? ofFew(bases, others, isLog, effect.half) : { up: effect.half, down: effect.half };
+  return { base: plain(effect.base), other: plain(effect.new), by, reach };
+}
+
+/** Of fewer a side, that they are alike may be chance. */
+const FEWEST_RUNS = 3;
+
+/** No less than the unrest within a run of each side; undefined: runs that are all alike do not tell theirs. */
+function ofFew(bases: readonly Figure[], others: readonly Figure[], isLog: boolean, half: number): Reach | undefined {
+  const even = { up: half, down: half };
+  // Errors that come all at once have a noise larger than themselves.
+  const isError = bases[0]?.name === "error_rate";
+  if (isError && bases.every((base) => others.every((other) => isFromNone(base, other) === true))) return even;
+  const [ofBases, ofOthers] = [bases, others].map((side) => side.flatMap((figure) => reachOf(figure, isLog) ?? []));
+  if (ofBases?.length !== bases.length || ofOthers?.length !== others.length) {
+    return [bases, others].every((side) => isAlike(side)) ? undefined : even;
+  }
+  const typical = (reaches: readonly Reach[], way: "up" | "down"): number =>
+    Math.hypot(...reaches.map((reach) => reach[way])) / Math.sqrt(reaches.length);
   return {
-    base: plain(effect.base),
-    other: plain(effect.new),
-    by: effect.new - effect.base,
-    reach: { up: effect.half, down: effect.half },
+    up: Math.max(half, Math.hypot(typical(ofBases, "down"), typical(ofOthers, "up"))),
+    down: Math.max(half, Math.hypot(typical(ofBases, "up"), typical(ofOthers, "down"))),
   };
 }
+
+const isAlike = (side: readonly Figure[]): boolean => side.every(({ value }) => value === side[0]?.value);
 
 /** One run a side. What the base may lie higher, or the other lower, takes from a rise. */
 function ofTwo(base: Figure, other: Figure, isLog: boolean): Difference {

@@ -86,18 +86,21 @@ export async function hold(
   let toNs = Math.min(fromNs + demands.lengthNs, Number(plan.counters.endNs));
   const during = async (load: Load): Promise<void> => {
     const over = load.finished.then(() => "over" as const);
-    const until = (ns: number) => Promise.race([over, load.clock.until(ns)]);
+    const watching = watch === undefined ? over : watchParts(watch, load, plan, seen, demands.lengthNs);
+    // Where watching fails so does the hold, at once.
+    const watched = watching.then(() => over);
+    const until = (ns: number) => Promise.race([over, load.clock.until(ns), watched]);
     const timer = setInterval(() => see(seen, plan, load.clock.now()), MARK_MS);
-    const watching = watch === undefined ? undefined : watchParts(watch, load, plan, seen, demands.lengthNs);
-    const isOver = (await until(toNs - NOTICE_NS)) === "over";
-    if (isOver || !standAt(seen, demands, fromNs, toNs - NOTICE_NS).isOpen) {
-      load.end(DRAIN_NS, toNs);
+    try {
+      const isOver = (await until(toNs - NOTICE_NS)) === "over";
+      if (isOver || !standAt(seen, demands, fromNs, toNs - NOTICE_NS).isOpen) load.end(DRAIN_NS, toNs);
+      toNs = Number(plan.counters.endNs);
+      await until(toNs);
+      await watching;
+    } finally {
+      clearInterval(timer);
+      load.clock.wake();
     }
-    toNs = Number(plan.counters.endNs);
-    await until(toNs);
-    clearInterval(timer);
-    await watching;
-    load.clock.wake();
   };
   const played = await play(plan, err, interrupt, during, fromNs + demands.lengthNs);
   if (played === undefined) return undefined;

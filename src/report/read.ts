@@ -66,8 +66,10 @@ export function parseReport(text: string, name: string): Reading {
 
 /** Histograms are looked at before anything is made of them. */
 function whyUnreadable(report: Report): string | undefined {
-  for (const name of ["latency_ms", "service_ms", "lateness_ms"] as const) {
-    const latency = report[name];
+  const { latency_ms, service_ms, refused_ms, lateness_ms, sending_ms, generator } = report;
+  const latencies = { latency_ms, service_ms, refused_ms, lateness_ms, sending_ms };
+  const named = { ...latencies, "generator.unheld_service_ms": generator.unheld_service_ms };
+  for (const [name, latency] of Object.entries(named)) {
     if (latency === null) continue;
     const histogram = emptyHistogram();
     try {
