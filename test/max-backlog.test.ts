@@ -64,6 +64,33 @@ describe("max: whether answers keep pace", () => {
     expect([late.isLevel, late.isOpen, late.firstNs]).to.deep.equal([false, true, Number.POSITIVE_INFINITY]);
   });
 
+  it("2 s after it is due in a hold of 10 s: level; 3 s, more than a quarter of it: too short a hold to tell", () => {
+    const [quick, slow] = [2000, 3000].map((ms) => standing(() => ms));
+    expect([quick?.isLevel, quick?.isTooShort, quick?.isOpen]).to.deep.equal([true, false, false]);
+    expect([slow?.isLevel, slow?.isTooShort, slow?.isOpen, slow?.takes]).to.deep.equal([true, true, true, undefined]);
+    expect((slow?.waitNs ?? 0) / S).to.be.closeTo(3, 1e-6);
+    // The first insert, due in the first moment, is still to be answered when the hold ends, 12 s from its start.
+    const none = standing(() => 60_000);
+    expect([none.isTooShort, none.waitNs / S]).to.deep.equal([true, 12]);
+  });
+
+  it("behind by more than a quarter for being fast falling behind: decided, and no hold too short", () => {
+    // The server takes a tenth of what comes, and a warm-up of 6 s has left its answers 5.4 s late.
+    const stand = standOf(
+      marksOf((second) => 9000 * second).filter(({ atNs }) => atNs <= 12 * S),
+      { ...SPAN, fromNs: 6 * S, rowsPerSecond: 2000 },
+    );
+    expect([stand.isLevel, stand.isTooShort, stand.isOpen]).to.deep.equal([false, false, false]);
+    expect(stand.takes).to.be.closeTo(200, 1);
+  });
+
+  it("no faster than the rate does a server take that fell behind, as far as can be told", () => {
+    // Nothing in the first half, then all at once: rows came faster than they were due.
+    const stand = standing((second) => (second < 7 ? (7 - second) * 1000 + 30 : 30));
+    expect(stand.isLevel).to.equal(false);
+    expect(stand.takes).to.equal(undefined);
+  });
+
   it("what a passing hold may hide is said: a tenth of the precision, or 10 ms of a hold of a second", () => {
     expect(standing(() => 30).resolution).to.be.closeTo(0.005, 1e-9);
     const short = standOf([], { fromNs: S, toNs: 2 * S, precision: 0.05, rowsPerSecond: 1 });

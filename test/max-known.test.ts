@@ -2,7 +2,7 @@
 // comes, and whether its interval holds the truth. More of them, and a table: bench/max.ts.
 
 import { expect } from "chai";
-import { drifting, perInsert, queue, quota } from "./support/queue.js";
+import { drifting, perInsert, perRow, queue, quota } from "./support/queue.js";
 import { holds, isNear, LAWS, PRECISION, placesOf, ROWS, type Told, told } from "./support/search-laws.js";
 import { type Searched, searched } from "./support/searches.js";
 
@@ -44,6 +44,29 @@ describe("max: searches against servers of known capacity, on virtual time", fun
     const { finding } = told("one queue, so long an insert", 20, 8, 1);
     expect((finding.high ?? 0) / (finding.low ?? 1)).to.be.within(1.02, 1.1);
     expect(finding).to.deep.include({ searches: 6, confidence: 1 - 2 / 2 ** 6 });
+  });
+
+  it("batches of 50,000 rows that take 10 s in each of eight places, 40,000 rows/s: no hold of more than 5% above passes", () => {
+    for (const inFlight of [8, 80]) {
+      for (const from of [5000, 7000, 25_000, 50_000]) {
+        const bounds = { from, to: 1e9, precision: PRECISION };
+        const result = searched({ law: queue(8, perRow(5000)), bounds, batchRows: 50_000, inFlight });
+        const one = { ...result, truth: 40_000 };
+        expect([isNear(one, PRECISION), holds(one)], `${inFlight} in flight, from ${from}`).to.deep.equal([true, true]);
+        const passed = result.outcomes.filter((outcome) => outcome.passed).map(({ rowsPerSecond }) => rowsPerSecond);
+        expect(Math.max(...passed)).to.be.at.most(40_000 * (1 + PRECISION));
+        for (const { takes, rowsPerSecond } of result.outcomes) expect(takes ?? 0).to.be.below(rowsPerSecond);
+      }
+    }
+  });
+
+  it("of holds of 2 s, for which that is too long: none passes near what it takes, and none takes the rate of a failed hold", () => {
+    const bounds = { from: 50_000, to: 1e9, precision: PRECISION };
+    const { finding } = searched({
+      ...{ law: queue(8, perRow(5000)), bounds, batchRows: 50_000, inFlight: 8 },
+      stepMs: 2000,
+    });
+    expect(finding.sustained ?? 0).to.be.below(40_000);
   });
 
   it("a quota of 20 inserts a second: within 5%, and the interval holds it", () => {

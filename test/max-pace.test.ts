@@ -2,7 +2,7 @@
 
 import { expect } from "chai";
 import { driftOf } from "../src/max/finding.js";
-import { BETWEEN_NS, lengthOf, type Pace, remainingNs } from "../src/max/pace.js";
+import { BETWEEN_NS, lengthOf, lengthsOf, type Pace, remainingNs } from "../src/max/pace.js";
 import type { Outcome } from "../src/max/search.js";
 
 const S = 1e9;
@@ -27,6 +27,19 @@ describe("max: how long a hold is", () => {
     const { warmUpNs, heldNs } = lengthOf(PACE, { rowsPerSecond: 70_000, isNear: false });
     expect(warmUpNs).to.equal(Math.floor((3 * 50_000 * S) / 70_000));
     expect(heldNs).to.equal(Math.floor((14 * 50_000 * S) / 70_000));
+  });
+});
+
+describe("max: how many lengths a hold goes on for", () => {
+  const stand = (isOpen: boolean, isTooShort: boolean, waitS: number) =>
+    lengthsOf({ isOpen, isTooShort, waitNs: waitS * S }, 10 * S);
+
+  it("one where its end decides, two where it does not", () => {
+    expect([stand(false, false, 2), stand(true, false, 2)]).to.deep.equal([1, 2]);
+  });
+
+  it("four times as long as an insert takes, where that is too long for it, in whole lengths: four at most", () => {
+    expect([3, 5, 6, 10, 60].map((waitS) => stand(true, true, waitS))).to.deep.equal([2, 2, 3, 4, 4]);
   });
 });
 

@@ -36,4 +36,21 @@ describe("max: a hold", function () {
       await server.close();
     }
   });
+
+  it("too short for inserts of 1.5 s goes on for four lengths of 300 ms, fails and asks for a longer --step", async () => {
+    const server = await QueueServer.open(queue(80, perInsert(1500)));
+    try {
+      const flags = { blind: "true", "no-traces": "true", workers: "1", "clickhouse-url": server.url };
+      const options = resolveRun({ ...flags, rate: "100", duration: "1200ms", "batch-rows": "10", warmup: "0" }, {});
+      const plan = makePlan(options, blindTarget(options), options.endpoints, "0");
+      const demands = { rowsPerSecond: 100, precision: 0.05, p99Ms: undefined, lengthNs: 300e6 };
+      const err = new PassThrough().resume() as unknown as WriteStream;
+      const held = await hold(plan, demands, undefined, err, new AbortController().signal);
+      // The first is due after 100 ms: none is answered within the hold, and the first row has waited for all of it.
+      expect(held?.reasons).to.deep.equal(["an insert takes 1.2 s, too long for holds of 300 ms: a longer --step"]);
+      expect([held?.heldNs, held?.stand?.takes]).to.deep.equal([1200e6, undefined]);
+    } finally {
+      await server.close();
+    }
+  });
 });

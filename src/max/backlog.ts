@@ -14,7 +14,11 @@
 // So compared are the least lateness of the first half and that of the second: what comes and goes does not move it. It may
 // grow by a tenth of the precision, which no search needs to tell apart, or by what a timer takes. Where few inserts that take
 // different times make it rise by chance, the parts of the hold, twelve, do not rise one after the other (Mann and Kendall's
-// test), which a queue that grows does. When a hold's end does not decide, it goes on for as long again.
+// test), which a queue that grows does. When a hold's end does not decide, it goes on (pace.ts).
+//
+// Answers of inserts that take as long as the hold say nothing of what comes after the first of them: a server whose places are all
+// taken for the first time is level until they come free. So where even the least lateness is more than a quarter of the hold, it
+// is too short to decide.
 //
 // A server whose service times are chance alone passes at its very limit in about half of such holds, whatever its noise: so the
 // middle of several searches is that limit, and not a bound for it.
@@ -41,8 +45,12 @@ export interface Span {
 export interface Stand {
   /** The answers keep pace. */
   readonly isLevel: boolean;
-  /** Another hold of the same length could end differently. */
+  /** A longer hold could end differently. */
   readonly isOpen: boolean;
+  /** The hold is too short for what an insert takes to tell. */
+  readonly isTooShort: boolean;
+  /** What an insert takes, due to answered, at least: the least lateness, or how long the next answer has been waited for. */
+  readonly waitNs: number;
   /** The least lateness of each half; Infinity where nothing was answered in it. */
   readonly firstNs: number;
   readonly secondNs: number;
@@ -50,10 +58,12 @@ export interface Stand {
   readonly behindNs: number;
   /** By so much less than its rate may the server take, a share of 1, and the hold does not see it. */
   readonly resolution: number;
-  /** Rows per second from the first answer to the last; undefined: there were not two, or they came in time. */
+  /** Rows per second from the first answer to the last; undefined: there were not two, or they came no slower than they were due. */
   readonly takes: number | undefined;
 }
 
+/** Of a hold may an insert take at most so much, a share of 1. */
+export const LONGEST_INSERT = 0.25;
 const PARTS = 12;
 /** Of the precision. */
 const UNSEEN = 0.1;
@@ -70,7 +80,7 @@ const STEADY = { grown: 0.02, tau: 0.9 };
 const STALLED = { share: 0.01, ns: 1e8 };
 
 export function standOf(marks: readonly Mark[], { rowsPerSecond, fromNs, toNs, precision }: Span): Stand {
-  const within = marks.filter(({ atNs, answeredNs }) => answeredNs >= fromNs && atNs <= toNs);
+  const within = marks.filter(({ atNs, answeredNs, rows }) => rows > 0 && answeredNs >= fromNs && atNs <= toNs);
   const lateNs = ({ answeredNs, rows }: Mark): number => answeredNs - (rows * 1e9) / rowsPerSecond;
   const spanNs = toNs - fromNs;
   const least = new Array<number>(PARTS).fill(Number.POSITIVE_INFINITY);
@@ -89,19 +99,27 @@ export function standOf(marks: readonly Mark[], { rowsPerSecond, fromNs, toNs, p
   const silentNs = toNs - (last?.answeredNs ?? fromNs);
   const isBehind = Math.max(behindNs, silentNs - longestGapNs(within)) > Math.max(STALLED.share * spanNs, STALLED.ns);
   const isHopeless = Number.isFinite(grown) && (grown > HOPELESS || (grown > STEADY.grown && tau > STEADY.tau));
-  const answeredNs = first === undefined || last === undefined ? 0 : last.answeredNs - first.answeredNs;
+  const nextNs = toNs - ((marks.findLast(({ atNs }) => atNs <= toNs)?.rows ?? 0) * 1e9) / rowsPerSecond;
+  const waitNs = last === undefined ? nextNs : Math.min(firstNs, secondNs);
+  const isDecided = !isLevel && isHopeless;
+  const isTooShort = !isDecided && waitNs > LONGEST_INSERT * spanNs;
   return {
     isLevel,
-    isOpen: isLevel ? isBehind : !isHopeless,
+    isOpen: isTooShort || (isLevel ? isBehind : !isDecided),
+    isTooShort,
+    waitNs,
     firstNs,
     secondNs,
     behindNs,
     resolution: isLevel ? Math.max(unseen, grown) : unseen,
-    takes:
-      isLevel || first === undefined || last === undefined || answeredNs <= 0
-        ? undefined
-        : ((last.rows - first.rows) * 1e9) / answeredNs,
+    takes: isLevel || isTooShort ? undefined : takenOf(first, last, rowsPerSecond),
   };
+}
+
+function takenOf(first: Mark | undefined, last: Mark | undefined, rowsPerSecond: number): number | undefined {
+  if (first === undefined || last === undefined || last.answeredNs <= first.answeredNs) return undefined;
+  const taken = ((last.rows - first.rows) * 1e9) / (last.answeredNs - first.answeredNs);
+  return taken < rowsPerSecond ? taken : undefined;
 }
 
 /** How the later ones are more rather than less than those before: all pairs, and in deviations of what chance makes. */

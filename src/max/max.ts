@@ -188,7 +188,7 @@ async function searched(search: Search, subject: Subject): Promise<MaxResult> {
       budgetEnded = true;
       break;
     }
-    const longestNs = LONGEST_LENGTHS * heldNs > roomNs ? heldNs : LONGEST_LENGTHS * heldNs;
+    const longestNs = Math.min(LONGEST_LENGTHS, Math.floor(roomNs / heldNs)) * heldNs;
     const plan = planOf(search, trial, steps.length + 1, { warmUpNs, heldNs: longestNs });
     if (trial.search === 1 && steps.at(-1)?.outcome.search === 0) tell(againText());
     const { rowsPerSecond } = trial;

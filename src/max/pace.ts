@@ -1,5 +1,6 @@
 // How long a hold lasts, and how long a search may yet take. Pure: the time is given. Called by max.ts.
 
+import { LONGEST_INSERT, type Stand } from "./backlog.js";
 import { type Bounds, LOWEST_RATE, type Outcome, type Trial, trials, type Verdict } from "./search.js";
 
 /** What lengths follow from, in nanoseconds. */
@@ -15,8 +16,10 @@ export interface Pace {
 const INSERTS = 100;
 /** … so many steps. */
 const LONGEST_STEPS = 3;
-/** Whose end does not decide goes on for as long again. */
-export const LONGEST_LENGTHS = 2;
+/** Whose end does not decide goes on for as long again … */
+const OPEN_LENGTHS = 2;
+/** … or until it is long enough for what an insert takes, but for no more than so many lengths in all. */
+export const LONGEST_LENGTHS = 4;
 /** Starting the threads, answers waited for at the end, and a pause. */
 export const BETWEEN_NS = 2e9;
 
@@ -40,6 +43,15 @@ export function lengthOf(
   const wholeNs = (ns: number): number => Math.floor(Math.ceil(ns / insertNs - ROUNDING) * insertNs);
   const heldNs = isNear ? Math.min(Math.max(stepNs, INSERTS * insertNs), LONGEST_STEPS * stepNs) : stepNs;
   return { warmUpNs: wholeNs(warmUpNs), heldNs: wholeNs(heldNs) };
+}
+
+/** How many lengths a hold takes in all, as it stands at the end of the first. */
+export function lengthsOf(
+  { isOpen, isTooShort, waitNs }: Pick<Stand, "isOpen" | "isTooShort" | "waitNs">,
+  lengthNs: number,
+): number {
+  const needed = isTooShort ? Math.ceil(waitNs / LONGEST_INSERT / lengthNs) : 1;
+  return Math.min(Math.max(needed, isOpen ? OPEN_LENGTHS : 1), LONGEST_LENGTHS);
 }
 
 /** Of an insert: so much more is none. */

@@ -12,6 +12,7 @@ import { type Played, play } from "../short-load.js";
 import { count, milliseconds } from "../text.js";
 import { type Mark, type Stand, standOf } from "./backlog.js";
 import { pileUp, type Reading } from "./level.js";
+import { lengthsOf } from "./pace.js";
 import type { PartsWatch } from "./parts.js";
 
 /** A hold that was carried out. */
@@ -93,7 +94,8 @@ export async function hold(
     const timer = setInterval(() => see(seen, plan, load.clock.now()), MARK_MS);
     try {
       const isOver = (await until(toNs - NOTICE_NS)) === "over";
-      if (isOver || !standAt(seen, demands, fromNs, toNs - NOTICE_NS).isOpen) load.end(DRAIN_NS, toNs);
+      const lengths = isOver ? 1 : lengthsOf(standAt(seen, demands, fromNs, toNs - NOTICE_NS), demands.lengthNs);
+      load.end(DRAIN_NS, fromNs + lengths * demands.lengthNs);
       toNs = Number(plan.counters.endNs);
       await until(toNs);
       await watching;
@@ -157,7 +159,7 @@ function judged({ books, notices, failure }: Played, seen: Seen, demands: Demand
   const stand = standAt(seen, demands, fromNs, toNs);
   const times = summarize(latency ?? books.service, measured.totals.latencySumNs);
   const piled = pileUp(seen.readings, fromNs, toNs);
-  const reasons = [stand.isLevel ? undefined : fellBehind(stand), slowness(times, demands.p99Ms), piled].filter(
+  const reasons = [fellBehind(stand, demands.lengthNs), slowness(times, demands.p99Ms), piled].filter(
     (reason) => reason !== undefined,
   );
   const lagMs = lagOf(seen.lags, fromNs, toNs);
@@ -176,7 +178,14 @@ function judged({ books, notices, failure }: Played, seen: Seen, demands: Demand
   };
 }
 
-function fellBehind({ firstNs, secondNs, behindNs }: Stand): string {
+/** Undefined: it did not. */
+function fellBehind(stand: Stand, lengthNs: number): string | undefined {
+  const { isLevel, isTooShort, waitNs, firstNs, secondNs, behindNs } = stand;
+  if (isTooShort) {
+    const [takes, holds] = [waitNs, lengthNs].map((ns) => milliseconds(ns / 1e6));
+    return `an insert takes ${takes}, too long for holds of ${holds}: a longer --step`;
+  }
+  if (isLevel) return undefined;
   if (firstNs === Number.POSITIVE_INFINITY) return "no answer in its first half";
   if (secondNs === Number.POSITIVE_INFINITY) return "no answer in its second half";
   return `behind ${milliseconds(behindNs / 1e6)}`;

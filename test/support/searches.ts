@@ -3,7 +3,7 @@
 
 import { type Mark, standOf } from "../../src/max/backlog.js";
 import { type Drift, driftOf, type Finding, findingOf } from "../../src/max/finding.js";
-import { lengthOf } from "../../src/max/pace.js";
+import { lengthOf, lengthsOf } from "../../src/max/pace.js";
 import { type Bounds, type Outcome, trials, type Verdict } from "../../src/max/search.js";
 import type { Law } from "./queue.js";
 
@@ -61,9 +61,10 @@ function judged(
   const at = (ms: number) =>
     standOf(hold.marks(warmUpMs + ms), { rowsPerSecond, fromNs, toNs: fromNs + ms * 1e6, precision });
   const first = at(lengthMs);
-  const { isLevel, takes, resolution } = first.isOpen && !hold.isRefused ? at(2 * lengthMs) : first;
+  const lengths = hold.isRefused ? 1 : lengthsOf(first, lengthMs * 1e6);
+  const { isLevel, isTooShort, takes, resolution } = lengths > 1 ? at(lengths * lengthMs) : first;
   if (hold.isRefused) return { passed: false, generatorLimited: false };
-  return { passed: isLevel, generatorLimited: false, takes, resolution };
+  return { passed: isLevel && !isTooShort, generatorLimited: false, takes, resolution };
 }
 
 /** Batches that are due at a constant rate, sent when they are and there is a place. */
