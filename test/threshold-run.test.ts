@@ -178,11 +178,12 @@ describe("a run with thresholds", function () {
       const load = ["--blind", "--rate", "20", "--duration", "1s", "--batch-rows", "1"];
       // A timer may be a millisecond early. The 20th insert, due at 950 ms, is sent after 19 answers and answered after
       // 20, in not less than 1,980 ms. Ten are answered by the end of the schedule at most; the next comes 89 ms after it, and no
-      // more than 3% of it, 30 ms, count as well: at most 10 rows/s, 50% of the 20 that were asked for.
+      // more than 3% of it, 30 ms, count as well: at most 10 rows/s, 50% of the 20 that were asked for. By one insert, 5%, that may be
+      // off: what it passes by less cannot be judged.
       const truths = [
         ...["service_p50>=99ms", "service_p50>=0.099s", "service_p50>=99000us", "service_p50<10s"],
         ...["service_p95>=99ms", "max>=1030ms", "max<40s", "lag>=931ms", "lag>=0.931s", "lag<40s"],
-        ...["achieved_rate<=50%", "achieved_rate<=10", "achieved_rate>2%", "error_rate==0"],
+        ...["achieved_rate<=56%", "achieved_rate<=11.2", "achieved_rate>2%", "error_rate==0"],
       ];
       const contrary = { ">=": "<", "<=": ">", "<": ">=", ">": "<=", "==": ">" };
       const lies = truths.map((text) =>
