@@ -10,6 +10,22 @@ import { Inserter } from "../src/insert.js";
 import { query } from "../src/server.js";
 import { closedPort, stranger } from "./support/strangers.js";
 
+interface Place {
+  readonly port: number;
+  readonly url: string;
+}
+
+/** One insert at a time. */
+const inserterOf = ({ port, url: origin }: Place, timeoutMs: number): Inserter =>
+  new Inserter({
+    sends: "bodies",
+    compression: "none",
+    endpoints: [{ origin, path: "/", host: "127.0.0.1", port, database: undefined, headers: {} }],
+    parameters: { query: "INSERT" },
+    permits: 1,
+    timeoutMs,
+  });
+
 /** What became of so many inserts, one after the other, each answered so. `leaves`: whether that one is still to be sent. */
 async function insertsTo(answer: RequestListener, inserts: number, leaves: (batch: number) => boolean = () => true) {
   const received: [url: string | undefined, body: string, port: number | undefined][] = [];
@@ -21,16 +37,7 @@ async function insertsTo(answer: RequestListener, inserts: number, leaves: (batc
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  const inserter = new Inserter({
-    sends: "bodies",
-    compression: "none",
-    endpoints: [
-      { origin: `http://127.0.0.1:${port}`, path: "/", host: "127.0.0.1", port, database: undefined, headers: {} },
-    ],
-    parameters: { query: "INSERT" },
-    permits: 1,
-    timeoutMs: 5000,
-  });
+  const inserter = inserterOf({ port, url: `http://127.0.0.1:${port}` }, 5000);
   const outcomes: Outcome[] = [];
   for (let batch = 0; batch < inserts; batch++) {
     const request = {
@@ -60,15 +67,7 @@ async function insertsToSocket(pieces: readonly string[], inserts: number, ends 
       if (ends) socket.end();
     });
   });
-  const { port, url: origin } = peer;
-  const inserter = new Inserter({
-    sends: "bodies",
-    compression: "none",
-    endpoints: [{ origin, path: "/", host: "127.0.0.1", port, database: undefined, headers: {} }],
-    parameters: { query: "INSERT" },
-    permits: 1,
-    timeoutMs: 3000,
-  });
+  const inserter = inserterOf(peer, 3000);
   const outcomes: Outcome[] = [];
   const request = { endpoint: 0, body: Buffer.from("row"), token: undefined, traceparent: undefined };
   for (let batch = 0; batch < inserts; batch++) {
@@ -159,15 +158,8 @@ describe("an insert", () => {
 });
 
 describe("the connections of inserts", () => {
-  function inserterTo({ port, url: origin }: { readonly port: number; readonly url: string }) {
-    const inserter = new Inserter({
-      sends: "bodies",
-      compression: "none",
-      endpoints: [{ origin, path: "/", host: "127.0.0.1", port, database: undefined, headers: {} }],
-      parameters: { query: "INSERT" },
-      permits: 1,
-      timeoutMs: 5000,
-    });
+  function inserterTo(peer: Place) {
+    const inserter = inserterOf(peer, 5000);
     const rest = { endpoint: 0, body: Buffer.from("row"), token: undefined, traceparent: undefined };
     return { inserter, insert: () => inserter.insert({ ...rest, queryId: "run-0-1", onSent: () => true }) };
   }

@@ -51,7 +51,9 @@ export function resolveMax(
   const bounds = readBounds(reader);
   const stepNs = reader.duration("step", STEP);
   const p99Ns = readP99(reader);
+  const problems = reader.problems.length;
   const budgetNs = reader.text("budget").value === undefined ? undefined : reader.duration("budget", STEP);
+  const isReadable = reader.problems.length === problems;
   const scratch = reader.switch("scratch");
   if (scratch && reader.switch("blind")) {
     reader.problem(
@@ -67,7 +69,7 @@ export function resolveMax(
   }
   const warmUpNs = stepNs / 5n < LONGEST_WARM_UP_NS ? stepNs / 5n : LONGEST_WARM_UP_NS;
   const leastNs = warmUpNs + stepNs + BigInt(BETWEEN_NS);
-  if (budgetNs !== undefined && budgetNs < leastNs) {
+  if (budgetNs !== undefined && isReadable && budgetNs < leastNs) {
     reader.problem(
       `${reader.label("budget")} must have room for a hold of ${reader.label("step")}: at least ${timespan(leastNs)}`,
     );
