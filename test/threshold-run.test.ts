@@ -192,6 +192,7 @@ describe("a run with thresholds", function () {
       const flags = ["--workers", "1", "--in-flight", "1", ...flagsOf([...truths, ...lies])];
       const ended = await clickstorm(["--clickhouse-url", url, ...load, ...flags, ...QUIET]);
       expect(ended.code, ended.stderr).to.equal(99);
+      expect(Number(/achieved ([\d.]+) rows\/s/.exec(ended.stdout)?.[1])).to.be.within(1, 10);
       expect(verdictsOf(ended)).to.deep.equal([
         ...truths.map((expression) => [expression, "pass"]),
         ...lies.map((expression) => [expression, "FAIL"]),
